@@ -1,0 +1,23 @@
+"""Leave without a failed request: a server that just stops cuts keep-alive connections off without warning."""
+
+import asyncio
+import signal
+from types import FrameType
+
+
+class Drain:
+    """While it is on, every answer carries `Connection: close`, so that callers reconnect to another server."""
+
+    on = False
+
+    def install(self, seconds: float) -> None:
+        """Put a pause before the server's own SIGTERM handler. Call it in the event loop, after the server has set its handler."""
+        stop = signal.getsignal(signal.SIGTERM)
+        loop = asyncio.get_running_loop()
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            self.on = True
+            if callable(stop):
+                loop.call_soon_threadsafe(loop.call_later, seconds, stop, number, frame)
+
+        signal.signal(signal.SIGTERM, begin)

@@ -1,0 +1,103 @@
+"""What a release says of itself: `manifest.json`, written once by `train`."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+
+class Part(BaseModel):
+    """Strict, so that a misspelt or missing entry is an error and not a silent default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class File(Part):
+    """A file of the release, by its name there."""
+
+    file: str
+    sha256: str
+
+
+class Model(File):
+    """The fitted pipeline."""
+
+    estimator: str
+    parameters: dict[str, JsonValue]
+    classes: list[JsonValue] | None
+
+
+class Data(Part):
+    """Rows learnt from, or judged on; `span` is the first and last group."""
+
+    source: str
+    sha256: str
+    rows: int
+    span: tuple[str, str] | None
+
+
+class Features(Part):
+    """The input contract."""
+
+    columns: list[str]
+    schema_sha256: str
+    contract_version: int
+
+
+class Loss(Part):
+    """Mean loss on some rows of the reference dataset with its 90 % interval."""
+
+    rows: int
+    mean: float
+    low: float
+    high: float
+
+
+class Metrics(Part):
+    """As measured on the reference dataset at training time."""
+
+    values: dict[str, float]
+    loss: Loss
+    slices: dict[str, Loss]
+
+
+class Manifest(Part):
+    """Everything a release is made of."""
+
+    schema_version: Literal[1] = 1
+    project: str
+    commit: str
+    dirty: bool
+    created_at: str
+    python: str
+    packages: dict[str, str]
+    lock_sha256: str
+    task: Literal["regression", "binary", "multiclass"]
+    target: str
+    model: Model
+    config: File
+    golden: File
+    data: Data
+    reference: Data
+    features: Features
+    trivial: list[float]
+    metrics: Metrics
+    mlflow_run: str | None
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one JSON spelling of a value, so that equal values have equal hashes."""
+    return (json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n").encode()
+
+
+def read(release: Path) -> tuple[Manifest, str]:
+    """Return a release folder's manifest and the manifest's own sha256."""
+    content = (release / "manifest.json").read_bytes()
+    return Manifest.model_validate_json(content), sha256(content)

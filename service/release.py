@@ -1,0 +1,112 @@
+"""Load a release from its folder, or refuse it with the reason."""
+
+import json
+import os
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.answers import Answers, answer
+from service.manifest import File, Manifest, read, sha256
+
+# Recorded and repeated answers may differ by this much: other processors round differently in the last digits.
+TOLERANCE = 1e-9
+# Types of scikit-learn and numpy that skops does not trust by itself: a crafted file could crash them, not run code, and the file's
+# hash is checked first. Never take this list from the file.
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn._loss.link.Interval",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
+
+
+class ReleaseError(Exception):
+    """A release that must not serve."""
+
+
+class Config(BaseModel):
+    """`config.toml`."""
+
+    model_config = ConfigDict(extra="forbid")
+    max_rows: int = Field(ge=1)
+    drain_seconds: float = Field(ge=0)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A verified release, ready to answer."""
+
+    tag: str
+    digest: str
+    manifest: Manifest
+    manifest_sha256: str
+    config: Config
+    pipeline: Any
+    golden_difference: float
+
+    def answer(self, rows: list[dict[str, Any]]) -> Answers:
+        """Answer rows; shape (n,) for a regression and a binary task, (n, classes) for a multiclass one."""
+        return answer(self.pipeline, pd.DataFrame(rows, columns=self.manifest.features.columns), self.manifest.task)
+
+
+def load(folder: Path) -> Release:
+    """Load the release in a folder.
+
+    Raises ReleaseError when a file is missing or is not the one of the manifest, or when the golden rows are not answered as recorded.
+    """
+    folder = folder.resolve()
+    try:
+        manifest, manifest_sha256 = read(folder)
+        config = Config.model_validate(tomllib.loads(checked(folder, manifest.config).decode()))
+        golden = json.loads(checked(folder, manifest.golden))
+        checked(folder, manifest.model)
+    except (OSError, ValidationError, ValueError) as error:
+        raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
+    tag, digest = identity(folder)
+    release = Release(tag, digest, manifest, manifest_sha256, config, load_model(folder / manifest.model.file), 0.0)
+    difference = distance(release.answer(golden["rows"]), golden["answers"])
+    if not difference <= TOLERANCE:
+        raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
+    return replace(release, golden_difference=difference)
+
+
+def distance(answers: Any, recorded: Any) -> float:
+    """Return the largest difference between two sets of answers: infinite for other shapes, NaN where an answer is NaN."""
+    left, right = np.asarray(answers, dtype=float), np.asarray(recorded, dtype=float)
+    return float(np.max(np.abs(left - right))) if left.shape == right.shape else float("inf")
+
+
+def checked(folder: Path, part: File) -> bytes:
+    """Return a file's content if it is the one that the manifest names. Raises ReleaseError."""
+    content = (folder / part.file).read_bytes()
+    if sha256(content) != part.sha256:
+        raise ReleaseError(f"{part.file} in {folder} has sha256 {sha256(content)}, the manifest says {part.sha256}: it was changed.")
+    return content
+
+
+def load_model(path: Path) -> Any:
+    """Load a skops file, with our own list of trusted types. Raises ReleaseError."""
+    try:
+        unknown = skops.io.get_untrusted_types(file=path)
+        ours = [name for name in unknown if name in TRUSTED or name.startswith("model.")]
+        return skops.io.load(path, trusted=ours)
+    except Exception as error:  # whatever a damaged or foreign file makes skops raise
+        raise ReleaseError(f"{path} is not a model that may be loaded: {error}") from error
+
+
+def identity(folder: Path) -> tuple[str, str]:
+    """Return tag and digest under which this release was deployed: from the environment, or from the note beside the folder."""
+    note = folder.parent / "deployment.json"
+    if note.is_file():
+        found = json.loads(note.read_bytes())
+        return found["tag"], found["digest"]
+    return os.environ.get("RELEASE_TAG", "none"), os.environ.get("RELEASE_DIGEST", "none")
