@@ -14,5 +14,4 @@ def build() -> Pipeline:
         [("categories", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), CATEGORIES)],
         remainder="passthrough",
     )
-    regressor = HistGradientBoostingRegressor(loss="poisson", max_iter=300, learning_rate=0.08, random_state=0)
-    return Pipeline([("encode", encode), ("regress", regressor)])
+    return Pipeline([("encode", encode), ("regress", HistGradientBoostingRegressor(loss="poisson", random_state=0))])

@@ -19,3 +19,8 @@ def answer(pipeline: Any, rows: pd.DataFrame, task: str) -> Answers:
         return np.asarray(pipeline.predict(rows), dtype=np.float64)
     probabilities = np.asarray(pipeline.predict_proba(rows), dtype=np.float64)
     return probabilities[:, 1] if task == "binary" else probabilities
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON values, to the last digit; what is missing becomes null."""
+    return [{str(name): value for name, value in row.items()} for row in rows.astype(object).where(rows.notna(), None).to_dict("records")]

@@ -25,7 +25,7 @@ class Model(File):
     """The fitted pipeline."""
 
     estimator: str
-    parameters: dict[str, JsonValue]
+    parameters: dict[str, str]
     classes: list[JsonValue] | None
 
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import skops.io
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.answers import Answers, answer
 from service.manifest import File, Manifest, read, sha256
+from service.parity import TOLERANCE, distance
 
-# Recorded and repeated answers may differ by this much: other processors round differently in the last digits.
-TOLERANCE = 1e-9
 # Types of scikit-learn and numpy that skops does not trust by itself: a crafted file could crash them, not run code, and the file's
 # hash is checked first. Never take this list from the file.
 TRUSTED = (
@@ -79,12 +77,6 @@ def load(folder: Path) -> Release:
     return replace(release, golden_difference=difference)
 
 
-def distance(answers: Any, recorded: Any) -> float:
-    """Return the largest difference between two sets of answers: infinite for other shapes, NaN where an answer is NaN."""
-    left, right = np.asarray(answers, dtype=float), np.asarray(recorded, dtype=float)
-    return float(np.max(np.abs(left - right))) if left.shape == right.shape else float("inf")
-
-
 def checked(folder: Path, part: File) -> bytes:
     """Return a file's content if it is the one that the manifest names. Raises ReleaseError."""
     content = (folder / part.file).read_bytes()
@@ -106,7 +98,7 @@ def load_model(path: Path) -> Any:
 def identity(folder: Path) -> tuple[str, str]:
     """Return tag and digest under which this release was deployed: from the environment, or from the note beside the folder."""
     note = folder.parent / "deployment.json"
-    if note.is_file():
+    if "RELEASE_TAG" not in os.environ and note.is_file():
         found = json.loads(note.read_bytes())
         return found["tag"], found["digest"]
     return os.environ.get("RELEASE_TAG", "none"), os.environ.get("RELEASE_DIGEST", "none")

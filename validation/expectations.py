@@ -1,4 +1,4 @@
-"""Great Expectations on the data: is it the data we think it is?"""
+"""Great Expectations: is the data what we think it is."""
 
 import json
 import warnings

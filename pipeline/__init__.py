@@ -1,0 +1,1 @@
+"""The steps in order, one small file per verb."""

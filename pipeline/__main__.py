@@ -1,0 +1,78 @@
+"""`./run VERB`: the verbs in the order of the road."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pipeline import project
+from pipeline.errors import PipelineError
+
+JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
+
+# Verb: what it does, and its options. `pipeline/VERB.py` has the function of the same name; it is imported when it is called, since
+# MLflow and Great Expectations cost some seconds.
+VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
+    "train": ("fit the model on data/train.csv and write build/bundle", {}),
+    "validate": (
+        "judge build/bundle on the reference dataset: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 could not judge",
+        {
+            "--champion": {
+                "default": "live",
+                "help": "live: what the target serves (default); production: what the registry's pointer says; none: a first release; "
+                "or a bundle's folder, an image, a URL",
+            }
+        },
+    ),
+    "build": ("make the release from build/bundle and its PASS: an image, or a folder for the target local", {}),
+    "push": ("store the release where deploys find it", {}),
+    "deploy": ("put the release of a git tag before callers, and prove it", {"tag": {"help": "a tag, such as v1.2.3"}}),
+    "rollback": (
+        "put back what served before, and prove it",
+        {
+            "--to": {"default": "", "metavar": "TAG", "help": "an earlier release instead of the prior one"},
+            "--reason": {"default": "", "help": "kept in the history"},
+        },
+    ),
+    "status": ("what is live, and what a rollback would do", {"--json": JSON}),
+    "history": ("what was deployed and rolled back", {"--json": JSON}),
+    "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
+    "demo": (
+        "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",
+        {"--keep": {"action": "store_true", "help": "leave it running at the end"}},
+    ),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    top = argparse.ArgumentParser(prog="./run", description="From a notebook's model to a service, and back.")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (told, options) in VERBS.items():
+        verb = verbs.add_parser(name, help=told, description=told)
+        for option, settings in options.items():
+            verb.add_argument(option, **settings)
+        verb.add_argument("--target", choices=project.TARGETS, help="where it runs; default: [deploy] target in project.toml")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code, which `pipeline/errors.py` lists."""
+    given = vars(parser().parse_args(arguments))
+    verb, target = given.pop("verb"), given.pop("target")
+    try:
+        at = project.load(Path(__file__).resolve().parents[1], target)
+        done = getattr(import_module(f"pipeline.{verb}"), verb)(at, **given)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return int(getattr(done, "exit_code", 0))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

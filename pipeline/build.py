@@ -1,0 +1,79 @@
+"""Make the release: the bundle, its verdict and the code that serves it, as a folder and, for Docker, as an image."""
+
+import shutil
+
+from pipeline import docker_engine, repository
+from pipeline.digest import CODE, FILES
+from pipeline.errors import PipelineError
+from pipeline.project import Project
+from pipeline.say import line
+from service.manifest import Manifest, read
+from service.release import ReleaseError, load
+from validation.gate import Outcome
+from validation.report import Judgement
+
+
+def build(project: Project) -> str:
+    """Build the release for the project's target and return its name: a folder, or a local image. Raises PipelineError."""
+    repository.refuse_changes(project.root, "build")
+    manifest = checked_bundle(project)
+    verdict(project)
+    assemble(project)
+    name = str(project.release)
+    if project.target == "docker":
+        name = docker_engine.build(project, manifest.commit, labels(project, manifest))
+    line(f"built {name}")
+    return name
+
+
+def checked_bundle(project: Project) -> Manifest:
+    """Return the manifest of a bundle that is whole and of the commit that is checked out. Raises PipelineError."""
+    if not project.bundle.is_dir():
+        raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
+    try:
+        manifest = load(project.bundle).manifest
+    except ReleaseError as error:
+        raise PipelineError(f"{error} Nothing was built. Next: ./run train makes the bundle anew.") from error
+    head = repository.head(project.root)
+    if manifest.dirty or manifest.commit != head:
+        state = "a tree with uncommitted changes on " if manifest.dirty else ""
+        raise PipelineError(f"The bundle was trained from {state}{manifest.commit[:12]}; {head[:12]} is checked out. Next: ./run train.")
+    return manifest
+
+
+def verdict(project: Project) -> Judgement:
+    """Return the verdict on the bundle if it is PASS. Raises PipelineError."""
+    if not project.gate.is_file():
+        raise PipelineError("The bundle was never judged: there is no build/gate.json. Next: ./run validate.")
+    judged = Judgement.model_validate_json(project.gate.read_bytes())
+    sha = read(project.bundle)[1]
+    if judged.candidate.manifest_sha256 != sha:
+        raise PipelineError(
+            f"build/gate.json judges {judged.candidate.manifest_sha256[:12]}, the bundle is {sha[:12]}. Next: ./run validate."
+        )
+    if judged.verdict is not Outcome.PASS:
+        raise PipelineError(
+            f"The gate says {judged.verdict.value}: {' '.join(judged.reasons)} Only PASS is built. Next: see build/gate.md."
+        )
+    return judged
+
+
+def assemble(project: Project) -> None:
+    """Copy the release's files together. The same folder is what the image is built from and what the target `local` runs."""
+    shutil.rmtree(project.release, ignore_errors=True)
+    for name in CODE:
+        shutil.copytree(project.root / name, project.release / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        (project.release / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(project.root / name, project.release / name)
+    shutil.copytree(project.bundle, project.release / "release")
+    shutil.copyfile(project.gate, project.release / "release" / "gate.json")
+
+
+def labels(project: Project, manifest: Manifest) -> dict[str, str]:
+    """Return the labels of the image."""
+    return {
+        "org.opencontainers.image.revision": manifest.commit,
+        "org.opencontainers.image.created": manifest.created_at,
+        "release.manifest.sha256": read(project.bundle)[1],
+    }

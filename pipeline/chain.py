@@ -1,0 +1,85 @@
+"""Which release follows which. Pure: what to do next is decided here, from what the target recorded."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+from pipeline.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One release as it was put on a target. `previous` is the digest that was live before it."""
+
+    tag: str
+    digest: str
+    commit: str
+    manifest_sha256: str
+    previous: str | None
+    sequence: int
+    at: str
+    by: str
+
+    def record(self) -> dict[str, str]:
+        """Return it as text, for labels and files."""
+        return {key: str(value) for key, value in asdict(self).items() if value is not None}
+
+
+def from_record(record: dict[str, str]) -> Deployment:
+    """Read what `record` wrote."""
+    return replace(Deployment(**{"previous": None, **record}), sequence=int(record["sequence"]))  # type: ignore[arg-type]
+
+
+def successor(deployed: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:
+    """Return a new deployment with its place in the chain: after the highest sequence, pointing to what is live."""
+    sequence = 1 + max((each.sequence for each in deployed), default=0)
+    return replace(new, previous=live.digest if live else None, sequence=sequence)
+
+
+def prior(deployed: Sequence[Deployment], live: Deployment | None, tag: str | None) -> Deployment:
+    """Return the deployment to roll back to: the one before the live one, or the one with a tag. Raises PipelineError."""
+    if live is None:
+        raise PipelineError("Nothing is deployed, so there is nothing to roll back. Next: ./run deploy TAG.")
+    if tag:
+        return with_tag(deployed, live, tag)
+    found = [each for each in deployed if each.digest == live.previous]
+    if not found:
+        raise PipelineError(
+            f"{live.tag} is the first release of the chain: nothing was live before it. {known(deployed)} Next: ./run rollback --to TAG."
+        )
+    return newest(found)
+
+
+def with_tag(deployed: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:
+    """Return the deployment with a tag. Raises PipelineError with the ones there are."""
+    if tag == live.tag:
+        raise PipelineError(f"{tag} is what serves now. Next: ./run status shows it.")
+    found = [each for each in deployed if each.tag == tag]
+    if not found:
+        raise PipelineError(f"{tag!r} was never deployed here. {known(deployed)} Next: ./run rollback --to one of these.")
+    return newest(found)
+
+
+def newest(deployed: Sequence[Deployment]) -> Deployment:
+    """Return the deployment with the highest sequence: the order of the chain, whatever the clocks said."""
+    return max(deployed, key=lambda each: each.sequence)
+
+
+def known(deployed: Sequence[Deployment]) -> str:
+    """List the deployments with their ages, newest first."""
+    ordered = sorted(deployed, key=lambda each: -each.sequence)
+    return "Deployed here: " + ", ".join(f"{each.tag} ({age(each.at)})" for each in ordered) + "."
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def age(at: str) -> str:
+    """Say how long ago a time was."""
+    seconds = int((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}{'s' if seconds >= 2 * length else ''} ago"
+    return "just now"

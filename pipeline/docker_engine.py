@@ -1,0 +1,93 @@
+"""The Docker engine: building images, and running one for a while."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+
+from pipeline.errors import PipelineError
+from pipeline.process import wait_ready
+from pipeline.project import Project
+
+PORT = 8080
+# What every release container may not do: write to its files, gain rights, use more than its share.
+CONFINED: dict[str, Any] = {
+    "read_only": True,
+    "tmpfs": {"/tmp": "size=64m"},  # noqa: S108  # the container's own
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "mem_limit": "1g",
+    "pids_limit": 256,
+    "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
+}
+STAYING: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
+
+
+def connect() -> docker.DockerClient:
+    """Return the engine of `DOCKER_HOST`, or this machine's. Raises PipelineError where none answers."""
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+    except (DockerException, OSError) as error:
+        where = os.environ.get("DOCKER_HOST", "this machine")
+        raise PipelineError(f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none.") from error
+    return client
+
+
+def build(project: Project, commit: str, labels: dict[str, str]) -> str:
+    """Build the release's image and return its name here. Raises PipelineError with the end of the build's log."""
+    connect()
+    name = f"{project.name}:{commit}"
+    said = [item for key, value in labels.items() for item in ("--label", f"{key}={value}")]
+    dockerfile = str(project.root / "infra" / "Dockerfile")
+    command = ["docker", "build", "--file", dockerfile, "--tag", name, *said, *os.environ.get("DOCKER_BUILD_OPTIONS", "").split()]
+    try:
+        done = subprocess.run([*command, str(project.release)], capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise PipelineError("There is no `docker` command on this machine. Install it, or add --target local.") from error
+    if done.returncode != 0:
+        raise PipelineError(
+            f"The image was not built:\n{(done.stdout + done.stderr)[-2000:]}\nNext: correct infra/Dockerfile, or ./run build again."
+        )
+    return name
+
+
+@contextmanager
+def serving(image: str) -> Iterator[str]:
+    """Run an image on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
+    client = connect()
+    settings = {"HOST": "0.0.0.0", "PORT": str(PORT), "RELEASE_TAG": "judged", "RELEASE_DIGEST": image.rpartition("@")[2]}
+    try:
+        container: Any = client.containers.run(
+            image, detach=True, environment=settings, ports={f"{PORT}/tcp": ("127.0.0.1", None)}, **CONFINED
+        )
+    except DockerException as error:
+        raise PipelineError(f"{image} could not be started: {error}. Next: docker pull {image}.") from error
+    try:
+        container.reload()
+        port = container.ports[f"{PORT}/tcp"][0]["HostPort"]
+        wait_ready(f"http://127.0.0.1:{port}", lambda: running(container), lambda: said(container))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        container.remove(force=True)
+
+
+def run(container: Any, command: list[str], user: str = "") -> tuple[int, str]:
+    """Run a command in a container; returns its exit code and what it printed."""
+    code, output = container.exec_run(command, user=user)
+    return code, output.decode(errors="replace")
+
+
+def running(container: Any) -> bool:
+    """Tell whether a container runs."""
+    container.reload()
+    return bool(container.status == "running")
+
+
+def said(container: Any) -> str:
+    """Return the end of a container's log."""
+    return "It said: " + " / ".join(container.logs(tail=5).decode(errors="replace").strip().splitlines())

@@ -1,0 +1,25 @@
+"""What can go wrong, each with its exit code. A message says what was found, what is expected and what to type next.
+
+0  done                                  1  the gate says FAIL
+2  it could not be done, nothing changed 3  the gate says INCONCLUSIVE
+4  the proof failed, the old release serves
+5  another deploy or rollback is at work, or has taken over
+"""
+
+
+class PipelineError(Exception):
+    """It could not be done; nothing was changed."""
+
+    exit_code = 2
+
+
+class ProofError(PipelineError):
+    """What runs is not what was asked for; what ran before serves again."""
+
+    exit_code = 4
+
+
+class Busy(PipelineError):
+    """Another deploy or rollback holds the environment."""
+
+    exit_code = 5

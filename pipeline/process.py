@@ -1,0 +1,85 @@
+"""Run a release's own service as a process of this machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from pipeline.errors import PipelineError
+
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raise PipelineError when somebody listens on an address already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PipelineError(
+                f"{host}:{port} cannot be listened on: {error.strerror}. Stop what uses it, or change [deploy] address in project.toml."
+            ) from error
+
+
+def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
+    """Return the environment in which a service runs: its code, its release, one thread for numeric libraries."""
+    ours = {"PYTHONPATH": str(code), "RELEASE_DIR": str(release), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **ours, **settings}
+
+
+@contextmanager
+def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
+    """Serve a release on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
+    port = free_port()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            cwd=code,
+            env=environment(code, release, PORT=str(port), **settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_ready(url, lambda: process.poll() is None, lambda: tail(log))
+            yield url
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str], seconds: float = START_SECONDS) -> None:
+    """Wait until a service is ready. Raises PipelineError when it ends or takes too long, with what it said."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not alive():
+            raise PipelineError(f"The service ended instead of becoming ready. {said()}")
+        try:
+            if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise PipelineError(f"The service was not ready after {seconds:.0f} s. {said()}")
+
+
+def tail(log: IO[bytes], lines: int = 5) -> str:
+    """Return the end of a log."""
+    log.seek(0)
+    return "It said: " + " / ".join(log.read().decode(errors="replace").strip().splitlines()[-lines:])

@@ -1,0 +1,85 @@
+"""`project.toml`, and where things lie."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+
+TARGETS = ("docker", "local")
+
+
+@dataclass(frozen=True)
+class Project:
+    """One checkout, and where its service runs."""
+
+    root: Path
+    name: str
+    repository: str
+    target: str
+    address: str
+
+    @property
+    def bundle(self) -> Path:
+        """What `train` makes: model, manifest, golden rows, serving config."""
+        return self.root / "build" / "bundle"
+
+    @property
+    def gate(self) -> Path:
+        """What `validate` makes: the verdict on the bundle."""
+        return self.root / "build" / "gate.json"
+
+    @property
+    def release(self) -> Path:
+        """What `build` makes: the bundle, its verdict and the code that serves it."""
+        return self.root / "build" / "release"
+
+    @property
+    def train_data(self) -> Path:
+        """What is learnt from."""
+        return self.root / "data" / "train.csv"
+
+    @property
+    def reference_data(self) -> Path:
+        """What is judged on; never learnt from."""
+        return self.root / "validation" / "reference.csv"
+
+    @property
+    def rules(self) -> Path:
+        """Where the gate's thresholds and expectations are."""
+        return self.root / "validation"
+
+    @property
+    def state(self) -> Path:
+        """What deploying leaves on this machine; not in git."""
+        return self.root / ".deploy"
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return self.address.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return int(self.address.rpartition(":")[2])
+
+
+def load(root: Path, target: str | None = None) -> Project:
+    """Read a project. `IMAGE_REPOSITORY` in the environment goes before the file. Raises PipelineError."""
+    path = root / "project.toml"
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        repository = os.environ.get("IMAGE_REPOSITORY") or said["image"]["repository"]
+        project = Project(root, said["name"], repository.lower(), target or said["deploy"]["target"], said["deploy"]["address"])
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise PipelineError(
+            f"{path} cannot be read: {error!r}. Expected: name, [image] repository, [deploy] target and address."
+        ) from error
+    if project.target not in TARGETS:
+        raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")
+    host, _, port = project.address.rpartition(":")
+    if not host or not port.isdigit():
+        raise PipelineError(f"Address {project.address!r} in {path} is not HOST:PORT, such as 127.0.0.1:8080. Correct it there.")
+    return project

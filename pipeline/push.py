@@ -1,0 +1,25 @@
+"""Put the built release where deploys find it: the registry, or for `local` a folder of this machine."""
+
+import json
+
+from pipeline import repository, targets
+from pipeline.build import checked_bundle, verdict
+from pipeline.errors import PipelineError
+from pipeline.project import Project
+from pipeline.say import line, summary
+
+
+def push(project: Project) -> str:
+    """Push the release of the commit that is checked out and return its digest. Raises PipelineError."""
+    repository.refuse_changes(project.root, "push")
+    manifest = checked_bundle(project)
+    verdict(project)
+    if not project.release.is_dir():
+        raise PipelineError("There is no release to push. Next: ./run build.")
+    digest = targets.of(project).push(manifest.commit)
+    note = {"commit": manifest.commit, "digest": digest, "repository": project.repository}
+    (project.root / "build" / "release.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    following = f"Deploy it:\n\n    git tag v1.2.3 {manifest.commit[:12]}\n    git push origin v1.2.3"
+    line(f"pushed {manifest.commit[:12]} as {digest}\n{following}")
+    summary(f"Pushed `{digest}`. {following}")
+    return digest

@@ -1,0 +1,46 @@
+"""What git says of the checkout."""
+
+import subprocess
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Run git in a folder and return what it prints. Raises PipelineError."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+    except FileNotFoundError as error:
+        raise PipelineError("There is no git on this machine, and a release is named by its commit. Install git and try again.") from error
+    except subprocess.CalledProcessError as error:
+        raise PipelineError(f"git {' '.join(arguments)} failed: {error.stderr.strip()}") from error
+    return done.stdout.strip()
+
+
+def head(root: Path) -> str:
+    """Return the commit that is checked out. Raises PipelineError outside a repository or before its first commit."""
+    try:
+        return git(root, "rev-parse", "--verify", "HEAD")
+    except PipelineError as error:
+        raise PipelineError(f"{root} is not a git repository with a commit. Next: git init -b main, git add . and git commit.") from error
+
+
+def changes(root: Path) -> list[str]:
+    """Return the names of changed and new files that git does not ignore."""
+    return [line[3:] for line in git(root, "status", "--porcelain").splitlines()]
+
+
+def refuse_changes(root: Path, verb: str) -> None:
+    """Raise PipelineError where there are uncommitted changes: what ran could then not be found again."""
+    if changed := changes(root):
+        some = ", ".join(changed[:5]) + (" …" if len(changed) > 5 else "")
+        raise PipelineError(f"{verb} wants a clean tree, and these files are not committed: {some}. Next: git commit, or git stash.")
+
+
+def commit_of(root: Path, tag: str) -> str:
+    """Return the commit of a tag. Raises PipelineError with the tags that exist."""
+    tags = git(root, "tag", "--sort=-creatordate").splitlines()
+    if tag not in tags:
+        known = f"Known, newest first: {', '.join(tags[:10])}." if tags else "There are no tags."
+        raise PipelineError(f"There is no tag {tag!r}. {known} Next: git fetch --tags, or git tag {tag or 'v1.0.0'} to make it.")
+    return git(root, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")

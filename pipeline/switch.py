@@ -1,0 +1,73 @@
+"""From one release to another, for deploy and rollback alike: start it, prove it, switch, prove it again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import chain, ledger, lock, proof
+from pipeline.chain import Deployment
+from pipeline.errors import PipelineError
+from pipeline.project import Project
+from pipeline.say import line, summary, warn
+from pipeline.targets import Target
+from service.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a deploy or a rollback did, proven."""
+
+    before: Deployment | None
+    after: Deployment
+    checks: list[proof.Check]
+    seconds: float
+
+
+def live_of(target: Target) -> Deployment | None:
+    """Return what is live. Raises PipelineError when the target does not know its own chain."""
+    digest = target.live_digest()
+    if digest is None:
+        return None
+    found = [each for each in target.deployed() if each.digest == digest]
+    if not found:
+        raise PipelineError(f"{digest} is live, and there is no record of its deploy. Next: ./run status, then deploy a tag anew.")
+    return chain.newest(found)
+
+
+def put(target: Target, new: Deployment, files: Path, live: Deployment | None, still_ours: Callable[[], None]) -> list[proof.Check]:
+    """Start a release, prove it, switch to it, prove it again; on any failure, and on an interrupt, switch back."""
+    with target.staged(new) as fetch:
+        proof.refuse(proof.prove(fetch, new, files), "the new release, before any caller saw it; what served before still serves")
+    still_ours()
+    try:
+        target.switch(new)
+        checks = proof.prove(target.public(), new, files, target.running_digest())
+        proof.refuse(checks, "the public address; switched back to what served before")
+    except BaseException:
+        if live is not None:
+            target.switch(live)
+        raise
+    return checks
+
+
+def finish(project: Project, target: Target, what: str, done: Done, files: Path) -> Done:
+    """Say what was done, and record it where people look; none of this can undo it."""
+    was = f", was {done.before.tag}" if done.before else ""
+    text = f"{done.after.tag} serves{was}: {what} in {done.seconds:.1f} s"
+    line(f"{text}\n{proof.shown(done.checks)}")
+    summary(f"## {text}\n\n{proof.shown(done.checks)}")
+    event = {
+        "what": what,
+        "tag": done.after.tag,
+        "digest": done.after.digest,
+        "at": chain.now(),
+        "by": lock.who(),
+        "seconds": f"{done.seconds:.1f}",
+    }
+    target.note({**event, "from": done.before.tag if done.before else ""})
+    try:
+        target.point(done.after.digest)
+    except PipelineError as error:
+        warn(f"the pointer `production` was not moved: {error}")
+    ledger.move(project, ledger.PRODUCTION, Manifest.model_validate_json((files / "manifest.json").read_bytes()).mlflow_run)
+    return done

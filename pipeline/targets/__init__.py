@@ -1,0 +1,84 @@
+"""Where releases run. A target only acts; what to do is decided in `pipeline.chain` and told in `pipeline.deploy`."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.chain import Deployment
+from pipeline.project import Project
+
+# Ask a service: path, and the body of a POST or None for a GET; returns what it answers. Raises PipelineError.
+Fetch = Callable[[str, Any], Any]
+
+
+class Target(Protocol):
+    """What deploy, rollback, status and history need of a place."""
+
+    def push(self, commit: str) -> str:
+        """Store the built release under its commit and return its digest."""
+
+    def find(self, commit: str) -> str:
+        """Return the digest stored for a commit. Raises PipelineError where there is none."""
+
+    def fetch(self, digest: str) -> Path:
+        """Make sure a release is on the machine that serves, and return a folder with its `/release` files."""
+
+    def predictor(self, digest: str) -> str:
+        """Return the release as the gate can ask it."""
+
+    def deployed(self) -> list[Deployment]:
+        """Return the releases that were put here and can be rolled back to."""
+
+    def live_digest(self) -> str | None:
+        """Return the digest that callers are sent to, None before the first deploy."""
+
+    def staged(self, deployment: Deployment) -> AbstractContextManager[Fetch]:
+        """Start a release beside the live one, wait until it is ready, and say how to ask it. Raises PipelineError."""
+
+    def switch(self, deployment: Deployment) -> None:
+        """Send callers to a staged release."""
+
+    def public(self) -> Fetch:
+        """Return how to ask what callers are sent to."""
+
+    def running_digest(self) -> str:
+        """Return the digest of what callers are sent to, told by the place and not by the service."""
+
+    def discard(self, deployment: Deployment) -> None:
+        """Take away a new release that did not become live."""
+
+    def tidy(self) -> None:
+        """After a success: stop what is no longer needed. The prior release stays."""
+
+    def production(self) -> str | None:
+        """Return the digest that the pointer `production` names, None before the first deploy."""
+
+    def point(self, digest: str) -> None:
+        """Move the pointer `production`."""
+
+    def note(self, event: dict[str, str]) -> None:
+        """Append to the history."""
+
+    def history(self) -> list[dict[str, str]]:
+        """Return the history, oldest first."""
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Take the environment's lock. Raises Busy when another holds it, unless it is to be taken over."""
+
+    def holder(self) -> dict[str, str] | None:
+        """Return who holds the lock."""
+
+    def release(self) -> None:
+        """Give the lock back."""
+
+
+def of(project: Project) -> Target:
+    """Return a project's target."""
+    if project.target == "local":
+        from pipeline.targets.local import Local
+
+        return Local(project)
+    from pipeline.targets.docker import Docker
+
+    return Docker(project)

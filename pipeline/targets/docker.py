@@ -1,0 +1,264 @@
+"""Releases as containers of one host with Docker Engine, behind HAProxy. Needs only the engine's API, here or over ssh."""
+
+import io
+import json
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+
+from pipeline import docker_engine, registry
+from pipeline.chain import Deployment, from_record
+from pipeline.docker_engine import CONFINED, STAYING, said
+from pipeline.errors import Busy, PipelineError
+from pipeline.project import Project
+from pipeline.targets import Fetch, haproxy
+from pipeline.targets.proxy import Proxy
+
+LABEL = "release."
+PROJECT = LABEL + "project"
+START_SECONDS = 60
+# A lock older than this belongs to a run that was killed.
+LOCK_SECONDS = 1800
+ASK = """
+import sys, urllib.error, urllib.request as r
+url, body = sys.argv[1], sys.argv[2].encode() or None
+try:
+    print(r.urlopen(r.Request(url, body, {"content-type": "application/json"}), timeout=20).read().decode())
+except urllib.error.HTTPError as error:
+    sys.exit(f"{error.code}: {error.read().decode()[:300]}")
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+class Docker:
+    """Containers `NAME-SEQUENCE` are the releases, their labels the chain; `NAME-proxy` knows which one is live."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.client = docker_engine.connect()
+        self.proxy = Proxy(project, self.client)
+
+    def push(self, commit: str) -> str:
+        """Push the image that `build` left here."""
+        return registry.push(self.client, f"{self.project.name}:{commit}", self.project.repository, commit)
+
+    def find(self, commit: str) -> str:
+        """Ask the registry."""
+        digest = registry.digest(self.client, f"{self.project.repository}:{commit}")
+        if digest is None:
+            raise PipelineError(
+                f"There is no image for commit {commit[:12]} in {self.project.repository}: it was never judged, or not passed. "
+                "Next: merge it to main and wait for train-validate-build-push, or on that commit: ./run train, validate, build and push."
+            )
+        return digest
+
+    def fetch(self, digest: str) -> Path:
+        """Pull the image unless it is on the host, and copy its `/release` here."""
+        image = self.predictor(digest)
+        try:
+            self.client.images.get(image)
+        except ImageNotFound:
+            registry.pull(self.client, image)
+        files = self.project.state / "docker" / digest.removeprefix("sha256:")
+        container = self.client.containers.create(image)
+        try:
+            unpack(container, "/release", files)
+        finally:
+            container.remove()
+        return files / "release"
+
+    def predictor(self, digest: str) -> str:
+        """Return the image by digest."""
+        return f"{self.project.repository}@{digest}"
+
+    def deployed(self) -> list[Deployment]:
+        """Read the labels."""
+        return [deployment(container) for container in self.containers()]
+
+    def live_digest(self) -> str | None:
+        """Ask which container the proxy was told, and read its label."""
+        live = self.live_container()
+        return live.labels[LABEL + "digest"] if live else None
+
+    @contextmanager
+    def staged(self, wanted: Deployment) -> Iterator[Fetch]:
+        """Start a container beside the live one; a warm standby runs already."""
+        self.proxy.ensure()
+        container = self.container(wanted) or self.create(wanted)
+        if container.status != "running":
+            container.start()
+        fetch = asking(container, f"http://127.0.0.1:{haproxy.RELEASE_PORT}")
+        wait_ready(container, fetch)
+        yield fetch
+
+    def switch(self, wanted: Deployment) -> None:
+        """Have the proxy send callers there."""
+        container = self.container(wanted)
+        assert container is not None
+        self.proxy.switch(str(container.name))
+
+    def public(self) -> Fetch:
+        """Ask through the proxy, from inside its network: a remote host's address need not be reachable from here."""
+        live = self.live_container()
+        if live is None:
+            raise PipelineError("Nothing is live. Next: ./run deploy TAG.")
+        return asking(live, f"http://{self.proxy.name}:{haproxy.PORT}")
+
+    def running_digest(self) -> str:
+        """Ask the engine from which image the live container was made."""
+        live = self.live_container()
+        names = live.image.attrs["RepoDigests"] if live and live.image else []
+        ours = [name.partition("@")[2] for name in names if name.startswith(self.project.repository + "@")]
+        return ours[0] if ours else "none"
+
+    def discard(self, wanted: Deployment) -> None:
+        """Remove the container."""
+        if container := self.container(wanted):
+            container.remove(force=True)
+
+    def tidy(self) -> None:
+        """Stop all but the live release and the one before it, which stays as a warm standby."""
+        live = self.live_container()
+        warm = {live.labels[LABEL + "digest"], live.labels.get(LABEL + "previous")} if live else set()
+        for container in self.containers():
+            if container.status == "running" and container.labels[LABEL + "digest"] not in warm:
+                container.stop()
+
+    def production(self) -> str | None:
+        """Ask the registry."""
+        return registry.digest(self.client, f"{self.project.repository}:production")
+
+    def point(self, digest: str) -> None:
+        """Push the tag `production`."""
+        registry.push(self.client, self.predictor(digest), self.project.repository, "production")
+
+    def note(self, event: dict[str, str]) -> None:
+        """Append a line to a file beside the proxy's config."""
+        self.proxy.append("history.jsonl", json.dumps(event))
+
+    def history(self) -> list[dict[str, str]]:
+        """Read the lines."""
+        return [json.loads(line) for line in (self.proxy.read("history.jsonl") or "").splitlines()]
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Create a container of a fixed name that is never started: only one can."""
+        self.proxy.pull()
+        found = self.holder()
+        if found and (takeover or seconds_since(found["at"]) > LOCK_SECONDS):
+            self.release()
+        labels = {LABEL + "lock." + key: value for key, value in holder.items()}
+        try:
+            self.client.containers.create(self.proxy.image, name=f"{self.project.name}-lock", labels=labels)
+        except APIError as error:
+            if error.status_code == 409:
+                raise Busy(f"{found}") from error
+            raise PipelineError(f"The lock could not be taken: {error}. Next: ./run status.") from error
+
+    def holder(self) -> dict[str, str] | None:
+        """Read the lock's labels."""
+        try:
+            labels = self.client.containers.get(f"{self.project.name}-lock").labels
+        except NotFound:
+            return None
+        prefix = LABEL + "lock."
+        return {key.removeprefix(prefix): value for key, value in labels.items() if key.startswith(prefix)}
+
+    def release(self) -> None:
+        """Remove the lock."""
+        try:
+            self.client.containers.get(f"{self.project.name}-lock").remove(force=True)
+        except NotFound:
+            return
+
+    def stop(self) -> None:
+        """Take everything away: releases, proxy, its state, network."""
+        for container in self.containers():
+            container.remove(force=True)
+        self.release()
+        self.proxy.remove()
+
+    def containers(self) -> list[Container]:
+        """Return the release containers, running or not."""
+        return self.client.containers.list(all=True, filters={"label": [f"{PROJECT}={self.project.name}", LABEL + "sequence"]})
+
+    def container(self, wanted: Deployment) -> Container | None:
+        """Return a deployment's container."""
+        found = [each for each in self.containers() if each.labels[LABEL + "sequence"] == str(wanted.sequence)]
+        return found[0] if found else None
+
+    def live_container(self) -> Container | None:
+        """Return the container that callers are sent to."""
+        name = self.proxy.slots().live_container
+        found = [each for each in self.containers() if each.name == name]
+        return found[0] if found else None
+
+    def create(self, wanted: Deployment) -> Container:
+        """Create a release's container, confined, with the chain in its labels."""
+        settings = {"RELEASE_TAG": wanted.tag, "RELEASE_DIGEST": wanted.digest, "HOST": "0.0.0.0", "PORT": str(haproxy.RELEASE_PORT)}
+        return self.client.containers.create(
+            self.predictor(wanted.digest),
+            name=f"{self.project.name}-{wanted.sequence}",
+            labels={PROJECT: self.project.name, **{LABEL + key: value for key, value in wanted.record().items()}},
+            environment=settings,
+            network=self.proxy.network,
+            **STAYING,
+            **CONFINED,
+        )
+
+
+def deployment(container: Container) -> Deployment:
+    """Read a container's labels."""
+    fields = Deployment.__dataclass_fields__
+    return from_record({key: container.labels[LABEL + key] for key in fields if LABEL + key in container.labels})
+
+
+def asking(container: Container, url: str) -> Fetch:
+    """Return how to ask a URL from inside a container."""
+
+    def fetch(path: str, body: Any) -> Any:
+        text = "" if body is None else json.dumps(body)
+        try:
+            code, output = docker_engine.run(container, ["python", "-c", ASK, url + path, text])
+        except DockerException as error:
+            raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
+        if code != 0:
+            raise PipelineError(f"{container.name} does not answer {path} as it should: {output.strip()}. Next: ./run status.")
+        return json.loads(output)
+
+    return fetch
+
+
+def wait_ready(container: Container, fetch: Fetch) -> None:
+    """Wait until a release is ready. Raises PipelineError when it ends, or takes too long, with what it said."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        container.reload()
+        if container.status != "running" or container.attrs["RestartCount"]:
+            raise PipelineError(f"The release ended instead of becoming ready. {said(container)}")
+        try:
+            fetch("/readyz", None)
+        except PipelineError:
+            time.sleep(0.1)
+        else:
+            return
+    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {said(container)}")
+
+
+def unpack(container: Container, path: str, into: Path) -> None:
+    """Copy a folder out of a container."""
+    stream, _ = container.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+        archive.extractall(into, filter="data")
+
+
+def seconds_since(at: str) -> float:
+    """Return how long ago a time was."""
+    return (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()

@@ -1,0 +1,57 @@
+"""What the proxy is told. Pure: text in, text out."""
+
+from dataclasses import dataclass
+from string import Template
+
+SLOTS = ("a", "b")
+PORT = 8000
+RELEASE_PORT = 8080
+CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
+NOBODY = "nobody.invalid"
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Which container stands in which slot, and which slot callers are sent to."""
+
+    containers: tuple[str, str] = (NOBODY, NOBODY)
+    live: int | None = None
+
+    @property
+    def live_container(self) -> str | None:
+        """The container that callers are sent to."""
+        return None if self.live is None else self.containers[self.live]
+
+    def switched(self, container: str) -> "Slots":
+        """Return the slots after a switch: to the slot where the container stands already, else to the one that is not live."""
+        if container in self.containers:
+            return Slots(self.containers, self.containers.index(container))
+        slot = 0 if self.live is None else 1 - self.live
+        first, second = self.containers
+        return Slots((container, second) if slot == 0 else (first, container), slot)
+
+
+def config(template: str, slots: Slots) -> str:
+    """Return the config file for a state."""
+    lines = [
+        f"  server {name} {container}:{RELEASE_PORT}{'' if slots.live == number else ' disabled'}"
+        for number, (name, container) in enumerate(zip(SLOTS, slots.containers, strict=True))
+    ]
+    return Template(template).safe_substitute(slots="\n".join(lines), live=slots.live_container or "nobody")
+
+
+def parse(text: str) -> Slots:
+    """Read the state back from a config file."""
+    lines = [line.split() for line in text.splitlines() if line.startswith("  server ")]
+    first, second = (line[2].partition(":")[0] for line in lines)
+    live = [number for number, line in enumerate(lines) if "disabled" not in line]
+    return Slots((first, second), live[0] if live else None)
+
+
+def commands(before: Slots, after: Slots) -> tuple[list[str], list[str]]:
+    """Return the runtime commands that put a container into its slot, and those that then send callers there."""
+    assert after.live is not None
+    new, old = f"releases/{SLOTS[after.live]}", f"releases/{SLOTS[1 - after.live]}"
+    container = after.containers[after.live]
+    moved = [f"set server {new} fqdn {container}"] if container not in before.containers else []
+    return [*moved, f"set server {new} state ready"], [f"set server {old} state maint"]

@@ -1,0 +1,255 @@
+"""Releases as folders of this machine, served by uvicorn's supervisor: no engine, no root. Linux and macOS."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from pipeline.chain import Deployment, from_record
+from pipeline.digest import digest_of
+from pipeline.errors import Busy, PipelineError
+from pipeline.process import environment, refuse_taken, serving, tail, wait_ready
+from pipeline.project import Project
+from pipeline.targets import Fetch
+
+WORKERS = 2
+SWITCH_SECONDS = 120
+
+
+class Local:
+    """`releases/DIGEST/` are the releases, the link `current` is the live one."""
+
+    def __init__(self, project: Project) -> None:
+        if os.name == "nt":
+            raise PipelineError("The target local needs Linux or macOS. On Windows, run it inside WSL, or use --target docker.")
+        self.project = project
+        self.state = project.state / "local"
+        self.current = self.state / "current"
+        self.lock = self.state / "lock.json"
+        self.log = self.state / "service.log"
+        (self.state / "commits").mkdir(parents=True, exist_ok=True)
+
+    def push(self, commit: str) -> str:
+        """Copy the built release into the store."""
+        digest = digest_of(self.project.release)
+        if not self.folder(digest).exists():
+            part = self.state / "releases" / "part"
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(self.project.release, part)
+            part.rename(self.folder(digest))
+        write(self.state / "commits" / commit, digest)
+        return digest
+
+    def find(self, commit: str) -> str:
+        """Look the commit up in the store."""
+        path = self.state / "commits" / commit
+        if not path.is_file():
+            raise PipelineError(
+                f"No release was pushed for commit {commit[:12]}: it was never judged, or not passed. "
+                f"Next, on that commit: ./run train, ./run validate, ./run build, ./run push, each with --target local."
+            )
+        return path.read_text(encoding="utf-8")
+
+    def fetch(self, digest: str) -> Path:
+        """Check the folder against its digest."""
+        folder = self.folder(digest)
+        if not folder.is_dir() or digest_of(folder) != digest:
+            raise PipelineError(f"The release {digest} in {folder} is gone or was changed. Next: push its commit again.")
+        return folder / "release"
+
+    def predictor(self, digest: str) -> str:
+        """Return the release's folder."""
+        return str(self.folder(digest))
+
+    def deployed(self) -> list[Deployment]:
+        """Read the notes in the releases' folders."""
+        notes = self.state.glob("releases/*/deployment.json")
+        return [from_record(json.loads(note.read_bytes())) for note in notes]
+
+    def live_digest(self) -> str | None:
+        """Follow the link."""
+        return "sha256:" + self.current.resolve().name if self.current.is_symlink() else None
+
+    @contextmanager
+    def staged(self, deployment: Deployment) -> Iterator[Fetch]:
+        """Serve the release on a port of its own; the workers for callers come up in `switch`."""
+        if not self.supervisor():
+            refuse_taken(self.project.host, self.project.port)
+        folder = self.folder(deployment.digest)
+        with serving(folder, folder / "release", RELEASE_TAG=deployment.tag, RELEASE_DIGEST=deployment.digest) as url:
+            yield over_http(url)
+
+    def switch(self, deployment: Deployment) -> None:
+        """Move the link and have the supervisor bring up new workers one by one, each before it retires an old one."""
+        write(self.folder(deployment.digest) / "deployment.json", json.dumps(deployment.record()))
+        link = self.current.with_name("current.new")
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.folder(deployment.digest))
+        link.replace(self.current)
+        supervisor = self.supervisor()
+        if supervisor is None:
+            self.start()
+        else:
+            self.roll(supervisor)
+
+    def start(self) -> None:
+        """Start the supervisor, and leave it running."""
+        metrics = self.state / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)  # counts of an earlier start would go on
+        metrics.mkdir()
+        settings = {
+            "HOST": self.project.host,
+            "PORT": str(self.project.port),
+            "WORKERS": str(WORKERS),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        }
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "service"],
+                cwd=self.state,
+                env=environment(self.current, self.current / "release", **settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        write(self.state / "pid", str(process.pid))
+        wait_ready(self.url(), lambda: process.poll() is None, self.said)
+
+    def roll(self, supervisor: psutil.Process) -> None:
+        """Replace all workers. Raises PipelineError when the new ones do not come up; the old ones then serve."""
+        old = workers(supervisor)
+        supervisor.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + SWITCH_SECONDS
+        while old & workers(supervisor):
+            if time.monotonic() > deadline:
+                raise PipelineError(f"The workers were not replaced within {SWITCH_SECONDS} s. {self.said()}")
+            time.sleep(0.05)
+        wait_ready(self.url(), supervisor.is_running, self.said)
+
+    def public(self) -> Fetch:
+        """Ask at the public address."""
+        return over_http(self.url())
+
+    def running_digest(self) -> str:
+        """Hash the files behind the link again."""
+        return digest_of(self.current.resolve())
+
+    def discard(self, deployment: Deployment) -> None:
+        """Remove the note, so that nothing rolls back to it."""
+        if self.live_digest() != deployment.digest:
+            (self.folder(deployment.digest) / "deployment.json").unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Nothing: old workers are gone with the switch."""
+
+    def production(self) -> str | None:
+        """Read the pointer."""
+        path = self.state / "production"
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def point(self, digest: str) -> None:
+        """Write the pointer."""
+        write(self.state / "production", digest)
+
+    def note(self, event: dict[str, str]) -> None:
+        """Append a line."""
+        with (self.state / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+
+    def history(self) -> list[dict[str, str]]:
+        """Read the lines."""
+        path = self.state / "history.jsonl"
+        return [json.loads(each) for each in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Create the lock file; only one can. A lock of a process that is gone does not count."""
+        found = self.holder()
+        if found and (takeover or not psutil.pid_exists(int(found["pid"]))):
+            self.lock.unlink(missing_ok=True)
+        try:
+            with self.lock.open("x", encoding="utf-8") as file:
+                file.write(json.dumps({**holder, "pid": str(os.getpid())}))
+        except FileExistsError as error:
+            raise Busy(f"{found}") from error
+
+    def holder(self) -> dict[str, str] | None:
+        """Read the lock file."""
+        try:
+            found: dict[str, str] = json.loads(self.lock.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return found
+
+    def release(self) -> None:
+        """Remove the lock file."""
+        self.lock.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Stop the service altogether."""
+        if supervisor := self.supervisor():
+            supervisor.terminate()
+            psutil.wait_procs([supervisor], timeout=30)
+
+    def supervisor(self) -> psutil.Process | None:
+        """Return the running supervisor, None where there is none."""
+        path = self.state / "pid"
+        try:
+            process = psutil.Process(int(path.read_text(encoding="utf-8")))
+            # Numbers of processes are used again: it is ours only if it works in our folder.
+            ours = process.is_running() and process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.state.resolve()
+        except (OSError, ValueError, psutil.Error):
+            return None
+        return process if ours else None
+
+    def folder(self, digest: str) -> Path:
+        """Return the folder of a release."""
+        return self.state / "releases" / digest.removeprefix("sha256:")
+
+    def url(self) -> str:
+        """Return the public address, as this machine can ask it."""
+        host = "127.0.0.1" if self.project.host == "0.0.0.0" else self.project.host
+        return f"http://{host}:{self.project.port}"
+
+    def said(self) -> str:
+        """Return the end of the service's log."""
+        with self.log.open("rb") as log:
+            return tail(log)
+
+
+def workers(supervisor: psutil.Process) -> set[int]:
+    """Return the numbers of the processes that serve."""
+    return {child.pid for child in supervisor.children() if "resource_tracker" not in " ".join(child.cmdline())}
+
+
+def over_http(url: str) -> Fetch:
+    """Return how to ask a service at a URL."""
+
+    def fetch(path: str, body: Any) -> Any:
+        try:
+            response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
+            return response.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
+
+    return fetch
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

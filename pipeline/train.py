@@ -1,0 +1,152 @@
+"""Fit the model and write the bundle: model, manifest, golden rows with their answers, serving config."""
+
+import platform
+import shutil
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model import data, estimator, features
+from model import metrics as scores
+from pipeline import ledger, repository, skops_file
+from pipeline.errors import PipelineError
+from pipeline.project import Project
+from pipeline.say import line, table
+from service import manifest as parts
+from service.answers import Answers, answer, records
+from validation import expectations, statistics, thresholds
+
+GOLDEN_ROWS = 20
+PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
+
+
+def train(project: Project) -> parts.Manifest:
+    """Train on the project's data and write its bundle. Raises PipelineError; the bundle before it is then still there."""
+    rows, reference = read(project, project.train_data), read(project, project.reference_data)
+    columns = list(features.Row.model_fields)
+    fitted = estimator.build().fit(rows[columns], rows[features.TARGET])
+    bundle = project.bundle.with_name("bundle.new")
+    shutil.rmtree(bundle, ignore_errors=True)
+    bundle.mkdir(parents=True)
+    manifest = write(project, bundle, fitted, rows, reference)
+    run = log(project, manifest)
+    finished = manifest.model_copy(update={"mlflow_run": run})
+    (bundle / "manifest.json").write_bytes(parts.canonical(finished.model_dump(mode="json")))
+    shutil.rmtree(project.bundle, ignore_errors=True)
+    bundle.rename(project.bundle)
+    project.gate.unlink(missing_ok=True)  # a verdict on the bundle that was there before
+    line(f"trained on {len(rows)} rows: " + ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.values.items()))
+    return finished
+
+
+def read(project: Project, path: Path) -> pd.DataFrame:
+    """Load rows and hold them against the expectations. Raises PipelineError."""
+    try:
+        frame = data.load(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise PipelineError(f"{path} cannot be loaded: {error}. Put the rows there, or correct model/data.py.") from error
+    if findings := expectations.check(frame, project.rules / "expectations.json"):
+        found = [[each.column, each.expectation[:80], each.observed[:80], ", ".join(map(str, each.rows))] for each in findings]
+        raise PipelineError(
+            f"{path} is not the data that validation/expectations.json describes:\n"
+            + table(["column", "expectation", "observed", "rows"], found)
+            + "\nNothing was trained. Correct the data, or the expectations if the world has changed; then: ./run train."
+        )
+    return frame
+
+
+def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame) -> parts.Manifest:
+    """Write everything but the manifest, and return that."""
+    skops_file.save(fitted, bundle / "model.skops")
+    shutil.copyfile(project.root / "service" / "config.toml", bundle / "config.toml")
+    columns = list(features.Row.model_fields)
+    answers = answer(fitted, reference[columns], features.TASK)
+    chosen = np.unique(np.linspace(0, len(reference) - 1, GOLDEN_ROWS).astype(int))
+    golden = {"rows": records(reference.iloc[chosen][columns]), "answers": answers[chosen].tolist()}
+    (bundle / "golden.json").write_bytes(parts.canonical(golden))
+    return parts.Manifest(
+        project=project.name,
+        commit=repository.head(project.root),
+        dirty=bool(repository.changes(project.root)),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        python=platform.python_version(),
+        packages={name: version(name) for name in PACKAGES},
+        lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
+        task=features.TASK,  # type: ignore[arg-type]  # checked by the manifest
+        target=features.TARGET,
+        model=described(fitted, bundle),
+        config=file(bundle, "config.toml"),
+        golden=file(bundle, "golden.json"),
+        data=dataset(project, project.train_data, rows),
+        reference=dataset(project, project.reference_data, reference),
+        features=parts.Features(columns=columns, schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
+        trivial=trivial(fitted, rows[features.TARGET]),
+        metrics=measure(project, reference, answers),
+        mlflow_run=None,
+    )
+
+
+def file(bundle: Path, name: str) -> parts.File:
+    """Describe a file of the bundle."""
+    return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
+
+
+def described(fitted: Any, bundle: Path) -> parts.Model:
+    """Describe the fitted model."""
+    parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
+    classes = None if features.TASK == "regression" else fitted.classes_.tolist()
+    last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
+    return parts.Model(**file(bundle, "model.skops").model_dump(), estimator=type(last).__name__, parameters=parameters, classes=classes)
+
+
+def dataset(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:
+    """Describe a dataset."""
+    groups = frame[features.GROUP].astype(str) if features.GROUP else None
+    span = None if groups is None else (groups.min(), groups.max())
+    source = path.relative_to(project.root).as_posix()
+    return parts.Data(source=source, sha256=parts.sha256(path.read_bytes()), rows=len(frame), span=span)
+
+
+def schema_sha256() -> str:
+    """Return the hash of the input contract."""
+    return parts.sha256(parts.canonical(features.Row.model_json_schema()))
+
+
+def trivial(fitted: Any, target: "pd.Series[Any]") -> list[float]:
+    """Return the answer of a model that looks at no feature: the mean, or each class' share."""
+    if features.TASK == "regression":
+        return [float(target.mean())]
+    shares = target.value_counts(normalize=True)
+    return [float(shares.get(each, 0.0)) for each in fitted.classes_]
+
+
+def measure(project: Project, reference: pd.DataFrame, answers: Answers) -> parts.Metrics:
+    """Measure answers on the reference dataset, overall and by slice."""
+    rules = thresholds.load(project.rules / "thresholds.toml")
+    truth = reference[features.TARGET].to_numpy()
+    losses = scores.loss(truth, answers)
+
+    def loss(chosen: Any) -> parts.Loss:
+        groups = reference.loc[chosen, features.GROUP] if features.GROUP else None
+        found = statistics.interval(losses[chosen], groups, rules.confidence, rules.resamples, seed=0)
+        return parts.Loss(rows=found.rows, mean=found.mean, low=found.low, high=found.high)
+
+    slices = {
+        f"{name}={value}": (reference[name] == value).to_numpy() for name in features.SLICES for value in sorted(reference[name].unique())
+    }
+    return parts.Metrics(
+        values=scores.metrics(truth, answers),
+        loss=loss(np.ones(len(reference), dtype=bool)),
+        slices={name: loss(chosen) for name, chosen in slices.items()},
+    )
+
+
+def log(project: Project, manifest: parts.Manifest) -> str | None:
+    """Record the run in MLflow and return its id, None if that was not possible."""
+    with ledger.best_effort("the training run"):
+        return ledger.training(project, manifest)
+    return None
