@@ -10,6 +10,7 @@ from typing import Any
 from pipeline import project
 from pipeline.errors import PipelineError
 
+ROOT = Path(__file__).resolve().parents[1]
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 # Verb: what it does, and its options. `pipeline/VERB.py` has the function of the same name; it is imported when it is called, since
@@ -58,12 +59,12 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code, which `pipeline/errors.py` lists."""
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Run one verb on a checkout and return its exit code, which `pipeline/errors.py` lists."""
     given = vars(parser().parse_args(arguments))
     verb, target = given.pop("verb"), given.pop("target")
     try:
-        at = project.load(Path(__file__).resolve().parents[1], target)
+        at = project.load(root, target)
         done = getattr(import_module(f"pipeline.{verb}"), verb)(at, **given)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -14,6 +14,8 @@ from pipeline.process import wait_ready
 from pipeline.project import Project
 
 PORT = 8080
+# Marks the containers that run only to be judged.
+JUDGED = "release.judged"
 # What every release container may not do: write to its files, gain rights, use more than its share.
 CONFINED: dict[str, Any] = {
     "read_only": True,
@@ -61,17 +63,18 @@ def serving(image: str) -> Iterator[str]:
     """Run an image on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
     client = connect()
     settings = {"HOST": "0.0.0.0", "PORT": str(PORT), "RELEASE_TAG": "judged", "RELEASE_DIGEST": image.rpartition("@")[2]}
+    published: Any = {f"{PORT}/tcp": ("127.0.0.1", None)}
     try:
-        container: Any = client.containers.run(
-            image, detach=True, environment=settings, ports={f"{PORT}/tcp": ("127.0.0.1", None)}, **CONFINED
-        )
+        container = client.containers.create(image, environment=settings, ports=published, labels={JUDGED: image}, **CONFINED)
+        container.start()
     except DockerException as error:
         raise PipelineError(f"{image} could not be started: {error}. Next: docker pull {image}.") from error
     try:
         container.reload()
-        port = container.ports[f"{PORT}/tcp"][0]["HostPort"]
-        wait_ready(f"http://127.0.0.1:{port}", lambda: running(container), lambda: said(container))
-        yield f"http://127.0.0.1:{port}"
+        [published_at] = container.ports[f"{PORT}/tcp"] or [{}]
+        url = f"http://127.0.0.1:{published_at['HostPort']}"
+        wait_ready(url, lambda: running(container), lambda: said(container))
+        yield url
     finally:
         container.remove(force=True)
 

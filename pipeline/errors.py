@@ -13,6 +13,12 @@ class PipelineError(Exception):
     exit_code = 2
 
 
+class DataRefused(PipelineError):
+    """The training data is not what the expectations describe: a FAIL before anything is fitted."""
+
+    exit_code = 1
+
+
 class ProofError(PipelineError):
     """What runs is not what was asked for; what ran before serves again."""
 

@@ -19,6 +19,7 @@ class Project:
     repository: str
     target: str
     address: str
+    asked: bool = False  # whether the target was named on the command line
 
     @property
     def bundle(self) -> Path:
@@ -72,7 +73,9 @@ def load(root: Path, target: str | None = None) -> Project:
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
         repository = os.environ.get("IMAGE_REPOSITORY") or said["image"]["repository"]
-        project = Project(root, said["name"], repository.lower(), target or said["deploy"]["target"], said["deploy"]["address"])
+        project = Project(
+            root, said["name"], repository.lower(), target or said["deploy"]["target"], said["deploy"]["address"], target is not None
+        )
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise PipelineError(
             f"{path} cannot be read: {error!r}. Expected: name, [image] repository, [deploy] target and address."

@@ -13,7 +13,7 @@ import pandas as pd
 from model import data, estimator, features
 from model import metrics as scores
 from pipeline import ledger, repository, skops_file
-from pipeline.errors import PipelineError
+from pipeline.errors import DataRefused, PipelineError
 from pipeline.project import Project
 from pipeline.say import line, table
 from service import manifest as parts
@@ -26,7 +26,7 @@ PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvi
 
 def train(project: Project) -> parts.Manifest:
     """Train on the project's data and write its bundle. Raises PipelineError; the bundle before it is then still there."""
-    rows, reference = read(project, project.train_data), read(project, project.reference_data)
+    rows, reference = read(project, project.train_data, DataRefused), read(project, project.reference_data, PipelineError)
     columns = list(features.Row.model_fields)
     fitted = estimator.build().fit(rows[columns], rows[features.TARGET])
     bundle = project.bundle.with_name("bundle.new")
@@ -43,18 +43,18 @@ def train(project: Project) -> parts.Manifest:
     return finished
 
 
-def read(project: Project, path: Path) -> pd.DataFrame:
-    """Load rows and hold them against the expectations. Raises PipelineError."""
+def read(project: Project, path: Path, refusal: type[PipelineError]) -> pd.DataFrame:
+    """Load rows and hold them against the expectations. Raises `refusal` when they do not hold, PipelineError when it cannot tell."""
     try:
         frame = data.load(path)
     except (OSError, ValueError, KeyError) as error:
         raise PipelineError(f"{path} cannot be loaded: {error}. Put the rows there, or correct model/data.py.") from error
     if findings := expectations.check(frame, project.rules / "expectations.json"):
         found = [[each.column, each.expectation[:80], each.observed[:80], ", ".join(map(str, each.rows))] for each in findings]
-        raise PipelineError(
+        raise refusal(
             f"{path} is not the data that validation/expectations.json describes:\n"
             + table(["column", "expectation", "observed", "rows"], found)
-            + "\nNothing was trained. Correct the data, or the expectations if the world has changed; then: ./run train."
+            + "\nNothing was changed. Correct the data, or the expectations if the world has changed; then: ./run train."
         )
     return frame
 
@@ -76,7 +76,7 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         python=platform.python_version(),
         packages={name: version(name) for name in PACKAGES},
         lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
-        task=features.TASK,  # type: ignore[arg-type]  # checked by the manifest
+        task=features.TASK,
         target=features.TARGET,
         model=described(fitted, bundle),
         config=file(bundle, "config.toml"),

@@ -8,7 +8,7 @@ import pandas as pd
 from model import features
 from model import metrics as scores
 from pipeline import chain, ledger, targets
-from pipeline.errors import PipelineError
+from pipeline.errors import DataRefused, PipelineError
 from pipeline.predictor import Answered, ask
 from pipeline.project import Project
 from pipeline.say import line, summary
@@ -25,7 +25,7 @@ def validate(project: Project, champion: str) -> report.Judgement:
     if not (project.bundle / "manifest.json").is_file():
         raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
     project.gate.unlink(missing_ok=True)
-    read(project, project.train_data)
+    read(project, project.train_data, DataRefused)
     judged = judge(project, str(project.bundle), resolve(project, champion))
     project.gate.write_text(judged.model_dump_json(indent=2) + "\n", encoding="utf-8")
     text = report.markdown(judged)
@@ -50,7 +50,7 @@ def resolve(project: Project, champion: str) -> str | None:
 
 def judge(project: Project, candidate: str, champion: str | None) -> report.Judgement:
     """Have both sides answer the reference dataset and judge. Raises PipelineError when one cannot answer."""
-    reference = read(project, project.reference_data)
+    reference = read(project, project.reference_data, PipelineError)
     rules = thresholds.load(project.rules / "thresholds.toml")
     ours = ask(project, candidate, reference)
     theirs = ask(project, champion, reference) if champion else None

@@ -25,10 +25,12 @@ def check(frame: pd.DataFrame, suite: Path) -> list[Finding]:
     """Return what of a suite does not hold for a frame; an empty list is good news."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library's own, about other libraries
-        import great_expectations as gx  # imported here: it costs some seconds
+        # Imported here: it costs some seconds.
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
 
         context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
         asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("rows")
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
         expected = gx.ExpectationSuite(**json.loads(suite.read_text(encoding="utf-8")))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -228,8 +228,13 @@ class Local:
 
 
 def workers(supervisor: psutil.Process) -> set[int]:
-    """Return the numbers of the processes that serve."""
-    return {child.pid for child in supervisor.children() if "resource_tracker" not in " ".join(child.cmdline())}
+    """Return the numbers of the processes that serve: the supervisor's children, but for its tracker and for those that ended."""
+    found = set()
+    for child in supervisor.children():
+        with suppress(psutil.Error):
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 def over_http(url: str) -> Fetch:

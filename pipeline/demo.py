@@ -1,0 +1,148 @@
+"""The rehearsal: the whole road in a folder of its own, under load, with a report at the end."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model import features
+from pipeline import rehearsal, rehearsal_report
+from pipeline.build import build
+from pipeline.deploy import deploy
+from pipeline.errors import PipelineError
+from pipeline.project import Project
+from pipeline.push import push
+from pipeline.rehearsal import callers, commit
+from pipeline.rollback import rollback
+from pipeline.switch import Done
+from pipeline.train import train
+from pipeline.validate import validate
+
+# The first release learns from this share of the training data, the oldest rows; in the example, up to 2012-06.
+EARLIER = 0.8549
+
+
+@dataclass
+class Story:
+    """What happened, step by step; the verbs' own words go to `log.txt`."""
+
+    folder: Path
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    verdicts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    done: Done | None = None
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Time a step and print its line; yields a way to say how it ended."""
+        start, outcome = time.monotonic(), ["done"]
+        print(f"{name:<58}", end="", flush=True)
+        try:
+            with (self.folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                print(f"\n# {name}", flush=True)
+                yield lambda said: outcome.append(said)
+        except BaseException as error:
+            outcome.append(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+            raise
+        finally:
+            seconds = time.monotonic() - start
+            self.steps.append({"name": name, "seconds": round(seconds, 1), "outcome": outcome[-1]})
+            print(f"{seconds:6.1f} s  {outcome[-1]}", flush=True)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the rehearsal went."""
+
+    exit_code: int
+
+
+def demo(project: Project, keep: bool) -> Ended:
+    """Rehearse. Raises PipelineError when a step cannot be done; whatever happens, nothing is left running unless `keep`."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    chosen, why = rehearsal.choose(project.target if project.asked else None)
+    print(f"rehearsal on {chosen}: {why}", flush=True)
+    folder = project.root / "build" / "rehearsal"
+    ours = rehearsal.prepare(folder, project, chosen)
+    story = Story(folder)
+    finished = False
+    try:
+        play(ours, story)
+        finished = True
+    finally:
+        if not (keep and finished):
+            rehearsal.clear(ours)
+    report = rehearsal_report.write(folder, chosen, story.steps, story.verdicts, story.done)
+    print(rehearsal_report.markdown(report) + f"\n\nThe report: {folder / 'report.html'}")
+    if keep:
+        print(f"It goes on running: http://{ours.address}/docs (./run demo again clears it away)")
+    return Ended(0 if rehearsal_report.as_expected(report) else 1)
+
+
+def play(project: Project, story: Story) -> None:
+    """Take the road four times and go back."""
+    rows = pd.read_csv(project.train_data)
+    earlier = rows.head(int(len(rows) * EARLIER))
+    release(project, story, "v1.0.0", earlier, f"train v1.0.0 on the oldest {len(earlier)} rows")
+    with callers(project, story.folder):
+        release(project, story, "v1.1.0", rows, f"train v1.1.0 on all {len(rows)} rows")
+        unit(project, story, rows)
+        nothing_learnt(project, story, rows)
+        with story.step("roll back under load") as say:
+            story.done = rollback(project, None, "rehearsal")
+            say(f"{story.done.before.tag if story.done.before else ''} -> {story.done.after.tag}, proven in {story.done.seconds:.1f} s")
+
+
+def release(project: Project, story: Story, tag: str, rows: pd.DataFrame, training: str) -> None:
+    """Take rows down the whole road."""
+    change(project, rows, tag)
+    with story.step(training):
+        train(project)
+    judge(project, story, tag)
+    with story.step(f"build and push {tag}"):
+        build(project)
+        push(project)
+    rehearsal.tag(project, tag)
+    with story.step(f"deploy {tag}, prove it") as say:
+        say(f"{deploy(project, tag).after.tag} serves, proven")
+
+
+def unit(project: Project, story: Story, rows: pd.DataFrame) -> None:
+    """Try data in another unit: the expectations refuse it before anything is fitted."""
+    name = next(column for column in features.Row.model_fields if pd.api.types.is_float_dtype(rows[column]))
+    change(project, rows.assign(**{name: rows[name] * 100}), "another unit")
+    with story.step(f"candidate from data with {name} in another unit") as say:
+        try:
+            train(project)
+        except PipelineError as error:
+            story.verdicts["another unit"] = {"verdict": "FAIL", "exit_code": error.exit_code, "reasons": [str(error).splitlines()[0]]}
+            say("FAIL, as it should: the expectations do not hold")
+
+
+def nothing_learnt(project: Project, story: Story, rows: pd.DataFrame) -> None:
+    """Try a candidate that learnt nothing, since its targets are shuffled: the gate refuses it."""
+    shuffled = np.random.default_rng(0).permutation(rows[features.TARGET].to_numpy())
+    change(project, rows.assign(**{features.TARGET: shuffled}), "nothing learnt")
+    with story.step("candidate that learnt nothing: train"):
+        train(project)
+    judge(project, story, "nothing learnt")
+
+
+def judge(project: Project, story: Story, name: str) -> None:
+    """Judge what was trained against what is live."""
+    with story.step(f"gate: judge {name} against what is live") as say:
+        judged = validate(project, "live")
+        story.verdicts[name] = {"verdict": judged.verdict.value, "exit_code": judged.exit_code, "reasons": judged.reasons}
+        say(judged.verdict.value + ("" if judged.exit_code == 0 else ", as it should: nothing is promoted"))
+
+
+def change(project: Project, rows: pd.DataFrame, message: str) -> None:
+    """Commit other training data."""
+    rows.to_csv(project.train_data, index=False)
+    commit(project, message)

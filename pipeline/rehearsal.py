@@ -1,0 +1,126 @@
+"""The rehearsal's own place: a copy of the project with its own git history, ports and state, and nothing left of it afterwards."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline import docker_engine, repository
+from pipeline.errors import PipelineError
+from pipeline.process import free_port
+from pipeline.project import Project
+
+# What could lead the rehearsal to a real deployment, registry, tracking server or job summary.
+OUTSIDE = ("DOCKER_HOST", "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "GITHUB_STEP_SUMMARY")
+AUTHOR = ("-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.invalid", "-c", "commit.gpgsign=false")
+REGISTRY = "registry:2"
+
+
+def choose(asked: str | None) -> tuple[str, str]:
+    """Return the target and why: what was asked for, else docker when an engine answers."""
+    if asked:
+        return asked, "asked for with --target"
+    try:
+        docker_engine.connect().close()
+    except PipelineError:
+        return "local", "no Docker engine answers"
+    if not shutil.which("docker"):
+        return "local", "there is no docker command to build images with"
+    return "docker", "a Docker engine answers"
+
+
+def prepare(folder: Path, project: Project, target: str) -> Project:
+    """Return the rehearsal's project in a folder, made anew after clearing away what an earlier rehearsal left."""
+    for name in OUTSIDE:
+        os.environ.pop(name, None)
+    name = f"{project.name[:40]}-rehearsal"
+    ours = replace(project, root=folder / "project", name=name, target=target, address=f"127.0.0.1:{free_port()}")
+    clear(ours)
+    shutil.rmtree(folder, ignore_errors=True)
+    for each in repository.git(project.root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
+        if each and (project.root / each).is_file():
+            (ours.root / each).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(project.root / each, ours.root / each)
+    repository.git(ours.root, "init", "--quiet", "--initial-branch=main")
+    return replace(ours, repository=f"localhost:{start_registry(ours)}/rehearsal") if target == "docker" else ours
+
+
+def commit(project: Project, message: str) -> None:
+    """Commit everything in the rehearsal's project."""
+    repository.git(project.root, "add", "--all")
+    repository.git(project.root, *AUTHOR, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+
+
+def start_registry(project: Project) -> str:
+    """Start a registry on the loopback and return its port."""
+    client = docker_engine.connect()
+    published: Any = {"5000/tcp": ("127.0.0.1", None)}
+    container = client.containers.run(REGISTRY, name=f"{project.name}-registry", detach=True, ports=published)
+    container.reload()
+    [published_at] = container.ports["5000/tcp"] or [{}]
+    return published_at["HostPort"]
+
+
+@contextmanager
+def callers(project: Project, folder: Path) -> Iterator[None]:
+    """Keep callers asking the service; their result is in `load.json` afterwards."""
+    command = [sys.executable, "-m", "pipeline.load", f"http://{project.address}", project.bundle / "golden.json", folder / "load.json"]
+    with (folder / "load.log").open("wb") as log:
+        process = subprocess.Popen([str(word) for word in command], cwd=project.root, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.communicate()  # closes its standard input, which ends it
+    if process.returncode != 0:
+        raise PipelineError(f"The callers ended with {process.returncode}. Next: look at {folder / 'load.log'}.")
+
+
+def clear(project: Project) -> None:
+    """Take away whatever a rehearsal of this project runs, on any target."""
+    for process in psutil.process_iter():
+        if process.pid != os.getpid() and inside(process, project.root):
+            process.kill()
+            process.wait(10)
+    try:
+        client = docker_engine.connect()
+    except PipelineError:
+        return
+    ours = [each for each in client.containers.list(all=True, ignore_removed=True) if belongs(each, project)]
+    for container in ours:
+        container.remove(force=True, v=True)
+    for volume in client.volumes.list(filters={"name": f"^{project.name}-proxy$"}):
+        volume.remove()
+    for network in client.networks.list(names=[f"^{project.name}$"]):
+        network.remove()
+    for image in client.images.list():
+        for tag in image.tags:
+            if tag.startswith(f"{project.name}:") or tag.split("/", 1)[-1].startswith("rehearsal:"):
+                client.images.remove(tag, noprune=True)  # the layers of the packages serve the next rehearsal
+    client.close()
+
+
+def inside(process: psutil.Process, folder: Path) -> bool:
+    """Tell whether a process works in a folder."""
+    try:
+        return Path(process.cwd()).is_relative_to(folder.resolve())
+    except (psutil.Error, OSError):
+        return False
+
+
+def belongs(container: Any, project: Project) -> bool:
+    """Tell whether a container is of the rehearsal: a release, the proxy, the lock, the registry, or one that is being judged."""
+    ours = container.name in {f"{project.name}-{part}" for part in ("proxy", "lock", "registry")}
+    judged = container.labels.get(docker_engine.JUDGED, "")
+    return ours or container.labels.get("release.project") == project.name or ("/rehearsal@" in judged and judged.startswith("localhost:"))
+
+
+def tag(project: Project, name: str) -> None:
+    """Tag the last commit."""
+    repository.git(project.root, *AUTHOR, "tag", name)
