@@ -31,9 +31,13 @@ def from_record(record: dict[str, str]) -> Deployment:
 
 
 def successor(deployed: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:
-    """Return a new deployment with its place in the chain: after the highest sequence, pointing to what is live."""
+    """Return a new deployment with its place in the chain: after the highest sequence, pointing to what is live.
+
+    What is live and deployed again (its deploy was killed at the end, say) keeps what it points to: it must not follow itself.
+    """
     sequence = 1 + max((each.sequence for each in deployed), default=0)
-    return replace(new, previous=live.digest if live else None, sequence=sequence)
+    previous = None if live is None else live.previous if live.digest == new.digest else live.digest
+    return replace(new, previous=previous, sequence=sequence)
 
 
 def prior(deployed: Sequence[Deployment], live: Deployment | None, tag: str | None) -> Deployment:

@@ -9,6 +9,7 @@ from typing import Any
 import docker
 from docker.errors import DockerException
 
+from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.process import wait_ready
 from pipeline.project import Project
@@ -29,13 +30,17 @@ CONFINED: dict[str, Any] = {
 STAYING: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
 
 
-def connect() -> docker.DockerClient:
-    """Return the engine of `DOCKER_HOST`, or this machine's. Raises PipelineError where none answers."""
+def connect(near: bool = False) -> docker.DockerClient:
+    """Return the engine of `DOCKER_HOST`, or this machine's; `near` is for what is asked over a port: never an engine behind ssh.
+
+    Raises PipelineError where none answers.
+    """
+    given = os.environ.get("DOCKER_HOST", "")
+    where = "this machine" if near and given.startswith("ssh:") else given or "this machine"
     try:
-        client = docker.from_env(timeout=120)
+        client = docker.from_env(timeout=120, environment={} if where == "this machine" else None)
         client.ping()
     except (DockerException, OSError) as error:
-        where = os.environ.get("DOCKER_HOST", "this machine")
         raise PipelineError(f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none.") from error
     return client
 
@@ -61,10 +66,11 @@ def build(project: Project, commit: str, labels: dict[str, str]) -> str:
 @contextmanager
 def serving(image: str) -> Iterator[str]:
     """Run an image on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
-    client = connect()
+    client = connect(near=True)
     settings = {"HOST": "0.0.0.0", "PORT": str(PORT), "RELEASE_TAG": "judged", "RELEASE_DIGEST": image.rpartition("@")[2]}
     published: Any = {f"{PORT}/tcp": ("127.0.0.1", None)}
     try:
+        registry.ensure(client, image)
         container = client.containers.create(image, environment=settings, ports=published, labels={JUDGED: image}, **CONFINED)
         container.start()
     except DockerException as error:

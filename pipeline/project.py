@@ -74,9 +74,9 @@ def load(root: Path, target: str | None = None) -> Project:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
         repository = os.environ.get("IMAGE_REPOSITORY") or said["image"]["repository"]
         project = Project(
-            root, said["name"], repository.lower(), target or said["deploy"]["target"], said["deploy"]["address"], target is not None
+            root, said["name"], repository.lower(), target or said["deploy"]["target"], str(said["deploy"]["address"]), target is not None
         )
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         raise PipelineError(
             f"{path} cannot be read: {error!r}. Expected: name, [image] repository, [deploy] target and address."
         ) from error

@@ -1,7 +1,7 @@
 """The image registry, through the engine."""
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 
 from pipeline.errors import PipelineError
 
@@ -16,6 +16,14 @@ def digest(client: docker.DockerClient, name: str) -> str | None:
         raise PipelineError(
             f"The registry could not be asked for {name}: {error.explanation}. Next: docker login, or look at the network."
         ) from error
+
+
+def ensure(client: docker.DockerClient, name: str) -> None:
+    """Pull an image unless it is on the host. Raises PipelineError."""
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        pull(client, name)
 
 
 def pull(client: docker.DockerClient, name: str) -> None:

@@ -14,7 +14,7 @@ def git(root: Path, *arguments: str) -> str:
         raise PipelineError("There is no git on this machine, and a release is named by its commit. Install git and try again.") from error
     except subprocess.CalledProcessError as error:
         raise PipelineError(f"git {' '.join(arguments)} failed: {error.stderr.strip()}") from error
-    return done.stdout.strip()
+    return done.stdout.rstrip()  # the first columns of `git status` mean something
 
 
 def head(root: Path) -> str:

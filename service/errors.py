@@ -22,8 +22,12 @@ def install(app: FastAPI, fields: Sequence[str]) -> None:
         assert isinstance(error, StarletteHTTPException)
         return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
+    async def broken(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse({"error": "The service failed; its log says why."}, 500)
+
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(StarletteHTTPException, failed)
+    app.add_exception_handler(Exception, broken)
 
 
 def too_many(rows: int, limit: int) -> HTTPException:
@@ -40,6 +44,7 @@ def sentence(errors: Sequence[Any], fields: Sequence[str]) -> str:
 
 def place(location: Sequence[Any], fields: Sequence[str]) -> str:
     """Name a place in the request: row number and field, only if the field is a declared one."""
-    row = next((f"row {part}, " for part in location if isinstance(part, int)), "")
+    # Of JSON that cannot be read, the second part is a position in its text.
+    row = next((f"row {part}, " for part in location[2:] if isinstance(part, int)), "")
     field = location[-1]
     return row + (field if field in fields else "the request")

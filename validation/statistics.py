@@ -43,6 +43,6 @@ def groups_to_decide(harm: Interval, margin: float) -> int | None:
         width, distance = harm.high - harm.mean, margin - harm.mean
     else:
         width, distance = harm.mean - harm.low, harm.mean
-    if distance <= 0:
+    if not distance > 0:  # also where it is not a number
         return None
     return max(harm.groups + 1, round(harm.groups * (width / distance) ** 2))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine, registry
@@ -63,10 +63,7 @@ class Docker:
     def fetch(self, digest: str) -> Path:
         """Pull the image unless it is on the host, and copy its `/release` here."""
         image = self.predictor(digest)
-        try:
-            self.client.images.get(image)
-        except ImageNotFound:
-            registry.pull(self.client, image)
+        registry.ensure(self.client, image)
         files = self.project.state / "docker" / digest.removeprefix("sha256:")
         container = self.client.containers.create(image)
         try:

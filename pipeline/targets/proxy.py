@@ -6,7 +6,7 @@ import time
 from pathlib import PurePosixPath
 
 import docker
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine, registry
@@ -92,10 +92,7 @@ class Proxy:
 
     def pull(self) -> None:
         """Make sure the proxy's image is on the host."""
-        try:
-            self.client.images.get(IMAGE)
-        except ImageNotFound:
-            registry.pull(self.client, IMAGE)
+        registry.ensure(self.client, IMAGE)
 
     def container(self) -> Container | None:
         """Return the proxy's container."""

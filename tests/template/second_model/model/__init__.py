@@ -1,0 +1,1 @@
+"""What is learned. The one folder to replace for another model."""
