@@ -68,8 +68,8 @@ def demo(project: Project, keep: bool) -> Ended:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     chosen, why = rehearsal.choose(project.target if project.asked else None)
     print(f"rehearsal on {chosen}: {why}", flush=True)
-    folder = project.root / "build" / "rehearsal"
-    ours = rehearsal.prepare(folder, project, chosen)
+    ours = rehearsal.prepare(project, chosen)
+    folder = ours.root.parent
     story = Story(folder)
     finished = False
     try:

@@ -32,7 +32,7 @@ def best_effort(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # any of MLflow's, its database's or the network's
-        warn(f"MLflow could not record {what}, going on without: {str(error).splitlines()[0] if str(error) else error!r}")
+        warn(f"MLflow could not record {what}, going on without: {(str(error) or repr(error)).splitlines()[0]}")
 
 
 def training(project: Project, manifest: Manifest) -> str:

@@ -70,10 +70,12 @@ def main(url: str, rows: str, result: str) -> None:
     threads = [threading.Thread(target=ask, args=(url, golden, stop, seen, start)) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
-    sys.stdin.read()
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        sys.stdin.read()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     Path(result).write_text(json.dumps(seen.summary()), encoding="utf-8")
 
 

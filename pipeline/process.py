@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -65,18 +65,18 @@ def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
             process.wait()
 
 
-def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str], seconds: float = START_SECONDS) -> None:
+def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> None:
     """Wait until a service is ready. Raises PipelineError when it ends or takes too long, with what it said."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not alive():
-            raise PipelineError(f"The service ended instead of becoming ready. {said()}")
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
+    deadline = time.monotonic() + START_SECONDS
+    with httpx.Client(base_url=url, timeout=5) as client:
+        while time.monotonic() < deadline:
+            if not alive():
+                raise PipelineError(f"The service ended instead of becoming ready. {said()}")
+            with suppress(httpx.TransportError):
+                if client.get("/readyz").status_code == 200:
+                    return
             time.sleep(0.05)
-    raise PipelineError(f"The service was not ready after {seconds:.0f} s. {said()}")
+    raise PipelineError(f"The service was not ready after {START_SECONDS} s. {said()}")
 
 
 def tail(log: IO[bytes], lines: int = 5) -> str:

@@ -36,14 +36,19 @@ def choose(asked: str | None) -> tuple[str, str]:
     return "docker", "a Docker engine answers"
 
 
-def prepare(folder: Path, project: Project, target: str) -> Project:
-    """Return the rehearsal's project in a folder, made anew after clearing away what an earlier rehearsal left."""
+def of(project: Project, target: str) -> Project:
+    """Return the project that a rehearsal of a project uses."""
+    root = project.root / "build" / "rehearsal" / "project"
+    return replace(project, root=root, name=f"{project.name[:40]}-rehearsal", target=target, address=f"127.0.0.1:{free_port()}")
+
+
+def prepare(project: Project, target: str) -> Project:
+    """Make the rehearsal's project anew, after clearing away what an earlier rehearsal left, and return it."""
     for name in OUTSIDE:
         os.environ.pop(name, None)
-    name = f"{project.name[:40]}-rehearsal"
-    ours = replace(project, root=folder / "project", name=name, target=target, address=f"127.0.0.1:{free_port()}")
+    ours = of(project, target)
     clear(ours)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(ours.root.parent, ignore_errors=True)
     for each in repository.git(project.root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
         if each and (project.root / each).is_file():
             (ours.root / each).parent.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,7 @@ def page(report: dict[str, Any]) -> str:
         failed=requests["failed"],
         seconds=back["seconds"],
         back=escape(f"{back['from']} → {back['to']}"),
+        to=escape(back["to"]),
         picture=picture(requests["by_second"]),
         legend=" ".join(
             f'<span><i style="background:{colour}"></i>{escape(name)}: {requests["by_release"][name]}</span>'

@@ -18,10 +18,12 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
         prior = chain.prior(target.deployed(), live, None).tag
     except PipelineError:
         prior = None
+    events = target.history() if live else []
     state = {
         "target": project.target,
         "address": project.address,
         "live": live.record() if live else None,
+        "since": events[-1]["at"] if events else None,
         "rollback_to": prior,
         "busy": target.holder(),
     }
@@ -34,8 +36,9 @@ def told(state: dict[str, Any]) -> str:
     live = state["live"]
     rows = [["live", f"{live['tag']} on {state['target']}, {state['address']}" if live else "nothing yet: ./run deploy TAG"]]
     if live:
+        since = state["since"] or live["at"]
         rows += [
-            ["since", f"{live['at']} ({chain.age(live['at'])}), by {live['by']}"],
+            ["since", f"{since} ({chain.age(since)}), deployed by {live['by']}"],
             ["commit", live["commit"]],
             ["digest", live["digest"]],
         ]

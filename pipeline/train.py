@@ -51,8 +51,10 @@ def read(project: Project, path: Path, refusal: type[PipelineError]) -> pd.DataF
         raise PipelineError(f"{path} cannot be loaded: {error}. Put the rows there, or correct model/data.py.") from error
     if findings := expectations.check(frame, project.rules / "expectations.json"):
         found = [[each.column, each.expectation[:80], each.observed[:80], ", ".join(map(str, each.rows))] for each in findings]
+        first = findings[0]
         raise refusal(
-            f"{path} is not the data that validation/expectations.json describes:\n"
+            f"{path.relative_to(project.root)} is not the data that validation/expectations.json describes, "
+            f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n"
             + table(["column", "expectation", "observed", "rows"], found)
             + "\nNothing was changed. Correct the data, or the expectations if the world has changed; then: ./run train."
         )

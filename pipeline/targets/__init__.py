@@ -72,6 +72,9 @@ class Target(Protocol):
     def release(self) -> None:
         """Give the lock back."""
 
+    def stop(self) -> None:
+        """Stop what runs here: callers are no longer answered."""
+
 
 def of(project: Project) -> Target:
     """Return a project's target."""

@@ -125,6 +125,7 @@ class Local:
             )
         write(self.state / "pid", str(process.pid))
         wait_ready(self.url(), lambda: process.poll() is None, self.said)
+        process.returncode = 0  # it outlives us: no warning that it still runs
 
     def roll(self, supervisor: psutil.Process) -> None:
         """Replace all workers. Raises PipelineError when the new ones do not come up; the old ones then serve."""
