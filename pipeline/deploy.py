@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline import chain, lock, repository, targets
 from pipeline.chain import Deployment
-from pipeline.errors import PipelineError
+from pipeline.errors import Busy, PipelineError
 from pipeline.project import Project
 from pipeline.say import line
 from pipeline.switch import Done, finish, live_of, put
@@ -38,8 +38,9 @@ def deploy(project: Project, tag: str) -> Done:
         new = chain.successor(target.deployed(), live, new)
         try:
             checks = put(target, new, files, live, still_ours)
-        except BaseException:
-            if live is None or live.digest != digest:
+        except BaseException as error:
+            # Not what serves: only a first release is taken away again, unless whoever took over decides.
+            if target.live_digest() != digest or (live is None and not isinstance(error, Busy)):
                 target.discard(new)
             raise
         target.tidy()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +31,9 @@ def client(project: Project) -> Any:
 def best_effort(what: str) -> Iterator[None]:
     """Turn whatever the ledger raises into a warning."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the library's own, about other libraries
+            yield
     except Exception as error:  # any of MLflow's, its database's or the network's
         warn(f"MLflow could not record {what}, going on without: {(str(error) or repr(error)).splitlines()[0]}")
 

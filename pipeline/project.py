@@ -83,6 +83,6 @@ def load(root: Path, target: str | None = None) -> Project:
     if project.target not in TARGETS:
         raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")
     host, _, port = project.address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > 65535:
         raise PipelineError(f"Address {project.address!r} in {path} is not HOST:PORT, such as 127.0.0.1:8080. Correct it there.")
     return project

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,12 @@ def callers(project: Project, folder: Path) -> Iterator[None]:
 
 def clear(project: Project) -> None:
     """Take away whatever a rehearsal of this project runs, on any target."""
-    for process in psutil.process_iter():
-        if process.pid != os.getpid() and inside(process, project.root):
-            process.kill()
-            process.wait(10)
+    # More than once, because a supervisor starts workers anew between the moment they are listed and the moment it is killed itself.
+    while found := [process for process in psutil.process_iter() if inside(process, project.root)]:
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found, timeout=10)
     try:
         client = docker_engine.connect()
     except PipelineError:
@@ -112,9 +114,10 @@ def clear(project: Project) -> None:
 
 
 def inside(process: psutil.Process, folder: Path) -> bool:
-    """Tell whether a process works in a folder."""
+    """Tell whether a process is a service or a caller that works in a folder; somebody's shell there is not."""
     try:
-        return Path(process.cwd()).is_relative_to(folder.resolve())
+        ours = any(word in " ".join(process.cmdline()) for word in ("-m service", "-m pipeline.load", "multiprocessing"))
+        return ours and Path(process.cwd()).is_relative_to(folder.resolve())
     except (psutil.Error, OSError):
         return False
 

@@ -11,6 +11,7 @@ def rollback(project: Project, to: str | None, reason: str) -> Done:
     """Roll back to the release before the live one, or to a tag. Raises PipelineError; then what served before still serves."""
     start = time.monotonic()
     target = targets.of(project)
+    chain.prior(target.deployed(), live_of(target), to)  # one that cannot be takes nothing over
     with lock.held(target, "rollback", takeover=True) as still_ours:
         live = live_of(target)
         prior = chain.prior(target.deployed(), live, to)

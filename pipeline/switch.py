@@ -43,7 +43,9 @@ def put(target: Target, new: Deployment, files: Path, live: Deployment | None, s
         target.switch(new)
         checks = proof.prove(target.public(), new, files, target.running_digest())
         proof.refuse(checks, "the public address; switched back to what served before")
+        still_ours()
     except BaseException:
+        still_ours()  # whoever took over decides what serves
         if live is not None:
             target.switch(live)
         raise

@@ -27,10 +27,11 @@ def check(frame: pd.DataFrame, suite: Path) -> list[Finding]:
         warnings.simplefilter("ignore")  # the library's own, about other libraries
         # Imported here: it costs some seconds.
         import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
 
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        # Its default is a new folder in /tmp for every check, which stays.
+        quiet = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(), progress_bars=ProgressBarsConfig(globally=False))
+        context = gx.get_context(mode="ephemeral", project_config=quiet)
         asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("rows")
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
         expected = gx.ExpectationSuite(**json.loads(suite.read_text(encoding="utf-8")))

@@ -8,6 +8,8 @@ PORT = 8000
 RELEASE_PORT = 8080
 CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
 NOBODY = "nobody.invalid"
+# In `show servers state`: the operational state, and the health that `rise` 1 and `fall` 2 make the highest.
+RUNNING, CHECKED = "2", "2"
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,24 @@ def parse(text: str) -> Slots:
     return Slots((first, second), live[0] if live else None)
 
 
-def commands(before: Slots, after: Slots) -> tuple[list[str], list[str]]:
-    """Return the runtime commands that put a container into its slot, and those that then send callers there."""
+def commands(before: Slots, after: Slots, address: str) -> tuple[list[str], list[str]]:
+    """Return the runtime commands that put a container into its slot, and those that then send callers there.
+
+    The name is for a restart; until it is looked up the slot would go on asking whoever stood there before, so the address is told too.
+    """
     assert after.live is not None
     new, old = f"releases/{SLOTS[after.live]}", f"releases/{SLOTS[1 - after.live]}"
     container = after.containers[after.live]
     moved = [f"set server {new} fqdn {container}"] if container not in before.containers else []
-    return [*moved, f"set server {new} state ready"], [f"set server {old} state maint"]
+    here = f"set server {new} addr {address} port {RELEASE_PORT}"
+    return [*moved, here, f"set server {new} state ready"], [f"set server {old} state maint"]
+
+
+def is_up(state: str, slot: str, address: str) -> bool:
+    """Tell from `show servers state` whether the proxy's own check of a container in a slot has succeeded.
+
+    A slot that becomes ready counts as up at once, with a health of 1; the first check that succeeds makes it 2.
+    """
+    rows = [line.split() for line in state.splitlines()]
+    found = [(row[4], row[5], row[12]) for row in rows if row[3:4] == [slot]]
+    return found == [(address, RUNNING, CHECKED)]

@@ -147,9 +147,11 @@ class Local:
         return digest_of(self.current.resolve())
 
     def discard(self, deployment: Deployment) -> None:
-        """Remove the note, so that nothing rolls back to it."""
-        if self.live_digest() != deployment.digest:
-            (self.folder(deployment.digest) / "deployment.json").unlink(missing_ok=True)
+        """Remove the note, so that nothing rolls back to it; a first release that failed leaves nothing that serves."""
+        if self.live_digest() == deployment.digest:
+            self.stop()
+            self.current.unlink()
+        (self.folder(deployment.digest) / "deployment.json").unlink(missing_ok=True)
 
     def tidy(self) -> None:
         """Nothing: old workers are gone with the switch."""

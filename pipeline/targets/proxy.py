@@ -18,7 +18,6 @@ from pipeline.targets.haproxy import CONFIG, Slots
 
 IMAGE = "haproxy:lts"
 FOLDER = str(PurePosixPath(CONFIG).parent)
-UP = "2"
 SWITCH_SECONDS = 20
 RUNTIME = 'exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3'
 
@@ -43,18 +42,22 @@ class Proxy:
         before = self.slots()
         after = before.switched(container)
         assert after.live is not None
-        arrive, leave = haproxy.commands(before, after)
+        address = self.address(container)
+        arrive, leave = haproxy.commands(before, after, address)
         self.tell(arrive)
-        self.wait_up(haproxy.SLOTS[after.live])
+        self.wait_up(haproxy.SLOTS[after.live], address)
         self.tell(leave)
         self.write("haproxy.cfg", haproxy.config(self.template(), after))
 
-    def wait_up(self, slot: str) -> None:
+    def address(self, container: str) -> str:
+        """Return a container's address in the proxy's network."""
+        return str(self.client.containers.get(container).attrs["NetworkSettings"]["Networks"][self.network]["IPAddress"])
+
+    def wait_up(self, slot: str, address: str) -> None:
         """Wait until the proxy's own check of a slot succeeds. Raises PipelineError."""
         deadline = time.monotonic() + SWITCH_SECONDS
         while time.monotonic() < deadline:
-            rows = [line.split() for line in self.tell(["show servers state releases"]).splitlines()]
-            if any(row[3:4] == [slot] and row[5] == UP for row in rows):
+            if haproxy.is_up(self.tell(["show servers state releases"]), slot, address):
                 return
             time.sleep(0.05)
         raise PipelineError(f"The proxy does not see slot {slot} come up within {SWITCH_SECONDS} s. Next: docker logs {self.name}.")

@@ -1,0 +1,291 @@
+"""What tests share: a project of their own to travel the road on, and a Docker engine, or the reason why there is none."""
+
+import gc
+import io
+import json
+import os
+import shutil
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+import pytest
+from docker.errors import DockerException, ImageNotFound
+from docker.models.containers import Container
+
+from pipeline import chain, project, repository, targets
+from pipeline.__main__ import ROOT, main
+from pipeline.chain import Deployment
+from pipeline.errors import PipelineError
+from pipeline.process import free_port
+from pipeline.switch import live_of
+from pipeline.targets import Target
+from service.manifest import read
+from service.parity import TOLERANCE, distance
+
+# Read when scikit-learn is imported, which is later: fitting with more threads than free cores takes ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+REGISTRY = "registry:2"
+PROJECT = """name = "{name}"
+
+[image]
+repository = "registry.invalid/{name}"
+
+[deploy]
+target = "docker"
+address = "127.0.0.1:{port}"
+"""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs an engine where none answers; with REQUIRE_DOCKER=1 that is a failure."""
+    if item.get_closest_marker("docker") and (reason := no_engine()):
+        if os.environ.get("REQUIRE_DOCKER") == "1":
+            pytest.fail(f"REQUIRE_DOCKER=1, and {reason}", pytrace=False)
+        pytest.skip(reason)
+
+
+@cache
+def no_engine() -> str | None:
+    """Return why there is no Docker engine to test with, None where there is one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the library drops the socket that it could not connect
+        try:
+            client = docker.from_env()
+        except DockerException as error:
+            return f"no Docker engine answers: {error}"
+        finally:
+            gc.collect()
+    try:
+        system = client.version()["Os"]
+    finally:
+        client.close()
+    return None if system == "linux" else f"the Docker engine runs {system} containers"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests away from the person's git settings, registry, tracking server and job summary. DOCKER_HOST stays."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*(each for each in os.environ if each.startswith("GIT_")), "IMAGE_REPOSITORY", "GITHUB_STEP_SUMMARY"]:
+            patch.delenv(name, raising=False)
+        for role in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{role}_NAME", "Test")
+            patch.setenv(f"GIT_{role}_EMAIL", "test@example.invalid")
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}")
+        yield
+
+
+@dataclass(frozen=True)
+class Registry:
+    """An image registry on the loopback."""
+
+    address: str
+    container: Container
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Take it off the network for a while."""
+        self.container.kill()
+        try:
+            yield
+        finally:
+            self.container.start()
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        wait_until(lambda: answers(f"http://{self.address}/v2/"))
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[Registry]:
+    client, port = docker.from_env(), free_port()
+    try:
+        client.images.get(REGISTRY)
+    except ImageNotFound:
+        client.images.pull(REGISTRY)
+    published: Any = {"5000/tcp": ("127.0.0.1", port)}
+    container = client.containers.run(REGISTRY, detach=True, ports=published, labels={"tests": "registry"})
+    try:
+        found = Registry(f"127.0.0.1:{port}", container)
+        found.wait()
+        yield found
+    finally:
+        container.remove(force=True, v=True)
+        client.close()
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a verb ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Both, with line ends and table borders as single spaces, so that a sentence is found wherever it is broken."""
+        return " ".join((self.out + self.err).split())
+
+
+@dataclass
+class Road:
+    """A copy of the project, with its own git history, and what stands on one target. Verbs run in this process."""
+
+    root: Path
+    target: str = "local"
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copied(cls, root: Path) -> "Road":
+        """Copy the project, give it a name and a port of its own, and make the first commit."""
+        for name in repository.git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
+            if name and (ROOT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, root / name)
+        own = PROJECT.format(name=f"road-{uuid.uuid4().hex[:8]}", port=free_port())
+        (root / "project.toml").write_text(own, encoding="utf-8")
+        repository.git(root, "init", "--quiet", "--initial-branch=main")
+        road = cls(root)
+        road.commit("The project")
+        return road
+
+    @property
+    def project(self) -> project.Project:
+        """The project, as the verbs see it."""
+        return project.load(self.root, self.target)
+
+    @property
+    def place(self) -> Target:
+        """The target."""
+        return targets.of(self.project)
+
+    def git(self, *words: str) -> str:
+        """Run git in the project."""
+        return repository.git(self.root, *words)
+
+    def commit(self, message: str) -> str:
+        """Commit everything and return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def run(self, *words: str) -> Said:
+        """Run a verb."""
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            code = main([*words, "--target", self.target], root=self.root)
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def must(self, *words: str) -> Said:
+        """Run a verb that has to succeed."""
+        said = self.run(*words)
+        assert said.code == 0, said.text
+        return said
+
+    def kept(self, tag: str) -> Path:
+        """Where the bundle of a tag and its verdict are kept."""
+        return self.root.with_name("kept") / tag
+
+    def make(self, tag: str, champion: str = "none") -> None:
+        """Commit, train, judge and tag."""
+        self.commit(tag)
+        self.must("train")
+        self.must("validate", "--champion", champion)
+        self.git("tag", tag)
+        shutil.copytree(self.root / "build", self.kept(tag))
+
+    def checkout(self, tag: str) -> None:
+        """Go to a tag, with the bundle and the verdict that were made there."""
+        self.git("checkout", "--quiet", "--force", tag)
+        self.git("clean", "--quiet", "--force", "-d")
+        shutil.rmtree(self.root / "build", ignore_errors=True)
+        if self.kept(tag).is_dir():
+            shutil.copytree(self.kept(tag), self.root / "build")
+
+    def store(self, tag: str) -> None:
+        """Build and push what was made."""
+        self.checkout(tag)
+        self.must("build")
+        self.must("push")
+        self.digests[tag] = json.loads((self.root / "build" / "release.json").read_bytes())["digest"]
+
+    def stand(self, *tags: str) -> None:
+        """Have these releases deployed, each over the one before, and nothing else. Does nothing where that is so."""
+        if self.standing() != list(tags):
+            self.stop()
+            for tag in tags:
+                self.must("deploy", tag)
+
+    def standing(self) -> list[str]:
+        """Return the tags from the first release of the chain to the live one."""
+        place, found = self.place, list[Deployment]()
+        live = live_of(place)
+        with suppress(PipelineError):
+            while live and live not in found:
+                found.append(live)
+                live = chain.prior(place.deployed(), live, None)
+        return [each.tag for each in reversed(found)]
+
+    def stop(self) -> None:
+        """Stop everything and forget what was deployed; what was pushed stays."""
+        self.place.stop()
+        state = self.root / ".deploy" / "local"
+        for each in [state / "current", state / "production", state / "history.jsonl", *state.glob("releases/*/deployment.json")]:
+            each.unlink(missing_ok=True)
+
+    @property
+    def url(self) -> str:
+        """The public address."""
+        return f"http://{self.project.address}"
+
+    def serves(self, tag: str) -> None:
+        """Hold the answers at the public address against the release of a tag."""
+        bundle = self.kept(tag) / "bundle"
+        version = httpx.get(f"{self.url}/version").raise_for_status().json()
+        told = version["tag"], version["digest"], version["manifest_sha256"]
+        assert told == (tag, self.digests[tag], read(bundle)[1])
+        golden = json.loads((bundle / "golden.json").read_bytes())
+        answered = httpx.post(f"{self.url}/predict", json=golden["rows"]).raise_for_status().json()["predictions"]
+        assert distance(answered, golden["answers"]) <= TOLERANCE
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Hold that what is done here changes nothing: the same release serves, and nothing half done is left."""
+        before, deployed = self.standing(), self.recorded()
+        yield
+        self.serves(before[-1])
+        assert (self.standing(), self.recorded()) == (before, deployed)
+        assert self.place.holder() is None
+
+    def recorded(self) -> set[tuple[str, int, str | None]]:
+        """Return what the target recorded."""
+        return {(each.tag, each.sequence, each.previous) for each in self.place.deployed()}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition. Fails when that takes a minute."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def answers(url: str) -> bool:
+    """Tell whether something answers."""
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False

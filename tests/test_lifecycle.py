@@ -1,0 +1,552 @@
+"""The road, taken for real on both targets: train, judge, build, push, deploy, roll back, and whatever may go wrong on the way.
+
+Each test says with `road.stand` what it needs to be deployed, so each can run alone; in this order little has to be deployed anew.
+"""
+
+import csv
+import gc
+import json
+import os
+import pickle
+import random
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import docker
+import psutil
+import pytest
+from docker.errors import ImageNotFound
+
+from model import features
+from pipeline import load, lock, process
+from pipeline.process import free_port
+from pipeline.targets import docker as on_docker
+from pipeline.targets.local import Local
+from pipeline.targets.proxy import Proxy
+from service.manifest import canonical, read, sha256
+from tests.conftest import Registry, Road, Said, wait_until
+
+A, B, C = "v1.0.0", "v1.1.0", "v1.2.0"
+WEAK = "v1.3.0"
+FAULTY = "v1.4.0"
+# More tags of the faulty release: what it does depends on the tag that it is deployed under.
+WRONG, ENDING, STUCK = f"{FAULTY}-wrong", f"{FAULTY}-ending", f"{FAULTY}-stuck"
+UNJUDGED = "v1.5.0"
+FAULT = '''
+
+class Wrong(Release):
+    """Answers otherwise than it did when it was trained and judged."""
+
+    def answer(self, rows):
+        return super().answer(rows) + 1
+
+
+honest = build
+
+
+def build(release, drain):
+    if release.tag.endswith("-ending"):
+        raise SystemExit("it ends, since it is told to")
+    drain.on = release.tag.endswith("-stuck")
+    return honest(Wrong(**vars(release)) if release.tag.endswith("-wrong") else release, drain)
+'''
+
+local = pytest.param("local", marks=pytest.mark.skipif(os.name == "nt", reason="the target local needs Linux or macOS"))
+both = [local, pytest.param("docker", marks=pytest.mark.docker)]
+
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
+    """A project with releases that are trained and judged; none is on a target yet.
+
+    B has learnt from more rows than A, C from all; half of what WEAK learnt from has another row's target.
+    """
+    road = Road.copied(tmp_path_factory.mktemp("road") / "project")
+    # No floors, so that a weak model passes as a first release whatever the example is.
+    (road.root / "validation" / "thresholds.toml").write_text("margin_fraction = 0.05\nconfidence = 0.95\nresamples = 2000\n[floors]\n")
+    rows = training_rows(road)
+    write_rows(road, [row for number, row in enumerate(rows) if number % 10])
+    road.make(A)
+    write_rows(road, [row for number, row in enumerate(rows) if number % 20])
+    road.make(B, champion=str(road.kept(A) / "bundle"))
+    write_rows(road, rows)
+    road.make(C, champion=str(road.kept(B) / "bundle"))
+    write_rows(road, shuffled(rows))
+    road.make(WEAK)
+    write_rows(road, rows)
+    app = road.root / "service" / "app.py"
+    app.write_text(app.read_text(encoding="utf-8") + FAULT, encoding="utf-8")
+    road.make(FAULTY, champion=str(road.kept(B) / "bundle"))
+    for tag in (WRONG, ENDING, STUCK):
+        road.git("tag", tag)
+    road.git("tag", UNJUDGED, road.commit("Nobody judged this"))
+    return road
+
+
+@pytest.fixture(scope="module", params=both)
+def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
+    """The releases pushed to a target, on which nothing is deployed yet, and of which nothing is left afterwards."""
+    road = Road(made.root, request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        if road.target == "docker":
+            patch.setenv("IMAGE_REPOSITORY", f"{request.getfixturevalue('registry').address}/{road.project.name}")
+        try:
+            for tag in (A, B, C, WEAK, FAULTY):
+                road.store(tag)
+            road.digests |= dict.fromkeys((WRONG, ENDING, STUCK), road.digests[FAULTY])
+            yield road
+        finally:
+            road.stop()
+            if road.target == "docker":
+                forget_images(road)
+
+
+@pytest.fixture
+def live(road: Road) -> Iterator[Road]:
+    """A road on which B is live; whatever the test tries must leave it as it is."""
+    road.checkout("main")
+    road.stand(A, B)
+    with road.unchanged():
+        yield road
+
+
+def training_rows(road: Road) -> Rows:
+    """Read the training data as text."""
+    with road.project.train_data.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(road: Road, rows: Rows) -> None:
+    """Write training data."""
+    with road.project.train_data.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def shuffled(rows: Rows) -> Rows:
+    """Give the targets of every other row to each other."""
+    targets = [row[features.TARGET] for row in rows[::2]]
+    random.Random(0).shuffle(targets)  # noqa: S311
+    changed = [{**row, features.TARGET: target} for row, target in zip(rows[::2], targets, strict=True)]
+    return changed + rows[1::2]
+
+
+def forget_images(road: Road) -> None:
+    """Remove the images' names; the layers of the packages serve the next time."""
+    client = docker.from_env()
+    ours = (f"{road.project.name}:", f"{road.project.repository}:", f"{road.project.repository}@")
+    for name in [each for image in client.images.list() for each in (*image.tags, *(image.attrs["RepoDigests"] or []))]:
+        if name.startswith(ours):
+            try:
+                client.images.remove(name, force=True, noprune=True)
+            except ImageNotFound:
+                continue  # it went with a name before
+    client.close()
+
+
+@contextmanager
+def callers(road: Road) -> Iterator[load.Seen]:
+    """Have keep-alive clients ask all the while, until each kind of answer that was asked for last has come."""
+    seen, stop = load.Seen(), threading.Event()
+    golden = json.loads((road.kept(A) / "bundle" / "golden.json").read_bytes())["rows"]
+    threads = [threading.Thread(target=load.ask, args=(road.url, golden, stop, seen, time.monotonic())) for _ in range(load.CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: len(seen.milliseconds) + len(seen.failures) >= 2 * load.CLIENTS)
+        yield seen
+        asked = len(seen.milliseconds) + len(seen.failures)
+        wait_until(lambda: len(seen.milliseconds) + len(seen.failures) >= asked + 2 * load.CLIENTS)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def refused(said: Said, code: int, *sentences: str) -> None:
+    """Hold that a verb ended with a code and said this, in this order."""
+    assert said.code == code, said.text
+    assert "error: " in said.err
+    at = 0
+    for sentence in sentences:
+        assert sentence in said.text[at:], (sentence, said.text)
+        at = said.text.index(sentence, at)
+
+
+def state(road: Road) -> dict[str, Any]:
+    """Return what `status --json` says."""
+    found: dict[str, Any] = json.loads(road.must("status", "--json").out)
+    return found
+
+
+# Before anything is deployed.
+
+
+def test_nothing_is_deployed_yet(road: Road) -> None:
+    road.stand()
+    assert state(road)["live"] is None
+    assert "./run deploy TAG" in road.must("status").text
+    refused(road.run("rollback"), 2, "Nothing is deployed", "Next: ./run deploy TAG.")
+
+
+def test_an_address_in_use(road: Road) -> None:
+    road.stand()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", road.project.port))
+        taken.listen()
+        refused(road.run("deploy", A), 2, f"127.0.0.1:{road.project.port}", "change [deploy] address in project.toml")
+    assert (road.standing(), road.place.holder()) == ([], None)
+
+
+def test_the_first_deploy(road: Road) -> None:
+    road.stand()
+    said = road.must("deploy", A)
+    road.serves(A)
+    assert f"{A} serves: deploy in" in said.text
+    proven = [line.split("|") for line in said.out.splitlines() if line.startswith("| ")][1:]
+    assert [row[1].strip() for row in proven if row[4].strip() == "yes"] == [
+        *("served tag", "served digest", "running digest", "manifest sha256", "golden answers")
+    ]
+    assert [row for row in proven if row[4].strip() == "NO"] == []
+    assert road.place.production() == road.digests[A]
+    refused(road.run("rollback"), 2, f"{A} is the first release of the chain", "Next: ./run rollback --to TAG.")
+    road.serves(A)
+
+
+def test_a_deploy_under_load(road: Road) -> None:
+    road.stand(A)
+    with callers(road) as seen:
+        road.must("deploy", B)
+    road.serves(B)
+    assert seen.failures == []
+    assert set(seen.summary()["by_release"]) == {A, B}
+    assert road.place.production() == road.digests[B]
+    assert (state(road)["live"]["tag"], state(road)["rollback_to"]) == (B, A)
+    shown = road.must("status").text
+    assert f"{B} on {road.target}, {road.project.address}" in shown
+    assert f"a rollback goes to | {A}" in shown
+
+
+# What is refused.
+
+
+def test_a_dirty_tree_is_neither_built_nor_deployed(live: Road) -> None:
+    live.checkout(C)
+    (live.root / "changed").touch()
+    for verb in (["build"], ["push"], ["deploy", C]):
+        refused(live.run(*verb), 2, f"{verb[0]} wants a clean tree", "changed", "Next: git commit, or git stash.")
+
+
+def test_a_tag_that_does_not_exist(live: Road) -> None:
+    refused(live.run("deploy", "v0.0.9"), 2, "There is no tag 'v0.0.9'.", C, "Next: git fetch --tags")
+
+
+def test_a_tag_that_was_never_judged(live: Road) -> None:
+    commit = live.git("rev-parse", UNJUDGED)
+    refused(live.run("deploy", UNJUDGED), 2, f"commit {commit[:12]}", "never judged, or not passed", "Next", "./run train")
+
+
+def test_rolling_back_to_what_was_never_deployed(live: Road) -> None:
+    said = live.run("rollback", "--to", UNJUDGED)
+    refused(said, 2, f"{UNJUDGED!r} was never deployed here.", "Deployed here: ", "Next: ./run rollback --to one of these.")
+
+
+def test_rolling_back_to_what_serves(live: Road) -> None:
+    tag = live.standing()[-1]
+    refused(live.run("rollback", "--to", tag), 2, f"{tag} is what serves now.", "Next: ./run status")
+
+
+def test_a_release_that_answers_otherwise_than_it_was_judged(live: Road) -> None:
+    refused(live.run("deploy", WRONG), 4, "The proof failed on the new release", "golden answers", "NO")
+
+
+def test_a_release_that_ends_instead_of_becoming_ready(live: Road) -> None:
+    refused(live.run("deploy", ENDING), 2, "ended instead of becoming ready", "it ends, since it is told to")
+
+
+def test_a_release_that_never_becomes_ready(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "START_SECONDS", 4)
+    monkeypatch.setattr(on_docker, "START_SECONDS", 4)
+    refused(live.run("deploy", STUCK), 2, "was not ready after 4 s")
+
+
+def test_a_verdict_against_another_champion_is_not_believed(live: Road) -> None:
+    said = live.run("deploy", WEAK)
+    assert "judging again" in said.out
+    refused(said, 1, "The gate says FAIL against what is live now.", "Nothing was deployed.")
+
+
+def test_a_model_that_learnt_nonsense_is_not_built(live: Road) -> None:
+    live.checkout(WEAK)
+    assert live.run("validate").code == 1
+    refused(live.run("build"), 2, "The gate says FAIL", "Only PASS is built. Next: see build/gate.md.")
+
+
+def test_a_second_deploy_at_the_same_time(live: Road) -> None:
+    with lock.held(live.place, "deploy v9.9.9"):
+        assert "deploy v9.9.9" in live.must("status").text
+        refused(live.run("deploy", C), 5, "deploy v9.9.9 by", "is at work here", "Wait for it, or ./run rollback")
+
+
+def test_a_deploy_that_is_taken_over_before_the_switch(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    with during(monkeypatch, "staged", live, lambda: take_over(live)):
+        refused(live.run("deploy", C), 5, f"deploy {C} was taken over", "Next: ./run status.")
+
+
+# On local this is what an interrupt inside the switch shows.
+@pytest.mark.parametrize("road", both[1:], indirect=True)
+def test_a_proof_that_fails_after_the_switch(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(live.place), "running_digest", lambda _: "another")
+    refused(live.run("deploy", C), 4, "The proof failed on the public address; switched back", "running digest", "another", "NO")
+
+
+# What goes on, and back.
+
+
+INSIDE_A_SWITCH: dict[str, tuple[type, str]] = {"local": (Local, "roll"), "docker": (Proxy, "wait_up")}
+
+
+def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    road.stand(A, B)
+    with road.unchanged(), interrupted_once(monkeypatch, *INSIDE_A_SWITCH[road.target]):
+        said = road.run("deploy", C)
+        assert (said.code, said.err) == (130, "interrupted\n")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    said = road.must("deploy", C)
+    assert "warning: MLflow could not record the alias production, going on without" in said.text
+    road.serves(C)
+    assert road.standing() == [A, B, C]
+
+
+def test_deploying_what_serves_already(road: Road) -> None:
+    road.stand(A, B, C)
+    road.must("deploy", C)
+    road.serves(C)
+    assert road.standing() == [A, B, C]
+
+
+def test_rolling_back_twice_goes_two_releases_back(road: Road, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    road.stand(A, B, C)
+    with callers(road) as seen:
+        said = road.must("rollback")
+    assert f"{B} serves, was {C}: rollback in" in said.text
+    road.serves(B)
+    assert seen.failures == []
+    assert set(seen.summary()["by_release"]) == {B, C}
+    assert road.place.production() == road.digests[B]
+    # The second needs neither registry nor MLflow.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    registry: Registry | None = request.getfixturevalue("registry") if road.target == "docker" else None
+    with registry.down() if registry else nullcontext():
+        said = road.must("rollback")
+    road.serves(A)
+    assert "MLflow could not record" in said.text
+    assert ("the pointer `production` was not moved" in said.text) == (registry is not None)
+    with road.unchanged():
+        refused(road.run("rollback"), 2, f"{A} is the first release of the chain", f"{C} (", f"{B} (", "Next: ./run rollback --to TAG.")
+
+
+def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    if road.standing() != [A] or {tag for tag, _, _ in road.recorded()} != {A, B, C}:
+        road.stand(A, B, C)
+        road.must("rollback")
+        road.must("rollback")
+
+    def rollback() -> None:
+        assert road.standing() == [A, C]  # it follows what was live, and not the highest tag
+        road.must("rollback", "--to", B, "--reason", "because")
+
+    with during(monkeypatch, "running_digest", road, rollback):
+        said = road.run("deploy", C)
+    refused(said, 5, "judging again", f"deploy {C} was taken over", "Next: ./run status.")
+    road.serves(B)
+    assert (road.standing(), road.place.holder()) == ([A, B], None)
+    events = json.loads(road.must("history", "--json").out)[:3]
+    told = [(each["what"], each["from"], each["tag"]) for each in events]
+    assert told == [("rollback (because)", C, B), ("rollback", B, A), ("rollback", C, B)]
+    shown = [line.split("|")[2].strip() for line in road.must("history").out.splitlines()[2:5]]
+    assert shown == [what for what, _, _ in told]
+
+
+def test_stopping_leaves_nothing(road: Road) -> None:
+    if not road.standing():
+        road.stand(A)
+    road.stop()
+    assert [each for each in psutil.process_iter() if works_in(each, road.root)] == []
+    if isinstance(road.place, on_docker.Docker):
+        client, name = road.place.client, road.project.name
+        assert [each for each in client.containers.list(all=True) if (each.name or "").startswith(name)] == []
+        assert [each for each in client.volumes.list() if each.name.startswith(name)] == []
+        assert [each for each in client.networks.list() if (each.name or "").startswith(name)] == []
+
+
+# Tools of these tests.
+
+
+def works_in(process: psutil.Process, folder: Path) -> bool:
+    """Tell whether a process works in a folder."""
+    try:
+        return Path(process.cwd()).is_relative_to(folder)
+    except (psutil.Error, OSError):
+        return False
+
+
+def take_over(road: Road) -> None:
+    """Take the environment from whoever has it, and give it back."""
+    with lock.held(road.place, "rollback", takeover=True):
+        pass
+
+
+@contextmanager
+def during(patch: pytest.MonkeyPatch, step: str, road: Road, what: Callable[[], object]) -> Iterator[None]:
+    """Do something when a deploy comes to a step of the target for the first time."""
+    place = type(road.place)
+    honest, came = getattr(place, step), False
+
+    def stepped(self: Any, *arguments: Any) -> Any:
+        nonlocal came
+        if not came:
+            came = True
+            what()
+        return honest(self, *arguments)
+
+    with patch.context() as inside:
+        inside.setattr(place, step, stepped)
+        yield
+    assert came
+
+
+@contextmanager
+def interrupted_once(patch: pytest.MonkeyPatch, owner: type, step: str) -> Iterator[None]:
+    """Press Ctrl-C when a deploy comes to a step for the first time."""
+    honest, pressed = getattr(owner, step), False
+
+    def stepped(self: Any, *arguments: Any) -> Any:
+        nonlocal pressed
+        if not pressed:
+            pressed = True
+            raise KeyboardInterrupt
+        return honest(self, *arguments)
+
+    with patch.context() as inside:
+        inside.setattr(owner, step, stepped)
+        yield
+    assert pressed
+
+
+# What depends on no target.
+
+
+# The docker library drops the socket that it could not connect.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_without_an_engine(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.checkout("main")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
+    for verb in (["deploy", A], ["rollback"], ["status"], ["history"]):
+        refused(Road(made.root, "docker").run(*verb), 2, "No Docker engine answers on unix:///nonexistent", "add --target local")
+    gc.collect()
+
+
+def test_a_champion_that_cannot_be_reached_is_no_first_release(made: Road) -> None:
+    made.checkout(C)
+    url = f"http://127.0.0.1:{free_port()}"
+    refused(made.run("validate", "--champion", url), 2, f"{url} could not be asked", "Next: ./run status")
+    refused(made.run("build"), 2, "The bundle was never judged", "Next: ./run validate.")
+
+
+@pytest.mark.docker
+def test_a_pointer_that_cannot_be_resolved_is_no_first_release(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.checkout(C)
+    monkeypatch.setenv("IMAGE_REPOSITORY", f"127.0.0.1:{free_port()}/nobody")
+    said = Road(made.root, "docker").run("validate", "--champion", "production")
+    refused(said, 2, "The registry could not be asked for 127.0.0.1:", "Next: docker login")
+
+
+def test_training_data_without_a_column(made: Road) -> None:
+    made.checkout(C)
+    column = next(iter(features.Row.model_fields))
+    write_rows(made, [{name: value for name, value in row.items() if name != column} for row in training_rows(made)])
+    said = made.run("train")
+    refused(said, 1, "is not the data that validation/expectations.json describes", "| column", column, "then: ./run train.")
+    assert (made.root / "build" / "bundle").is_dir()
+
+
+def test_training_again_gives_the_same_model_and_needs_no_mlflow(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.checkout(A)
+    before = read(made.kept(A) / "bundle")[0]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    said = made.must("train")
+    after = read(made.root / "build" / "bundle")[0]
+    assert "warning: MLflow could not record the training run, going on without" in said.text
+    assert (after.commit, after.data, after.lock_sha256) == (before.commit, before.data, before.lock_sha256)
+    assert after.model.sha256 == before.model.sha256
+    assert (before.mlflow_run is None, after.mlflow_run) == (False, None)
+    refused(made.run("build"), 2, "The bundle was never judged", "Next: ./run validate.")
+
+
+def test_training_from_a_dirty_tree_is_told_and_not_built(made: Road) -> None:
+    made.checkout(A)
+    changed = made.root / "changed"
+    changed.touch()
+    made.must("train")
+    changed.unlink()
+    assert read(made.root / "build" / "bundle")[0].dirty
+    refused(made.run("build"), 2, "was trained from a tree with uncommitted changes", "Next: ./run train.")
+
+
+def test_a_bundle_of_another_commit_is_not_built(made: Road) -> None:
+    made.checkout(UNJUDGED)
+    shutil.copytree(made.kept(A), made.root / "build")
+    refused(made.run("build"), 2, "The bundle was trained from", "is checked out. Next: ./run train.")
+
+
+class Evil:
+    """A pickle that leaves a trace where it is loaded."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.trace,)
+
+
+def flip(bundle: Path, _: Path) -> None:
+    """Change one bit in the middle."""
+    model = bundle / "model.skops"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+
+
+def swap(bundle: Path, others: Path) -> None:
+    """Take the model of another release."""
+    shutil.copyfile(others / A / "bundle" / "model.skops", bundle / "model.skops")
+
+
+def poison(bundle: Path, others: Path) -> None:
+    """Put a pickle in the model's place and have the manifest agree."""
+    (bundle / "model.skops").write_bytes(pickle.dumps(Evil(others / "trace")))
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    manifest["model"]["sha256"] = sha256((bundle / "model.skops").read_bytes())
+    (bundle / "manifest.json").write_bytes(canonical(manifest))
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"), [(flip, "it was changed."), (swap, "it was changed."), (poison, "is not a model that may be loaded")]
+)
+def test_a_damaged_bundle_is_neither_built_nor_judged(made: Road, damage: Callable[[Path, Path], None], sentence: str) -> None:
+    made.checkout(C)
+    others = made.kept(C).parent
+    damage(made.root / "build" / "bundle", others)
+    refused(made.run("build"), 2, "model.skops", sentence, "Nothing was built.", "Next: ./run train")
+    refused(made.run("validate", "--champion", "none"), 2, "ended instead of becoming ready", "model.skops", sentence)
+    assert not (others / "trace").exists()

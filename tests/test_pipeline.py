@@ -1,0 +1,553 @@
+"""The parts of the road that decide: which release follows which, what the proxy is told, who holds the lock, what a person reads."""
+
+import inspect
+import zipfile
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline import __main__ as command_line
+from pipeline import chain, ledger, lock, project, repository, say, skops_file, train
+from pipeline.chain import Deployment
+from pipeline.errors import Busy, DataRefused, PipelineError, ProofError
+from pipeline.process import free_port
+from pipeline.project import Project
+from pipeline.targets import Target, haproxy
+from pipeline.targets.haproxy import NOBODY, Slots
+from service.release import load_model
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+# --- the chain
+
+
+def ago(**spans: float) -> str:
+    """Return a time in the past."""
+    return (datetime.now(UTC) - timedelta(**spans)).isoformat()
+
+
+def release(tag: str) -> Deployment:
+    """Return a release that was not yet deployed."""
+    return Deployment(tag, f"sha256:{tag}", "commit", "manifest", None, 0, ago(hours=3), "somebody")
+
+
+class Environment:
+    """What a target would record, deploy by deploy."""
+
+    def __init__(self, *tags: str) -> None:
+        self.deployed: list[Deployment] = []
+        self.live: Deployment | None = None
+        for tag in tags:
+            self.deploy(tag)
+
+    def deploy(self, tag: str) -> Deployment:
+        """Deploy a tag; as on a folder, a digest has one record."""
+        new = chain.successor(self.deployed, self.live, release(tag))
+        self.deployed = [*(each for each in self.deployed if each.digest != new.digest), new]
+        self.live = new
+        return new
+
+    def rollback(self, to: str | None = None) -> str:
+        """Roll back and return the tag that then serves."""
+        self.live = chain.prior(self.deployed, self.live, to)
+        return self.live.tag
+
+    def refused(self, to: str | None = None) -> str:
+        """Return why a rollback is refused."""
+        with pytest.raises(PipelineError) as refused:
+            self.rollback(to)
+        return str(refused.value)
+
+
+def test_a_deploy_points_to_what_was_live() -> None:
+    first, second = (Environment("v1", "v2").deployed[number] for number in (0, 1))
+    assert (first.previous, first.sequence) == (None, 1)
+    assert (second.previous, second.sequence) == ("sha256:v1", 2)
+
+
+def test_a_rollback_goes_back_one_release_and_twice_two() -> None:
+    place = Environment("v1", "v2", "v3")
+    assert [place.rollback(), place.rollback()] == ["v2", "v1"]
+
+
+def test_a_deploy_after_a_rollback_points_to_what_was_live_and_not_to_what_was_latest() -> None:
+    place = Environment("v1", "v2")
+    place.rollback()
+    third = place.deploy("v3")
+    assert (third.previous, third.sequence) == ("sha256:v1", 3)
+    assert place.rollback() == "v1"
+
+
+def test_the_order_of_tags_decides_nothing() -> None:
+    assert Environment("v9", "v10", "v2").rollback() == "v10"
+
+
+def test_what_is_deployed_again_while_it_is_live_does_not_follow_itself() -> None:
+    place = Environment("v1", "v2", "v2")
+    assert place.rollback() == "v1"
+    assert Environment("v1", "v1").refused().startswith("v1 is the first release of the chain")
+
+
+def test_a_rollback_to_a_tag_takes_its_latest_deployment() -> None:
+    place = Environment("v1", "v2", "v3")
+    place.deployed.append(replace(place.deployed[0], sequence=9, previous="sha256:v3"))
+    place.rollback("v1")
+    assert place.live is place.deployed[-1]
+
+
+def test_without_a_deploy_there_is_nothing_to_roll_back() -> None:
+    assert Environment().refused() == "Nothing is deployed, so there is nothing to roll back. Next: ./run deploy TAG."
+
+
+def test_the_first_release_has_nothing_before_it() -> None:
+    assert Environment("v1").refused() == (
+        "v1 is the first release of the chain: nothing was live before it. Deployed here: v1 (3 hours ago). Next: ./run rollback --to TAG."
+    )
+
+
+def test_an_unknown_tag_is_answered_with_the_known_ones_newest_first_and_their_ages() -> None:
+    place = Environment("v1", "v2")
+    place.deployed[0] = replace(place.deployed[0], at=ago(days=2))
+    assert place.refused("v7") == (
+        "'v7' was never deployed here. Deployed here: v2 (3 hours ago), v1 (2 days ago). Next: ./run rollback --to one of these."
+    )
+
+
+def test_a_rollback_to_what_serves_now_is_refused() -> None:
+    assert Environment("v1", "v2").refused("v2") == "v2 is what serves now. Next: ./run status shows it."
+
+
+@pytest.mark.parametrize(
+    ("spans", "said"),
+    [
+        ({"seconds": 30}, "just now"),
+        ({"minutes": 1}, "1 minute ago"),
+        ({"minutes": 59}, "59 minutes ago"),
+        ({"hours": 1}, "1 hour ago"),
+        ({"hours": 23}, "23 hours ago"),
+        ({"days": 1, "hours": 23}, "1 day ago"),
+        ({"days": 400}, "400 days ago"),
+    ],
+)
+def test_ages_are_told_in_the_largest_unit(spans: dict[str, float], said: str) -> None:
+    assert chain.age(ago(**spans)) == said
+
+
+@pytest.mark.parametrize("deployment", Environment("v1", "v2").deployed)
+def test_a_record_is_text_and_is_read_as_it_was_written(deployment: Deployment) -> None:
+    record = deployment.record()
+    assert all(isinstance(value, str) for value in record.values())
+    assert chain.from_record(record) == deployment
+
+
+# --- the proxy
+
+STATES = [Slots(), Slots(("one", NOBODY), 0), Slots(("one", "two"), 0), Slots(("one", "two"), 1), Slots(("one", "two"))]
+
+
+@pytest.mark.parametrize("slots", STATES)
+def test_the_proxys_state_is_read_from_the_config_that_was_written(slots: Slots) -> None:
+    template = (ROOT / "infra" / "haproxy.cfg").read_text(encoding="utf-8")
+    text = haproxy.config(template, slots)
+    assert haproxy.parse(text) == slots
+    assert "$" not in text
+    assert f"# live: {slots.live_container or 'nobody'}\n" in text
+
+
+def test_only_the_live_slot_takes_callers() -> None:
+    assert haproxy.config("$slots", Slots(("one", "two"), 1)) == "  server a one:8080 disabled\n  server b two:8080"
+
+
+def test_a_switch_goes_to_the_slot_that_is_not_live_and_back_without_moving() -> None:
+    one = Slots().switched("one")
+    two = one.switched("two")
+    assert (one, two) == (Slots(("one", NOBODY), 0), Slots(("one", "two"), 1))
+    assert two.switched("one") == Slots(("one", "two"), 0)
+    assert two.switched("three") == Slots(("three", "two"), 0)
+    assert two.switched("two") == two
+
+
+def test_the_new_slot_is_ready_before_the_old_one_is_closed() -> None:
+    before = Slots(("one", NOBODY), 0)
+    assert haproxy.commands(before, before.switched("two"), "10.0.0.2") == (
+        ["set server releases/b fqdn two", "set server releases/b addr 10.0.0.2 port 8080", "set server releases/b state ready"],
+        ["set server releases/a state maint"],
+    )
+
+
+def test_a_warm_standby_keeps_its_slot_and_is_told_its_address() -> None:
+    before = Slots(("one", "two"), 1)
+    assert haproxy.commands(before, before.switched("one"), "10.0.0.1") == (
+        ["set server releases/a addr 10.0.0.1 port 8080", "set server releases/a state ready"],
+        ["set server releases/b state maint"],
+    )
+
+
+SERVERS = """1
+# be_id be_name srv_id srv_name srv_addr srv_op_state and so on
+3 releases 1 a 10.0.0.1 2 0 1 1 5 6 3 2 6 0
+3 releases 2 b 10.0.0.2 {} 0 1 1 5 6 3 {} 6 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("operational", "health", "address", "up"),
+    [(2, 2, "10.0.0.2", True), (2, 1, "10.0.0.2", False), (0, 2, "10.0.0.2", False), (2, 2, "10.0.0.9", False)],
+    ids=["checked", "not yet checked", "down", "who stood there before"],
+)
+def test_a_slot_is_up_once_its_own_container_was_checked(operational: int, health: int, address: str, up: bool) -> None:
+    assert haproxy.is_up(SERVERS.format(operational, health), "b", address) is up
+
+
+# --- project.toml
+
+TOML = 'name = "small"\n[image]\nrepository = "registry.invalid/Small"\n[deploy]\ntarget = "docker"\naddress = "127.0.0.1:8080"\n'
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a project.toml."""
+    monkeypatch.delenv("IMAGE_REPOSITORY", raising=False)
+    (tmp_path / "project.toml").write_text(TOML, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_project_is_read(root: Path) -> None:
+    found = project.load(root)
+    assert (found.name, found.repository, found.target) == ("small", "registry.invalid/small", "docker")
+    assert (found.host, found.port) == ("127.0.0.1", 8080)
+
+
+def test_the_command_line_goes_before_the_file(root: Path) -> None:
+    assert project.load(root, "local").target == "local"
+
+
+def test_the_image_repository_of_the_environment_goes_before_the_file_in_lower_case(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_REPOSITORY", "ghcr.io/Some-Body/Thing")
+    assert project.load(root).repository == "ghcr.io/some-body/thing"
+
+
+def test_this_project_is_read() -> None:
+    assert project.load(ROOT).root == ROOT
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(TOML, ""), ("name = ", "nome = "), ("[image]", "[imag]"), ("address", "adress"), ("= ", "= ["), ('"registry.invalid/Small"', "5")],
+    ids=["empty", "no name", "no image", "no address", "no TOML", "repository is a number"],
+)
+def test_a_project_that_cannot_be_read_says_what_is_expected(root: Path, old: str, new: str) -> None:
+    (root / "project.toml").write_text(TOML.replace(old, new), encoding="utf-8")
+    with pytest.raises(PipelineError) as refused:
+        project.load(root)
+    assert str(refused.value).startswith(f"{root / 'project.toml'} cannot be read: ")
+    assert str(refused.value).endswith(" Expected: name, [image] repository, [deploy] target and address.")
+
+
+def test_a_missing_project_is_told_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"project\.toml cannot be read: FileNotFoundError"):
+        project.load(tmp_path)
+
+
+def test_an_unknown_target_is_told_the_known_ones(root: Path) -> None:
+    (root / "project.toml").write_text(TOML.replace('"docker"', '"moon"'), encoding="utf-8")
+    with pytest.raises(PipelineError) as refused:
+        project.load(root)
+    assert str(refused.value) == f"Target 'moon' is none of docker, local. Set it in {root / 'project.toml'}, or give --target."
+
+
+@pytest.mark.parametrize("address", ['"localhost"', '":8080"', '"127.0.0.1:"', '"127.0.0.1:http"', '"127.0.0.1:65536"', "8080"])
+def test_an_address_is_host_and_port(root: Path, address: str) -> None:
+    (root / "project.toml").write_text(TOML.replace('"127.0.0.1:8080"', address), encoding="utf-8")
+    with pytest.raises(PipelineError) as refused:
+        project.load(root)
+    assert str(refused.value).endswith(" is not HOST:PORT, such as 127.0.0.1:8080. Correct it there.")
+
+
+# --- git
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A git repository with one commit."""
+    repository.git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    (tmp_path / "file.txt").write_text("one\n", encoding="utf-8")
+    repository.git(tmp_path, "add", "--all")
+    repository.git(tmp_path, "commit", "--quiet", "--message=one")
+    return tmp_path
+
+
+def test_head_is_a_commit(checkout: Path) -> None:
+    assert repository.head(checkout) == repository.git(checkout, "rev-parse", "main")
+
+
+def test_without_a_repository_or_a_commit_there_is_no_head(tmp_path: Path) -> None:
+    said = f"{tmp_path} is not a git repository with a commit. Next: git init -b main, git add . and git commit."
+    for prepare in (None, "init"):
+        if prepare:
+            repository.git(tmp_path, prepare, "--quiet")
+        with pytest.raises(PipelineError) as refused:
+            repository.head(tmp_path)
+        assert str(refused.value) == said
+
+
+def test_a_clean_tree_is_not_refused(checkout: Path) -> None:
+    repository.refuse_changes(checkout, "build")
+
+
+def test_changes_are_refused_by_their_whole_names(checkout: Path) -> None:
+    (checkout / "file.txt").write_text("two\n", encoding="utf-8")
+    (checkout / "new.txt").write_text("new\n", encoding="utf-8")
+    with pytest.raises(PipelineError) as refused:
+        repository.refuse_changes(checkout, "build")
+    assert str(refused.value) == (
+        "build wants a clean tree, and these files are not committed: file.txt, new.txt. Next: git commit, or git stash."
+    )
+
+
+def test_of_many_changes_some_are_named(checkout: Path) -> None:
+    for number in range(6):
+        (checkout / f"new{number}").touch()
+    with pytest.raises(PipelineError, match="not committed: new0, new1, new2, new3, new4 …"):
+        repository.refuse_changes(checkout, "build")
+
+
+@pytest.mark.parametrize("annotated", [[], ["--message=a release"]], ids=["light", "annotated"])
+def test_a_tag_is_its_commit_and_not_a_branch_of_the_same_name(checkout: Path, annotated: list[str]) -> None:
+    repository.git(checkout, "tag", "v1", *annotated)
+    tagged = repository.head(checkout)
+    repository.git(checkout, "checkout", "--quiet", "-b", "v1")
+    repository.git(checkout, "commit", "--quiet", "--allow-empty", "--message=two")
+    assert repository.commit_of(checkout, "v1") == tagged != repository.head(checkout)
+
+
+def test_an_unknown_tag_is_answered_with_the_tags_there_are(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day, tag in ((1, "v2"), (2, "v10"), (3, "v1")):
+        monkeypatch.setenv("GIT_COMMITTER_DATE", f"2020-01-0{day}T00:00:00Z")
+        repository.git(checkout, "tag", tag, "--message=a release")
+    with pytest.raises(PipelineError) as refused:
+        repository.commit_of(checkout, "v3")
+    assert str(refused.value) == (
+        "There is no tag 'v3'. Known, newest first: v1, v10, v2. Next: git fetch --tags, or git tag v3 to make it."
+    )
+
+
+@pytest.mark.parametrize(("name", "made"), [("v1", "v1"), ("main", "main"), ("", "v1.0.0")])
+def test_without_tags_nothing_else_passes_for_one(checkout: Path, name: str, made: str) -> None:
+    with pytest.raises(PipelineError) as refused:
+        repository.commit_of(checkout, name)
+    assert str(refused.value) == (f"There is no tag {name!r}. There are no tags. Next: git fetch --tags, or git tag {made} to make it.")
+
+
+# --- the lock
+
+
+class Place:
+    """A target of which only the lock is asked."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] | None = None
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Take the lock."""
+        if self.found and not takeover:
+            raise Busy(str(self.found))
+        self.found = holder
+
+    def holder(self) -> dict[str, str] | None:
+        """Return who holds it."""
+        return self.found
+
+    def release(self) -> None:
+        """Give it back."""
+        self.found = None
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A target that nobody holds, and a person."""
+    monkeypatch.setenv("GITHUB_ACTOR", "somebody")
+    return Place()
+
+
+def held(place: Place, what: str, takeover: bool = False) -> Any:
+    """Hold the lock of a place."""
+    return lock.held(cast(Target, place), what, takeover)
+
+
+def test_a_lock_tells_who_holds_it_and_is_given_back(place: Place) -> None:
+    with held(place, "deploy v1") as still_ours:
+        still_ours()
+        assert place.found
+        assert (place.found["what"], place.found["by"]) == ("deploy v1", "somebody")
+    assert place.found is None
+
+
+def test_a_lock_is_given_back_after_a_failure(place: Place) -> None:
+    with pytest.raises(ProofError), held(place, "deploy v1"):
+        raise ProofError("no")
+    assert place.found is None
+
+
+def test_a_second_deploy_is_told_who_is_at_work_and_leaves_the_lock_alone(place: Place) -> None:
+    with held(place, "deploy v1") as still_ours:
+        with pytest.raises(Busy) as refused, held(place, "deploy v2"):
+            pass
+        assert str(refused.value) == (
+            "deploy v1 by somebody is at work here (started just now). Wait for it, or ./run rollback, which takes over."
+        )
+        still_ours()
+
+
+def test_a_rollback_takes_over_and_the_deploy_stops_at_its_next_step(place: Place) -> None:
+    with held(place, "deploy v1") as deploys:
+        with held(place, "rollback", takeover=True) as rolls_back:
+            with pytest.raises(Busy) as stopped:
+                deploys()
+            assert str(stopped.value) == "deploy v1 was taken over by rollback by somebody, and stopped. Next: ./run status."
+            rolls_back()
+        with pytest.raises(Busy, match="deploy v1 was taken over by another run, and stopped"):
+            deploys()
+
+
+def test_what_was_taken_over_does_not_give_back_anothers_lock(place: Place) -> None:
+    with ExitStack() as deploy:
+        deploy.enter_context(held(place, "deploy v1"))
+        with held(place, "rollback", takeover=True):
+            deploy.close()
+            assert place.found
+            assert place.found["what"] == "rollback"
+
+
+# --- the ledger
+
+
+@pytest.mark.parametrize(("error", "said"), [(OSError("gone\nand more"), "gone"), (KeyError(), "KeyError()")])
+def test_what_the_ledger_raises_is_a_warning_of_one_line(capsys: pytest.CaptureFixture[str], error: Exception, said: str) -> None:
+    with ledger.best_effort("this"):
+        raise error
+    assert capsys.readouterr().err == f"warning: MLflow could not record this, going on without: {said}\n"
+
+
+def test_an_interrupt_is_no_matter_of_the_ledger() -> None:
+    with pytest.raises(KeyboardInterrupt), ledger.best_effort("this"):
+        raise KeyboardInterrupt
+
+
+def test_an_unreachable_tracking_server_is_a_warning(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    at = project.load(root)
+    assert train.log(at, cast(Any, SimpleNamespace())) is None
+    ledger.move(at, ledger.PRODUCTION, "run")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("warning: MLflow could not record the training run, going on without: ")
+    assert second.startswith("warning: MLflow could not record the alias production, going on without: ")
+    assert "127.0.0.1" in first
+    assert "127.0.0.1" in second
+
+
+# --- what people read
+
+
+def test_a_table_has_columns_of_one_width() -> None:
+    assert say.table(["what", "is"], [["a", "long cell"], ["longer", ""]]) == (
+        "| what   | is        |\n| ------ | --------- |\n| a      | long cell |\n| longer |           |"
+    )
+    assert say.table(["what"], []) == "| what |\n| ---- |"
+
+
+def test_the_summary_grows_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    say.summary("nowhere")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    say.summary("one")
+    say.summary("two")
+    assert (tmp_path / "summary.md").read_text(encoding="utf-8") == "one\n\ntwo\n\n"
+
+
+def test_each_error_has_its_exit_code() -> None:
+    assert {each.__name__: each.exit_code for each in (DataRefused, PipelineError, ProofError, Busy)} == {
+        "DataRefused": 1,
+        "PipelineError": 2,
+        "ProofError": 4,
+        "Busy": 5,
+    }
+
+
+# --- the model's file
+
+
+def fitted(seed: int) -> Pipeline:
+    """Return a pipeline fitted to numbers of a seed."""
+    numbers = np.random.default_rng(seed).normal(size=(20, 3))
+    return make_pipeline(StandardScaler(), LinearRegression()).fit(numbers[:, :2], numbers[:, 2])
+
+
+def test_the_same_model_gives_the_same_file_and_another_another(tmp_path: Path) -> None:
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        skops_file.save(fitted(seed), tmp_path / name)
+    one, same, other = ((tmp_path / name).read_bytes() for name in ("one", "same", "other"))
+    assert one == same != other
+
+
+def test_a_saved_model_answers_as_before(tmp_path: Path) -> None:
+    skops_file.save(fitted(0), tmp_path / "model")
+    rows = np.ones((1, 2))
+    assert load_model(tmp_path / "model").predict(rows) == fitted(0).predict(rows)
+
+
+def test_a_saved_model_knows_no_time(tmp_path: Path) -> None:
+    skops_file.save(fitted(0), tmp_path / "model")
+    with zipfile.ZipFile(tmp_path / "model") as file:
+        assert {each.date_time for each in file.infolist()} == {skops_file.EPOCH}
+
+
+# --- the command line
+
+ROAD = ["train", "validate", "build", "push", "deploy", "rollback", "status", "history", "serve", "demo"]
+
+
+def test_help_lists_the_verbs_in_the_order_of_the_road(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--help"])
+    assert ended.value.code == 0
+    lines = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert [words[0] for words in lines if words and words[0] in command_line.VERBS] == list(command_line.VERBS)
+    assert [verb for verb in command_line.VERBS if verb in ROAD] == ROAD
+
+
+@pytest.mark.parametrize("verb", command_line.VERBS)
+def test_each_verb_is_a_function_that_takes_the_verbs_options(verb: str) -> None:
+    function = getattr(import_module(f"pipeline.{verb}"), verb)
+    first, *others = inspect.signature(function).parameters.values()
+    options = command_line.VERBS[verb][1]
+    assert first.annotation is Project
+    assert [each.name for each in others] == [settings.get("dest", option.strip("-")) for option, settings in options.items()]
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["deploy"], ["status", "--target", "moon"]], ids=" ".join)
+def test_what_is_no_command_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(words)
+    assert ended.value.code == 2
+    assert "usage: ./run" in capsys.readouterr().err
+
+
+def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["status"], root=tmp_path) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"error: {tmp_path / 'project.toml'} cannot be read: ")
+    assert said.err.count("\n") == 1
