@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -72,6 +73,9 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception:  # what nobody thought of is no verdict: Python's own exit code for it is 1, the gate's FAIL
+        traceback.print_exc()
+        return PipelineError.exit_code
     return int(getattr(done, "exit_code", 0))
 
 

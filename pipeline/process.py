@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 
@@ -83,3 +83,16 @@ def tail(log: IO[bytes], lines: int = 5) -> str:
     """Return the end of a log."""
     log.seek(0)
     return "It said: " + " / ".join(log.read().decode(errors="replace").strip().splitlines()[-lines:])
+
+
+def over_http(url: str) -> Callable[[str, Any], Any]:
+    """Return how to ask a service at a URL."""
+
+    def fetch(path: str, body: Any) -> Any:
+        try:
+            response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
+            return response.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
+
+    return fetch

@@ -27,8 +27,9 @@ from model import features
 from pipeline import load, lock, process
 from pipeline.process import free_port
 from pipeline.targets import docker as on_docker
-from pipeline.targets.local import Local
+from pipeline.targets import release_container
 from pipeline.targets.proxy import Proxy
+from pipeline.targets.supervisor import Supervisor
 from service.manifest import canonical, read, sha256
 from tests.conftest import Registry, Road, Said, wait_until
 
@@ -275,8 +276,18 @@ def test_a_release_that_ends_instead_of_becoming_ready(live: Road) -> None:
 
 def test_a_release_that_never_becomes_ready(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "START_SECONDS", 4)
-    monkeypatch.setattr(on_docker, "START_SECONDS", 4)
+    monkeypatch.setattr(release_container, "START_SECONDS", 4)
     refused(live.run("deploy", STUCK), 2, "was not ready after 4 s")
+
+
+# On docker the engine itself holds an image against its digest.
+@pytest.mark.parametrize("road", both[:1], indirect=True)
+def test_a_pushed_release_that_was_changed(live: Road) -> None:
+    store = live.root / ".deploy" / "local" / "releases"
+    release = store / live.digests[C].removeprefix("sha256:") / "release"
+    flip(release, store)
+    refused(live.run("deploy", C), 2, live.digests[C], "is gone or was changed. Next: push its commit again.")
+    flip(release, store)
 
 
 def test_a_verdict_against_another_champion_is_not_believed(live: Road) -> None:
@@ -312,7 +323,7 @@ def test_a_proof_that_fails_after_the_switch(live: Road, monkeypatch: pytest.Mon
 # What goes on, and back.
 
 
-INSIDE_A_SWITCH: dict[str, tuple[type, str]] = {"local": (Local, "roll"), "docker": (Proxy, "wait_up")}
+INSIDE_A_SWITCH: dict[str, tuple[type, str]] = {"local": (Supervisor, "roll"), "docker": (Proxy, "wait_up")}
 
 
 def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,6 +338,8 @@ def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.
     assert road.standing() == [A, B, C]
 
 
+# On local it is the same chain, and one folder.
+@pytest.mark.parametrize("road", both[1:], indirect=True)
 def test_deploying_what_serves_already(road: Road) -> None:
     road.stand(A, B, C)
     road.must("deploy", C)
@@ -454,6 +467,12 @@ def test_without_an_engine(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     for verb in (["deploy", A], ["rollback"], ["status"], ["history"]):
         refused(Road(made.root, "docker").run(*verb), 2, "No Docker engine answers on unix:///nonexistent", "add --target local")
     gc.collect()
+
+
+def test_what_nobody_thought_of_is_no_verdict(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("pipeline.status.told")
+    said = made.run("status")
+    assert (said.code, said.err.splitlines()[-1]) == (2, "NameError: name 'told' is not defined")
 
 
 def test_a_champion_that_cannot_be_reached_is_no_first_release(made: Road) -> None:

@@ -124,26 +124,26 @@ def test_only_a_harm_that_is_surely_below_the_margin_passes(found: Interval, tol
 
 def test_a_pass_tells_its_figures() -> None:
     assert judge(harm(-2, -1, 0.5), 1, "the champion", []).reasons == [
-        "Loss against the champion: -1 (from -2 to +0.5), inside the margin of 1."
+        "Loss minus that of the champion: -1 (from -2 to +0.5), inside the margin of 1."
     ]
 
 
 def test_a_significant_harm_inside_the_margin_passes_and_is_said() -> None:
     assert judge(harm(0.1, 0.2, 0.3), 1, "the champion", []).reasons == [
-        "Loss against the champion: +0.2 (from +0.1 to +0.3), inside the margin of 1. It is worse, but inside the margin."
+        "Loss minus that of the champion: +0.2 (from +0.1 to +0.3), inside the margin of 1. It is worse, but inside the margin."
     ]
 
 
 def test_a_fail_says_that_it_is_worse() -> None:
     assert judge(harm(0.5, 1, 1.5), 1, "a trivial model", []).reasons == [
-        "Loss against a trivial model: +1 (from +0.5 to +1.5): it is worse, and not inside the margin of 1."
+        "Loss minus that of a trivial model: +1 (from +0.5 to +1.5): it is worse, and not inside the margin of 1."
     ]
 
 
 def test_inconclusive_says_how_many_groups_would_decide() -> None:
     [reason] = judge(harm(-4, 0, 4), 2, "the champion", []).reasons
     assert reason == (
-        "Loss against the champion: +0 (from -4 to +4), margin 2: cannot tell. About 400 groups of rows would decide; there are 100."
+        "Loss minus that of the champion: +0 (from -4 to +4), margin 2: cannot tell. About 400 groups of rows would decide; there are 100."
     )
     [reason] = judge(harm(-1, 0, 1), 0, "the champion", []).reasons
     assert reason.endswith("cannot tell. More rows would not decide.")

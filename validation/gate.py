@@ -55,12 +55,12 @@ def judge(harm: Interval, tolerated: float, against: str, failures: Sequence[str
     span = f"{harm.mean:+.4g} (from {harm.low:+.4g} to {harm.high:+.4g})"
     if harm.high < tolerated:
         inside = " It is worse, but inside the margin." if harm.low > 0 else ""
-        return Verdict(Outcome.PASS, [f"Loss against {against}: {span}, inside the margin of {tolerated:.4g}.{inside}"])
+        return Verdict(Outcome.PASS, [f"Loss minus that of {against}: {span}, inside the margin of {tolerated:.4g}.{inside}"])
     if harm.low > 0:
-        return Verdict(Outcome.FAIL, [f"Loss against {against}: {span}: it is worse, and not inside the margin of {tolerated:.4g}."])
+        return Verdict(Outcome.FAIL, [f"Loss minus that of {against}: {span}: it is worse, and not inside the margin of {tolerated:.4g}."])
     needed = groups_to_decide(harm, tolerated)
     decide = f"About {needed} groups of rows would decide; there are {harm.groups}." if needed else "More rows would not decide."
-    return Verdict(Outcome.INCONCLUSIVE, [f"Loss against {against}: {span}, margin {tolerated:.4g}: cannot tell. {decide}"])
+    return Verdict(Outcome.INCONCLUSIVE, [f"Loss minus that of {against}: {span}, margin {tolerated:.4g}: cannot tell. {decide}"])
 
 
 def unusable(answers: Sequence[float]) -> str | None:

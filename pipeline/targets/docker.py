@@ -1,41 +1,24 @@
 """Releases as containers of one host with Docker Engine, behind HAProxy. Needs only the engine's API, here or over ssh."""
 
-import io
 import json
-import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine, registry
-from pipeline.chain import Deployment, from_record
-from pipeline.docker_engine import CONFINED, STAYING, said
+from pipeline.chain import Deployment
 from pipeline.errors import Busy, PipelineError
 from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy
 from pipeline.targets.proxy import Proxy
+from pipeline.targets.release_container import LABEL, PROJECT, asking, create, deployment, unpack, wait_ready
 
-LABEL = "release."
-PROJECT = LABEL + "project"
-START_SECONDS = 60
 # A lock older than this belongs to a run that was killed.
 LOCK_SECONDS = 1800
-ASK = """
-import sys, urllib.error, urllib.request as r
-url, body = sys.argv[1], sys.argv[2].encode() or None
-try:
-    print(r.urlopen(r.Request(url, body, {"content-type": "application/json"}), timeout=20).read().decode())
-except urllib.error.HTTPError as error:
-    sys.exit(f"{error.code}: {error.read().decode()[:300]}")
-except OSError as error:
-    sys.exit(str(error))
-"""
 
 
 class Docker:
@@ -89,7 +72,7 @@ class Docker:
     def staged(self, wanted: Deployment) -> Iterator[Fetch]:
         """Start a container beside the live one; a warm standby runs already."""
         self.proxy.ensure()
-        container = self.container(wanted) or self.create(wanted)
+        container = self.container(wanted) or create(self.client, self.project, self.predictor(wanted.digest), wanted)
         if container.status != "running":
             container.start()
         fetch = asking(container, f"http://127.0.0.1:{haproxy.RELEASE_PORT}")
@@ -196,64 +179,6 @@ class Docker:
         name = self.proxy.slots().live_container
         found = [each for each in self.containers() if each.name == name]
         return found[0] if found else None
-
-    def create(self, wanted: Deployment) -> Container:
-        """Create a release's container, confined, with the chain in its labels."""
-        settings = {"RELEASE_TAG": wanted.tag, "RELEASE_DIGEST": wanted.digest, "HOST": "0.0.0.0", "PORT": str(haproxy.RELEASE_PORT)}
-        return self.client.containers.create(
-            self.predictor(wanted.digest),
-            name=f"{self.project.name}-{wanted.sequence}",
-            labels={PROJECT: self.project.name, **{LABEL + key: value for key, value in wanted.record().items()}},
-            environment=settings,
-            network=self.proxy.network,
-            **STAYING,
-            **CONFINED,
-        )
-
-
-def deployment(container: Container) -> Deployment:
-    """Read a container's labels."""
-    fields = Deployment.__dataclass_fields__
-    return from_record({key: container.labels[LABEL + key] for key in fields if LABEL + key in container.labels})
-
-
-def asking(container: Container, url: str) -> Fetch:
-    """Return how to ask a URL from inside a container."""
-
-    def fetch(path: str, body: Any) -> Any:
-        text = "" if body is None else json.dumps(body)
-        try:
-            code, output = docker_engine.run(container, ["python", "-c", ASK, url + path, text])
-        except DockerException as error:
-            raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
-        if code != 0:
-            raise PipelineError(f"{container.name} does not answer {path} as it should: {output.strip()}. Next: ./run status.")
-        return json.loads(output)
-
-    return fetch
-
-
-def wait_ready(container: Container, fetch: Fetch) -> None:
-    """Wait until a release is ready. Raises PipelineError when it ends, or takes too long, with what it said."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        container.reload()
-        if container.status != "running" or container.attrs["RestartCount"]:
-            raise PipelineError(f"The release ended instead of becoming ready. {said(container)}")
-        try:
-            fetch("/readyz", None)
-        except PipelineError:
-            time.sleep(0.1)
-        else:
-            return
-    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {said(container)}")
-
-
-def unpack(container: Container, path: str, into: Path) -> None:
-    """Copy a folder out of a container."""
-    stream, _ = container.get_archive(path)
-    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-        archive.extractall(into, filter="data")
 
 
 def seconds_since(at: str) -> float:

@@ -3,27 +3,19 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
 import psutil
 
 from pipeline.chain import Deployment, from_record
 from pipeline.digest import digest_of
 from pipeline.errors import Busy, PipelineError
-from pipeline.process import environment, refuse_taken, serving, tail, wait_ready
+from pipeline.process import over_http, refuse_taken, serving
 from pipeline.project import Project
 from pipeline.targets import Fetch
-
-WORKERS = 2
-SWITCH_SECONDS = 120
+from pipeline.targets.supervisor import Supervisor
 
 
 class Local:
@@ -36,7 +28,7 @@ class Local:
         self.state = project.state / "local"
         self.current = self.state / "current"
         self.lock = self.state / "lock.json"
-        self.log = self.state / "service.log"
+        self.supervisor = Supervisor(project, self.state)
         (self.state / "commits").mkdir(parents=True, exist_ok=True)
 
     def push(self, commit: str) -> str:
@@ -83,7 +75,7 @@ class Local:
     @contextmanager
     def staged(self, deployment: Deployment) -> Iterator[Fetch]:
         """Serve the release on a port of its own; the workers for callers come up in `switch`."""
-        if not self.supervisor():
+        if not self.supervisor.running():
             refuse_taken(self.project.host, self.project.port)
         folder = self.folder(deployment.digest)
         with serving(folder, folder / "release", RELEASE_TAG=deployment.tag, RELEASE_DIGEST=deployment.digest) as url:
@@ -96,51 +88,15 @@ class Local:
         link.unlink(missing_ok=True)
         link.symlink_to(self.folder(deployment.digest))
         link.replace(self.current)
-        supervisor = self.supervisor()
-        if supervisor is None:
-            self.start()
+        running = self.supervisor.running()
+        if running is None:
+            self.supervisor.start()
         else:
-            self.roll(supervisor)
-
-    def start(self) -> None:
-        """Start the supervisor, and leave it running."""
-        metrics = self.state / "metrics"
-        shutil.rmtree(metrics, ignore_errors=True)  # counts of an earlier start would go on
-        metrics.mkdir()
-        settings = {
-            "HOST": self.project.host,
-            "PORT": str(self.project.port),
-            "WORKERS": str(WORKERS),
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-        }
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "service"],
-                cwd=self.state,
-                env=environment(self.current, self.current / "release", **settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        write(self.state / "pid", str(process.pid))
-        wait_ready(self.url(), lambda: process.poll() is None, self.said)
-        process.returncode = 0  # it outlives us: no warning that it still runs
-
-    def roll(self, supervisor: psutil.Process) -> None:
-        """Replace all workers. Raises PipelineError when the new ones do not come up; the old ones then serve."""
-        old = workers(supervisor)
-        supervisor.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + SWITCH_SECONDS
-        while old & workers(supervisor):
-            if time.monotonic() > deadline:
-                raise PipelineError(f"The workers were not replaced within {SWITCH_SECONDS} s. {self.said()}")
-            time.sleep(0.05)
-        wait_ready(self.url(), supervisor.is_running, self.said)
+            self.supervisor.roll(running)
 
     def public(self) -> Fetch:
         """Ask at the public address."""
-        return over_http(self.url())
+        return over_http(self.supervisor.url())
 
     def running_digest(self) -> str:
         """Hash the files behind the link again."""
@@ -149,7 +105,7 @@ class Local:
     def discard(self, deployment: Deployment) -> None:
         """Remove the note, so that nothing rolls back to it; a first release that failed leaves nothing that serves."""
         if self.live_digest() == deployment.digest:
-            self.stop()
+            self.supervisor.stop()
             self.current.unlink()
         (self.folder(deployment.digest) / "deployment.json").unlink(missing_ok=True)
 
@@ -200,57 +156,11 @@ class Local:
 
     def stop(self) -> None:
         """Stop the service altogether."""
-        if supervisor := self.supervisor():
-            supervisor.terminate()
-            psutil.wait_procs([supervisor], timeout=30)
-
-    def supervisor(self) -> psutil.Process | None:
-        """Return the running supervisor, None where there is none."""
-        path = self.state / "pid"
-        try:
-            process = psutil.Process(int(path.read_text(encoding="utf-8")))
-            # Numbers of processes are used again: it is ours only if it works in our folder.
-            ours = process.is_running() and process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.state.resolve()
-        except (OSError, ValueError, psutil.Error):
-            return None
-        return process if ours else None
+        self.supervisor.stop()
 
     def folder(self, digest: str) -> Path:
         """Return the folder of a release."""
         return self.state / "releases" / digest.removeprefix("sha256:")
-
-    def url(self) -> str:
-        """Return the public address, as this machine can ask it."""
-        host = "127.0.0.1" if self.project.host == "0.0.0.0" else self.project.host
-        return f"http://{host}:{self.project.port}"
-
-    def said(self) -> str:
-        """Return the end of the service's log."""
-        with self.log.open("rb") as log:
-            return tail(log)
-
-
-def workers(supervisor: psutil.Process) -> set[int]:
-    """Return the numbers of the processes that serve: the supervisor's children, but for its tracker and for those that ended."""
-    found = set()
-    for child in supervisor.children():
-        with suppress(psutil.Error):
-            if "resource_tracker" not in " ".join(child.cmdline()):
-                found.add(child.pid)
-    return found
-
-
-def over_http(url: str) -> Fetch:
-    """Return how to ask a service at a URL."""
-
-    def fetch(path: str, body: Any) -> Any:
-        try:
-            response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
-            return response.raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
-
-    return fetch
 
 
 def write(path: Path, text: str) -> None:

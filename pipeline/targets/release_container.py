@@ -1,0 +1,92 @@
+"""One release as a container: made with its place in the chain on its labels, confined, and asked from inside."""
+
+import io
+import json
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+from docker.models.containers import Container
+
+from pipeline import docker_engine
+from pipeline.chain import Deployment, from_record
+from pipeline.docker_engine import CONFINED, STAYING, said
+from pipeline.errors import PipelineError
+from pipeline.project import Project
+from pipeline.targets import Fetch, haproxy
+
+LABEL = "release."
+PROJECT = LABEL + "project"
+START_SECONDS = 60
+ASK = """
+import sys, urllib.error, urllib.request as r
+url, body = sys.argv[1], sys.argv[2].encode() or None
+try:
+    print(r.urlopen(r.Request(url, body, {"content-type": "application/json"}), timeout=20).read().decode())
+except urllib.error.HTTPError as error:
+    sys.exit(f"{error.code}: {error.read().decode()[:300]}")
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+def create(client: docker.DockerClient, project: Project, image: str, wanted: Deployment) -> Container:
+    """Create a release's container in the project's network."""
+    settings = {"RELEASE_TAG": wanted.tag, "RELEASE_DIGEST": wanted.digest, "HOST": "0.0.0.0", "PORT": str(haproxy.RELEASE_PORT)}
+    return client.containers.create(
+        image,
+        name=f"{project.name}-{wanted.sequence}",
+        labels={PROJECT: project.name, **{LABEL + key: value for key, value in wanted.record().items()}},
+        environment=settings,
+        network=project.name,
+        **STAYING,
+        **CONFINED,
+    )
+
+
+def deployment(container: Container) -> Deployment:
+    """Read a container's labels."""
+    fields = Deployment.__dataclass_fields__
+    return from_record({key: container.labels[LABEL + key] for key in fields if LABEL + key in container.labels})
+
+
+def asking(container: Container, url: str) -> Fetch:
+    """Return how to ask a URL from inside a container."""
+
+    def fetch(path: str, body: Any) -> Any:
+        text = "" if body is None else json.dumps(body)
+        try:
+            code, output = docker_engine.run(container, ["python", "-c", ASK, url + path, text])
+        except DockerException as error:
+            raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
+        if code != 0:
+            raise PipelineError(f"{container.name} does not answer {path} as it should: {output.strip()}. Next: ./run status.")
+        return json.loads(output)
+
+    return fetch
+
+
+def wait_ready(container: Container, fetch: Fetch) -> None:
+    """Wait until a release is ready. Raises PipelineError when it ends, or takes too long, with what it said."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        container.reload()
+        if container.status != "running" or container.attrs["RestartCount"]:
+            raise PipelineError(f"The release ended instead of becoming ready. {said(container)}")
+        try:
+            fetch("/readyz", None)
+        except PipelineError:
+            time.sleep(0.1)
+        else:
+            return
+    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {said(container)}")
+
+
+def unpack(container: Container, path: str, into: Path) -> None:
+    """Copy a folder out of a container."""
+    stream, _ = container.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+        archive.extractall(into, filter="data")
