@@ -54,7 +54,7 @@ def prepare(project: Project, target: str) -> Project:
             (ours.root / each).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(project.root / each, ours.root / each)
     repository.git(ours.root, "init", "--quiet", "--initial-branch=main")
-    return replace(ours, repository=f"localhost:{start_registry(ours)}/rehearsal") if target == "docker" else ours
+    return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
 
 
 def commit(project: Project, message: str) -> None:
@@ -108,7 +108,7 @@ def clear(project: Project) -> None:
         network.remove()
     for image in client.images.list():
         for tag in image.tags:
-            if tag.startswith(f"{project.name}:") or tag.split("/", 1)[-1].startswith("rehearsal:"):
+            if f"/{tag}".rpartition("/")[2].startswith(f"{project.name}:"):
                 client.images.remove(tag, noprune=True)  # the layers of the packages serve the next rehearsal
     client.close()
 
@@ -126,7 +126,7 @@ def belongs(container: Any, project: Project) -> bool:
     """Tell whether a container is of the rehearsal: a release, the proxy, the lock, the registry, or one that is being judged."""
     ours = container.name in {f"{project.name}-{part}" for part in ("proxy", "lock", "registry")}
     judged = container.labels.get(docker_engine.JUDGED, "")
-    return ours or container.labels.get("release.project") == project.name or ("/rehearsal@" in judged and judged.startswith("localhost:"))
+    return ours or container.labels.get("release.project") == project.name or f"/{project.name}@" in judged
 
 
 def tag(project: Project, name: str) -> None:

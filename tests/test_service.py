@@ -39,7 +39,7 @@ NEEDED = ("data/train.csv", "requirements/serve.txt", "validation/reference.csv"
 FILES = ("config.toml", "golden.json", "model.skops")
 SOME = 400
 MAX_ROWS = 50
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 2.0
 COLUMNS = list(features.Row.model_fields)
 # What no answer may repeat, as a word and as a number far from any declared range.
 SECRET, FAR = "secret-770077", 770077

@@ -58,10 +58,13 @@ class Supervisor:
         wait_ready(self.url(), running.is_running, self.said)
 
     def stop(self) -> None:
-        """Stop the service altogether."""
+        """Stop the service altogether: kindly, and what is left after half a minute by force."""
         if running := self.running():
+            all_of_it = [running, *running.children(recursive=True)]
             running.terminate()
-            psutil.wait_procs([running], timeout=30)
+            for process in psutil.wait_procs(all_of_it, timeout=30)[1]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def running(self) -> psutil.Process | None:
         """Return the running supervisor, None where there is none."""
