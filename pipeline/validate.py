@@ -54,6 +54,8 @@ def judge(project: Project, candidate: str, champion: str | None) -> report.Judg
     rules = thresholds.load(project.rules / "thresholds.toml")
     ours = ask(project, candidate, reference)
     theirs = ask(project, champion, reference) if champion else None
+    if theirs and (broken := gate.unusable(theirs.answers.ravel().tolist())):
+        raise PipelineError(f"The champion {theirs.tag} cannot be judged against: {broken} Next: ./run rollback, then judge again.")
     truth = reference[features.TARGET].to_numpy()
     return report.Judgement(
         **verdict(ours, theirs, reference, rules),

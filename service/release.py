@@ -67,11 +67,12 @@ def load(folder: Path) -> Release:
         config = Config.model_validate(tomllib.loads(checked(folder, manifest.config).decode()))
         golden = json.loads(checked(folder, manifest.golden))
         checked(folder, manifest.model)
-    except (OSError, ValidationError, ValueError) as error:
+        golden_rows, golden_answers = golden["rows"], golden["answers"]
+    except (OSError, ValidationError, ValueError, KeyError) as error:
         raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
     tag, digest = identity(folder)
     release = Release(tag, digest, manifest, manifest_sha256, config, load_model(folder / manifest.model.file), 0.0)
-    difference = distance(release.answer(golden["rows"]), golden["answers"])
+    difference = distance(release.answer(golden_rows), golden_answers)
     if not difference <= TOLERANCE:
         raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
     return replace(release, golden_difference=difference)

@@ -107,7 +107,8 @@ class Local:
         if self.live_digest() == deployment.digest:
             self.supervisor.stop()
             self.current.unlink()
-        (self.folder(deployment.digest) / "deployment.json").unlink(missing_ok=True)
+        if deployment in self.deployed():  # not an earlier deployment of the same release
+            (self.folder(deployment.digest) / "deployment.json").unlink()
 
     def tidy(self) -> None:
         """Nothing: old workers are gone with the switch."""
