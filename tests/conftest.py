@@ -46,14 +46,6 @@ address = "127.0.0.1:{port}"
 """
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests of a file run in one process, where they share what is slow to make; those that take the road, one for each target."""
-    for item in items:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        item.add_marker(pytest.mark.xdist_group(f"{item.location[0]} {parameters.get('road', 'docker')}"))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs an engine where none answers; with REQUIRE_DOCKER=1 that is a failure."""
     if item.get_closest_marker("docker") and (reason := no_engine()):
