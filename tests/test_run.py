@@ -110,7 +110,7 @@ def test_an_environment_is_made_again_once_when_the_lock_changes(door: Path) -> 
     made, installed = uv_was_told(door)
     assert made == f"venv --quiet --clear --python {sys.executable} {door / '.venv'}"
     assert installed == (
-        f"pip install --python {door / '.venv/bin/python'} --quiet --require-hashes --only-binary :all: "
+        f"pip install --compile-bytecode --python {door / '.venv/bin/python'} --quiet --require-hashes --only-binary :all: "
         f"--requirement {door / 'requirements/work.txt'}"
     )
     written = (door / ".venv" / ".locks-sha256").read_text(encoding="utf-8")
