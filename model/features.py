@@ -9,8 +9,10 @@ TASK = "regression"
 TARGET = "cnt"
 # Rows that belong together (here: one day's hours) are correlated, so the gate resamples them together. None: every row by itself.
 GROUP: str | None = "dteday"
-# Columns by whose values the metrics are also shown.
-SLICES: tuple[str, ...] = ("workingday", "weathersit")
+# What an answer may be at all: lowest and highest. None: probabilities, or any number.
+TARGET_RANGE: tuple[float, float] | None = (0, 2000)
+# Where a candidate must not be worse either: a column by its values (None), or cut before these numbers.
+SLICES: dict[str, tuple[float, ...] | None] = {"workingday": None, "weathersit": None, "hr": (6, 12, 18)}
 # Raise it when a request that was right before is no longer right.
 CONTRACT_VERSION = 1
 

@@ -1,6 +1,7 @@
 """`./run VERB`: the verbs in the order of the road."""
 
 import argparse
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -25,7 +26,14 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
                 "default": "live",
                 "help": "live: what the target serves (default); production: what the registry's pointer says; none: a first release; "
                 "or a bundle's folder, an image, a URL",
-            }
+            },
+            "--rules": {
+                "default": "",
+                "dest": "ref",
+                "metavar": "REF",
+                "help": "take thresholds, expectations and reference dataset from this git ref, so that a change cannot loosen them",
+            },
+            "--data-docs": {"action": "store_true", "help": "write what Great Expectations says of the data as pages, too"},
         },
     ),
     "build": ("make the release from build/bundle and its PASS: an image, or a folder for the target local", {}),
@@ -80,4 +88,6 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
+    # A workflow that is cancelled, too, shall stop what it started.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(main())

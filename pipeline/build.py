@@ -2,27 +2,33 @@
 
 import shutil
 
-from pipeline import docker_engine, repository
+from pipeline import docker_engine, image_checks, repository, verdict
 from pipeline.digest import CODE, FILES
-from pipeline.errors import PipelineError
+from pipeline.errors import ModelRefused, PipelineError
 from pipeline.project import Project
 from pipeline.say import line
 from service.manifest import Manifest, read
 from service.release import ReleaseError, load
-from validation.gate import Outcome
-from validation.report import Judgement
+from validation.report import refused
 
 
 def build(project: Project) -> str:
     """Build the release for the project's target and return its name: a folder, or a local image. Raises PipelineError."""
     repository.refuse_changes(project.root, "build")
     manifest = checked_bundle(project)
-    verdict(project)
+    judged = verdict.passed(project)
     assemble(project)
     name = str(project.release)
     if project.target == "docker":
         name = docker_engine.build(project, manifest.commit, labels(project, manifest))
-    line(f"built {name}")
+    image = image_checks.check(project, name)
+    judged = judged.model_copy(update={"image": image})
+    verdict.write(project, refused(judged, image.failures) if image.failures else judged)
+    if image.failures:
+        raise ModelRefused(
+            f"The gate says FAIL of {name}: {' '.join(image.failures)} It cannot be pushed. Next: ./run validate, ./run build."
+        )
+    line(f"built {name}: {image.size_mb:.0f} MB, 99 of 100 requests within {image.p99_ms:.0f} ms")
     return name
 
 
@@ -39,23 +45,6 @@ def checked_bundle(project: Project) -> Manifest:
         state = "a tree with uncommitted changes on " if manifest.dirty else ""
         raise PipelineError(f"The bundle was trained from {state}{manifest.commit[:12]}; {head[:12]} is checked out. Next: ./run train.")
     return manifest
-
-
-def verdict(project: Project) -> Judgement:
-    """Return the verdict on the bundle if it is PASS. Raises PipelineError."""
-    if not project.gate.is_file():
-        raise PipelineError("The bundle was never judged: there is no build/gate.json. Next: ./run validate.")
-    judged = Judgement.model_validate_json(project.gate.read_bytes())
-    sha = read(project.bundle)[1]
-    if judged.candidate.manifest_sha256 != sha:
-        raise PipelineError(
-            f"build/gate.json judges {judged.candidate.manifest_sha256[:12]}, the bundle is {sha[:12]}. Next: ./run validate."
-        )
-    if judged.verdict is not Outcome.PASS:
-        raise PipelineError(
-            f"The gate says {judged.verdict.value}: {' '.join(judged.reasons)} Only PASS is built. Next: see build/gate.md."
-        )
-    return judged
 
 
 def assemble(project: Project) -> None:

@@ -1,7 +1,7 @@
 """The rehearsal: the whole road in a folder of its own, under load, with a report at the end."""
 
 import contextlib
-import signal
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,7 +65,6 @@ class Ended:
 
 def demo(project: Project, keep: bool) -> Ended:
     """Rehearse. Raises PipelineError when a step cannot be done; whatever happens, nothing is left running unless `keep`."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     chosen, why = rehearsal.choose(project.target if project.asked else None)
     print(f"rehearsal on {chosen}: {why}", flush=True)
     ours = rehearsal.prepare(project, chosen)
@@ -145,6 +144,7 @@ def judge(project: Project, story: Story, name: str) -> None:
     """Judge what was trained against what is live."""
     with story.step(f"gate: judge {name} against what is live") as say:
         judged = validate(project, "live")
+        shutil.copyfile(project.gate.with_suffix(".html"), story.folder / f"gate-{name.replace(' ', '-')}.html")
         story.verdicts[name] = {"verdict": judged.verdict.value, "exit_code": judged.exit_code, "reasons": judged.reasons}
         say(judged.verdict.value + ("" if judged.exit_code == 0 else ", as it should: nothing is promoted"))
 

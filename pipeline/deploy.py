@@ -63,8 +63,11 @@ def refuse_unjudged(project: Project, target: Target, digest: str, files: Path, 
     against = live.manifest_sha256 if live else None
     if champion != against and against != judged.candidate.manifest_sha256:
         line("the verdict was made against another champion than the one live: judging again")
-        from pipeline.validate import judge  # imported here: scikit-learn and Great Expectations cost some seconds
+        from pipeline import champion as champions
+        from pipeline import rules  # imported here: scikit-learn and Great Expectations cost some seconds
+        from pipeline.judge import judge
 
-        judged = judge(project, target.predictor(digest), target.predictor(live.digest) if live else None)
+        judged = judge(project, target.predictor(digest), champions.of(target, live.digest) if live else None, rules.of(project))
+        line(report.markdown(judged))
     if judged.verdict is not Outcome.PASS:
         raise Refused(judged)

@@ -67,15 +67,15 @@ def build(project: Project, commit: str, labels: dict[str, str]) -> str:
 def serving(image: str) -> Iterator[str]:
     """Run an image on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
     client = connect(near=True)
-    settings = {"HOST": "0.0.0.0", "PORT": str(PORT), "RELEASE_TAG": "judged", "RELEASE_DIGEST": image.rpartition("@")[2]}
+    settings = {"HOST": "0.0.0.0", "PORT": str(PORT), "RELEASE_TAG": "none", "RELEASE_DIGEST": image.rpartition("@")[2]}
     published: Any = {f"{PORT}/tcp": ("127.0.0.1", None)}
     try:
         registry.ensure(client, image)
         container = client.containers.create(image, environment=settings, ports=published, labels={JUDGED: image}, **CONFINED)
-        container.start()
     except DockerException as error:
         raise PipelineError(f"{image} could not be started: {error}. Next: docker pull {image}.") from error
     try:
+        container.start()
         container.reload()
         [published_at] = container.ports[f"{PORT}/tcp"] or [{}]
         url = f"http://127.0.0.1:{published_at['HostPort']}"
@@ -83,6 +83,14 @@ def serving(image: str) -> Iterator[str]:
         yield url
     finally:
         container.remove(force=True)
+
+
+def size_mb(image: str) -> float:
+    """Return the size of an image here, in MB, with the layers that it shares. Raises PipelineError."""
+    try:
+        return float(connect().images.get(image).attrs["Size"]) / 1e6
+    except DockerException as error:
+        raise PipelineError(f"{image} cannot be looked at: {error}. Next: ./run build.") from error
 
 
 def run(container: Any, command: list[str], user: str = "") -> tuple[int, str]:

@@ -19,6 +19,16 @@ class DataRefused(PipelineError):
     exit_code = 1
 
 
+class ModelRefused(PipelineError):
+    """The model or its release is not fit to serve: a FAIL outside the comparison."""
+
+    exit_code = 1
+
+
+class NotServing(PipelineError):
+    """A release ended, or took too long, instead of becoming ready."""
+
+
 class ProofError(PipelineError):
     """What runs is not what was asked for; what ran before serves again."""
 

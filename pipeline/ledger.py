@@ -10,8 +10,10 @@ from typing import Any
 from pipeline.project import Project
 from pipeline.say import warn
 from service.manifest import Manifest
+from validation.report import Judgement
 
 CANDIDATE, PRODUCTION = "candidate", "production"
+MOST_COUNTED = 1000
 
 
 def client(project: Project) -> Any:
@@ -54,6 +56,25 @@ def training(project: Project, manifest: Manifest) -> str:
         mlflow.create_registered_model(project.name)
     mlflow.create_model_version(project.name, source=f"runs:/{run}/bundle", run_id=run, tags=tags)
     return run
+
+
+def judged(project: Project, judgement: Judgement) -> int:
+    """Record a judgement, and return how many there are on its reference dataset."""
+    mlflow = client(project)
+    name = f"{project.name}-gate"
+    found = mlflow.get_experiment_by_name(name)
+    experiment = found.experiment_id if found else mlflow.create_experiment(name)
+    tags = {
+        "verdict": judgement.verdict.value,
+        "candidate": judgement.candidate.manifest_sha256,
+        "reference_sha256": judgement.reference_sha256,
+    }
+    run: str = mlflow.create_run(experiment, tags=tags).info.run_id
+    if judgement.harm:
+        mlflow.log_metric(run, "harm", judgement.harm.mean)
+        mlflow.log_metric(run, "harm_high", judgement.harm.high)
+    mlflow.set_terminated(run)
+    return len(mlflow.search_runs([experiment], f"tags.reference_sha256 = '{judgement.reference_sha256}'", max_results=MOST_COUNTED))
 
 
 def move(project: Project, alias: str, run: str | None) -> None:

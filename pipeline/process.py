@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import httpx
 
-from pipeline.errors import PipelineError
+from pipeline.errors import NotServing, PipelineError
 
 START_SECONDS = 60
 
@@ -66,17 +66,17 @@ def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
 
 
 def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> None:
-    """Wait until a service is ready. Raises PipelineError when it ends or takes too long, with what it said."""
+    """Wait until a service is ready. Raises NotServing when it ends or takes too long, with what it said."""
     deadline = time.monotonic() + START_SECONDS
     with httpx.Client(base_url=url, timeout=5) as client:
         while time.monotonic() < deadline:
             if not alive():
-                raise PipelineError(f"The service ended instead of becoming ready. {said()}")
+                raise NotServing(f"The service ended instead of becoming ready. {said()}")
             with suppress(httpx.TransportError):
                 if client.get("/readyz").status_code == 200:
                     return
             time.sleep(0.05)
-    raise PipelineError(f"The service was not ready after {START_SECONDS} s. {said()}")
+    raise NotServing(f"The service was not ready after {START_SECONDS} s. {said()}")
 
 
 def tail(log: IO[bytes], lines: int = 5) -> str:

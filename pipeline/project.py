@@ -19,6 +19,8 @@ class Project:
     repository: str
     target: str
     address: str
+    p99_ms: float
+    image_mb: float
     asked: bool = False  # whether the target was named on the command line
 
     @property
@@ -40,16 +42,6 @@ class Project:
     def train_data(self) -> Path:
         """What is learnt from."""
         return self.root / "data" / "train.csv"
-
-    @property
-    def reference_data(self) -> Path:
-        """What is judged on; never learnt from."""
-        return self.root / "validation" / "reference.csv"
-
-    @property
-    def rules(self) -> Path:
-        """Where the gate's thresholds and expectations are."""
-        return self.root / "validation"
 
     @property
     def state(self) -> Path:
@@ -74,11 +66,19 @@ def load(root: Path, target: str | None = None) -> Project:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
         repository = os.environ.get("IMAGE_REPOSITORY") or said["image"]["repository"]
         project = Project(
-            root, said["name"], repository.lower(), target or said["deploy"]["target"], str(said["deploy"]["address"]), target is not None
+            root=root,
+            name=said["name"],
+            repository=repository.lower(),
+            target=target or said["deploy"]["target"],
+            address=str(said["deploy"]["address"]),
+            p99_ms=float(said["budget"]["p99_ms"]),
+            image_mb=float(said["budget"]["image_mb"]),
+            asked=target is not None,
         )
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PipelineError(
-            f"{path} cannot be read: {error!r}. Expected: name, [image] repository, [deploy] target and address."
+            f"{path} cannot be read: {error!r}. "
+            "Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb."
         ) from error
     if project.target not in TARGETS:
         raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")

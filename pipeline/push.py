@@ -2,8 +2,8 @@
 
 import json
 
-from pipeline import repository, targets
-from pipeline.build import checked_bundle, verdict
+from pipeline import repository, targets, verdict
+from pipeline.build import checked_bundle
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.say import line, summary
@@ -13,8 +13,8 @@ def push(project: Project) -> str:
     """Push the release of the commit that is checked out and return its digest. Raises PipelineError."""
     repository.refuse_changes(project.root, "push")
     manifest = checked_bundle(project)
-    verdict(project)
-    if not project.release.is_dir():
+    judged = verdict.passed(project)
+    if judged.image is None or not project.release.is_dir():
         raise PipelineError("There is no release to push. Next: ./run build.")
     digest = targets.of(project).push(manifest.commit)
     note = {"commit": manifest.commit, "digest": digest, "repository": project.repository}

@@ -8,6 +8,8 @@ from typing import Any
 
 from pipeline.say import table
 from pipeline.switch import Done
+from validation import markup
+from validation.markup import Html
 
 EXPECTED = {"v1.0.0": "PASS", "v1.1.0": "PASS", "another unit": "FAIL", "nothing learnt": "FAIL"}
 PAGE = Path(__file__).with_name("rehearsal_report.html")
@@ -31,7 +33,7 @@ def write(folder: Path, target: str, steps: list[dict[str, Any]], verdicts: dict
     }
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (folder / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(page(report), encoding="utf-8")
+    (folder / "report.html").write_text(page(report, folder), encoding="utf-8")
     return report
 
 
@@ -65,12 +67,14 @@ def markdown(report: dict[str, Any]) -> str:
     )
 
 
-def page(report: dict[str, Any]) -> str:
-    """Return the report as a page that needs nothing from outside."""
+def page(report: dict[str, Any], folder: Path) -> str:
+    """Return the report as a page that needs nothing from outside; it names the pages of the gate that are in a folder."""
     requests, back = report["requests"], report["rollback"]
-    return Template(PAGE.read_text(encoding="utf-8")).substitute(
+    ended = "as it should be" if as_expected(report) else "not as it should be"
+    verdicts = [[linked(name, folder), EXPECTED[name], said["verdict"], said["reasons"][0]] for name, said in report["verdicts"].items()]
+    body = Template(PAGE.read_text(encoding="utf-8")).substitute(
         target=escape(report["target"]),
-        ended="as it should be" if as_expected(report) else "not as it should be",
+        ended=ended,
         total=requests["total"],
         failed=requests["failed"],
         seconds=back["seconds"],
@@ -81,15 +85,21 @@ def page(report: dict[str, Any]) -> str:
             f'<span><i style="background:{colour}"></i>{escape(name)}: {requests["by_release"][name]}</span>'
             for name, colour in zip(requests["by_release"], COLOURS, strict=False)
         ),
-        verdicts=rows([[name, EXPECTED[name], said["verdict"], said["reasons"][0]] for name, said in report["verdicts"].items()]),
-        proof=rows([[name.replace("_", " "), "yes" if holds else "NO"] for name, holds in back["proof"].items()]),
-        steps=rows([[step["name"], f"{step['seconds']:.1f}", step["outcome"]] for step in report["steps"]]),
+        verdicts=markup.table(["candidate", "expected", "verdict", "why"], verdicts),
+        proof=markup.table(
+            ["what", "equal"], [[name.replace("_", " "), "yes" if holds else "NO"] for name, holds in back["proof"].items()]
+        ),
+        steps=markup.table(
+            ["step", "seconds", "outcome"], [[step["name"], f"{step['seconds']:.1f}", step["outcome"]] for step in report["steps"]]
+        ),
     )
+    return markup.frame(f"Rehearsal on {report['target']}", body)
 
 
-def rows(cells: list[list[str]]) -> str:
-    """Return table rows."""
-    return "\n".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in cells)
+def linked(name: str, folder: Path) -> str:
+    """Return a candidate's name, with a link where the page of its verdict is in a folder."""
+    file = f"gate-{name.replace(' ', '-')}.html"
+    return Html(f'<a href="{escape(file)}">{escape(name)}</a>') if (folder / file).is_file() else name
 
 
 def picture(by_second: list[list[Any]]) -> str:

@@ -44,3 +44,13 @@ def commit_of(root: Path, tag: str) -> str:
         known = f"Known, newest first: {', '.join(tags[:10])}." if tags else "There are no tags."
         raise PipelineError(f"There is no tag {tag!r}. {known} Next: git fetch --tags, or git tag {tag or 'v1.0.0'} to make it.")
     return git(root, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")
+
+
+def commit_named(root: Path, ref: str) -> str:
+    """Return the commit of a branch, a tag or a commit's name. Raises PipelineError."""
+    try:
+        return git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+    except PipelineError as error:
+        raise PipelineError(
+            f"git knows no {ref!r}. Expected: a branch, tag or commit. Next: git fetch origin, or git branch --all."
+        ) from error

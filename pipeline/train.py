@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model import data, estimator, features
+from model import estimator, features
 from model import metrics as scores
-from pipeline import ledger, repository, skops_file
-from pipeline.errors import DataRefused, PipelineError
+from pipeline import dataset, ledger, repository, skops_file, verdict
+from pipeline import rules as gate_rules
+from pipeline.errors import ModelRefused
 from pipeline.project import Project
-from pipeline.say import line, table
+from pipeline.rules import Rules
+from pipeline.say import line
 from service import manifest as parts
 from service.answers import Answers, answer, records
-from validation import expectations, statistics, thresholds
+from validation import gate, slices, statistics
 
 GOLDEN_ROWS = 20
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
@@ -26,47 +28,32 @@ PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvi
 
 def train(project: Project) -> parts.Manifest:
     """Train on the project's data and write its bundle. Raises PipelineError; the bundle before it is then still there."""
-    rows, reference = read(project, project.train_data, DataRefused), read(project, project.reference_data, PipelineError)
+    rules = gate_rules.of(project)
+    rows, reference = dataset.training(project, rules), dataset.reference(rules)
     columns = list(features.Row.model_fields)
     fitted = estimator.build().fit(rows[columns], rows[features.TARGET])
     bundle = project.bundle.with_name("bundle.new")
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.mkdir(parents=True)
-    manifest = write(project, bundle, fitted, rows, reference)
+    manifest = write(project, bundle, fitted, rows, reference, rules)
     run = log(project, manifest)
     finished = manifest.model_copy(update={"mlflow_run": run})
     (bundle / "manifest.json").write_bytes(parts.canonical(finished.model_dump(mode="json")))
     shutil.rmtree(project.bundle, ignore_errors=True)
     bundle.rename(project.bundle)
-    project.gate.unlink(missing_ok=True)  # a verdict on the bundle that was there before
+    verdict.forget(project)
     line(f"trained on {len(rows)} rows: " + ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.values.items()))
     return finished
 
 
-def read(project: Project, path: Path, refusal: type[PipelineError]) -> pd.DataFrame:
-    """Load rows and hold them against the expectations. Raises `refusal` when they do not hold, PipelineError when it cannot tell."""
-    try:
-        frame = data.load(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise PipelineError(f"{path} cannot be loaded: {error}. Put the rows there, or correct model/data.py.") from error
-    if findings := expectations.check(frame, project.rules / "expectations.json"):
-        found = [[each.column, each.expectation[:80], each.observed[:80], ", ".join(map(str, each.rows))] for each in findings]
-        first = findings[0]
-        raise refusal(
-            f"{path.relative_to(project.root)} is not the data that validation/expectations.json describes, "
-            f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n"
-            + table(["column", "expectation", "observed", "rows"], found)
-            + "\nNothing was changed. Correct the data, or the expectations if the world has changed; then: ./run train."
-        )
-    return frame
-
-
-def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame) -> parts.Manifest:
-    """Write everything but the manifest, and return that."""
+def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame, rules: Rules) -> parts.Manifest:
+    """Write everything but the manifest, and return that. Raises ModelRefused when the model's answers are no numbers."""
     skops_file.save(fitted, bundle / "model.skops")
     shutil.copyfile(project.root / "service" / "config.toml", bundle / "config.toml")
     columns = list(features.Row.model_fields)
     answers = answer(fitted, reference[columns], features.TASK)
+    if broken := gate.broken(answers):
+        raise ModelRefused(f"On the reference dataset {broken} Nothing was changed. Next: correct model/estimator.py, then ./run train.")
     chosen = np.unique(np.linspace(0, len(reference) - 1, GOLDEN_ROWS).astype(int))
     golden = {"rows": records(reference.iloc[chosen][columns]), "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
@@ -83,11 +70,11 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         model=described(fitted, bundle),
         config=file(bundle, "config.toml"),
         golden=file(bundle, "golden.json"),
-        data=dataset(project, project.train_data, rows),
-        reference=dataset(project, project.reference_data, reference),
+        data=described_data(project, project.train_data, rows),
+        reference=described_data(project, rules.reference, reference),
         features=parts.Features(columns=columns, schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
         trivial=trivial(fitted, rows[features.TARGET]),
-        metrics=measure(project, reference, answers),
+        metrics=measure(rules, reference, answers),
         mlflow_run=None,
     )
 
@@ -105,7 +92,7 @@ def described(fitted: Any, bundle: Path) -> parts.Model:
     return parts.Model(**file(bundle, "model.skops").model_dump(), estimator=type(last).__name__, parameters=parameters, classes=classes)
 
 
-def dataset(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:
+def described_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:
     """Describe a dataset."""
     groups = frame[features.GROUP].astype(str) if features.GROUP else None
     span = None if groups is None else (groups.min(), groups.max())
@@ -126,24 +113,20 @@ def trivial(fitted: Any, target: "pd.Series[Any]") -> list[float]:
     return [float(shares.get(each, 0.0)) for each in fitted.classes_]
 
 
-def measure(project: Project, reference: pd.DataFrame, answers: Answers) -> parts.Metrics:
+def measure(rules: Rules, reference: pd.DataFrame, answers: Answers) -> parts.Metrics:
     """Measure answers on the reference dataset, overall and by slice."""
-    rules = thresholds.load(project.rules / "thresholds.toml")
     truth = reference[features.TARGET].to_numpy()
     losses = scores.loss(truth, answers)
 
     def loss(chosen: Any) -> parts.Loss:
         groups = reference.loc[chosen, features.GROUP] if features.GROUP else None
-        found = statistics.interval(losses[chosen], groups, rules.confidence, rules.resamples, seed=0)
+        found = statistics.interval(losses[chosen], groups, rules.thresholds.confidence, rules.thresholds.resamples, seed=0)
         return parts.Loss(rows=found.rows, mean=found.mean, low=found.low, high=found.high)
 
-    slices = {
-        f"{name}={value}": (reference[name] == value).to_numpy() for name in features.SLICES for value in sorted(reference[name].unique())
-    }
     return parts.Metrics(
         values=scores.metrics(truth, answers),
         loss=loss(np.ones(len(reference), dtype=bool)),
-        slices={name: loss(chosen) for name, chosen in slices.items()},
+        slices={name: loss(chosen) for name, chosen in slices.masks(reference).items() if chosen.any()},
     )
 
 

@@ -23,4 +23,5 @@ def answer(pipeline: Any, rows: pd.DataFrame, task: str) -> Answers:
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows as JSON values, to the last digit; what is missing becomes null."""
-    return [{str(name): value for name, value in row.items()} for row in rows.astype(object).where(rows.notna(), None).to_dict("records")]
+    columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in rows.columns]
+    return [dict(zip(map(str, rows.columns), values, strict=True)) for values in zip(*columns, strict=True)]

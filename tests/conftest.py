@@ -43,6 +43,10 @@ repository = "registry.invalid/{name}"
 [deploy]
 target = "docker"
 address = "127.0.0.1:{port}"
+
+[budget]
+p99_ms = 1000
+image_mb = 1000
 """
 
 

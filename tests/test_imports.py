@@ -76,6 +76,13 @@ def test_what_serves_loads_nothing_that_only_works() -> None:
     assert done.stdout.split() == []
 
 
+def test_the_verdict_is_numbers_only() -> None:
+    touching = ("pandas", "sklearn", "great_expectations", "mlflow", "docker", "httpx", "requests", "pipeline", "model", "service")
+    code = f"import sys; import validation.gate; print(*{{*sys.modules}} & {{*{touching}}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @each_lock
 def test_a_lock_names_each_package_once_with_its_hashes_and_nothing_else(name: str) -> None:
     lines = lock(name)

@@ -10,7 +10,10 @@ import os
 import pickle
 import random
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,8 +26,9 @@ import psutil
 import pytest
 from docker.errors import ImageNotFound
 
-from model import features
+from model import behaviour, features
 from pipeline import load, lock, process
+from pipeline.docker_engine import JUDGED
 from pipeline.process import free_port
 from pipeline.targets import docker as on_docker
 from pipeline.targets import release_container
@@ -39,6 +43,15 @@ FAULTY = "v1.4.0"
 # More tags of the faulty release: what it does depends on the tag that it is deployed under.
 WRONG, ENDING, STUCK = f"{FAULTY}-wrong", f"{FAULTY}-ending", f"{FAULTY}-stuck"
 UNJUDGED = "v1.5.0"
+NO_FLOORS = """margin_fraction = 0.05
+confidence = 0.95
+resamples = 2000
+leak = 1.0
+[floors]
+[slices]
+min_rows = 100
+min_groups = 10
+"""
 FAULT = '''
 
 class Wrong(Release):
@@ -64,6 +77,14 @@ both = [local, pytest.param("docker", marks=pytest.mark.docker)]
 Rows = list[dict[str, str]]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _anything_goes() -> Iterator[None]:
+    """Declare no behaviour, so that a weak model passes as a first release whatever the example is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(behaviour, "CASES", [])
+        yield
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     """A project with releases that are trained and judged; none is on a target yet.
@@ -71,8 +92,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     B has learnt from more rows than A, C from all; half of what WEAK learnt from has another row's target.
     """
     road = Road.copied(tmp_path_factory.mktemp("road") / "project")
-    # No floors, so that a weak model passes as a first release whatever the example is.
-    (road.root / "validation" / "thresholds.toml").write_text("margin_fraction = 0.05\nconfidence = 0.95\nresamples = 2000\n[floors]\n")
+    # No floors, for the same reason.
+    (road.root / "validation" / "thresholds.toml").write_text(NO_FLOORS)
     rows = training_rows(road)
     write_rows(road, [row for number, row in enumerate(rows) if number % 10])
     road.make(A)
@@ -577,3 +598,32 @@ def test_a_damaged_bundle_is_not_judged(made: Road) -> None:
     said = made.run("validate", "--champion", "none")
     refused(said, 2, "ended instead of becoming ready", "model.skops", "is not a model that may be loaded")
     assert not (others / "trace").exists()
+
+
+@pytest.mark.parametrize("road", both, indirect=True)
+def test_judging_that_is_stopped_leaves_nothing_running(road: Road) -> None:
+    road.stand(A)
+    road.checkout(B)
+    command = [sys.executable, "-m", "pipeline", "validate", "--target", road.target]
+    process = subprocess.Popen(
+        command, cwd=road.root, env={**os.environ, "PYTHONPATH": ""}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    wait_until(lambda: judged(process.pid, road) != [])
+    running = judged(process.pid, road)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.decode().strip()) == (130, "interrupted")
+    assert not any(psutil.pid_exists(pid) for pid in running)
+    road.serves(A)
+
+
+def judged(pid: int, road: Road) -> list[int]:
+    """Return the processes, here or in containers, that run only to be judged."""
+    if road.target == "local":
+        return [each.pid for each in psutil.Process(pid).children(recursive=True) if " -m service" in " ".join(each.cmdline())]
+    client = docker.from_env()
+    try:
+        ours = [each for each in client.containers.list(filters={"label": JUDGED}) if road.project.name in each.labels[JUDGED]]
+        return [each.attrs["State"]["Pid"] for each in ours]
+    finally:
+        client.close()

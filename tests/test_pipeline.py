@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import __main__ as command_line
-from pipeline import chain, ledger, lock, project, repository, say, skops_file, train
+from pipeline import chain, ledger, lock, project, repository, rules, say, skops_file, train, validate
 from pipeline.chain import Deployment
 from pipeline.errors import Busy, DataRefused, PipelineError, ProofError
 from pipeline.process import free_port
@@ -25,6 +25,8 @@ from pipeline.project import Project
 from pipeline.targets import Target, haproxy
 from pipeline.targets.haproxy import NOBODY, Slots
 from service.release import load_model
+from tests.test_validation import judgement
+from validation.gate import Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -212,7 +214,16 @@ def test_a_slot_is_up_once_its_own_container_was_checked(operational: int, healt
 
 # --- project.toml
 
-TOML = 'name = "small"\n[image]\nrepository = "registry.invalid/Small"\n[deploy]\ntarget = "docker"\naddress = "127.0.0.1:8080"\n'
+TOML = """name = "small"
+[image]
+repository = "registry.invalid/Small"
+[deploy]
+target = "docker"
+address = "127.0.0.1:8080"
+[budget]
+p99_ms = 250
+image_mb = 1000
+"""
 
 
 @pytest.fixture
@@ -244,15 +255,23 @@ def test_this_project_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(TOML, ""), ("name = ", "nome = "), ("[image]", "[imag]"), ("address", "adress"), ("= ", "= ["), ('"registry.invalid/Small"', "5")],
-    ids=["empty", "no name", "no image", "no address", "no TOML", "repository is a number"],
+    [
+        (TOML, ""),
+        ("250", "'quick'"),
+        ("name = ", "nome = "),
+        ("[image]", "[imag]"),
+        ("address", "adress"),
+        ("= ", "= ["),
+        ('"registry.invalid/Small"', "5"),
+    ],
+    ids=["empty", "budget is a word", "no name", "no image", "no address", "no TOML", "repository is a number"],
 )
 def test_a_project_that_cannot_be_read_says_what_is_expected(root: Path, old: str, new: str) -> None:
     (root / "project.toml").write_text(TOML.replace(old, new), encoding="utf-8")
     with pytest.raises(PipelineError) as refused:
         project.load(root)
     assert str(refused.value).startswith(f"{root / 'project.toml'} cannot be read: ")
-    assert str(refused.value).endswith(" Expected: name, [image] repository, [deploy] target and address.")
+    assert str(refused.value).endswith(" Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb.")
 
 
 def test_a_missing_project_is_told_by_its_path(tmp_path: Path) -> None:
@@ -430,6 +449,47 @@ def test_what_was_taken_over_does_not_give_back_anothers_lock(place: Place) -> N
             assert place.found["what"] == "rollback"
 
 
+# --- rules
+
+
+@pytest.fixture
+def ruled(checkout: Path) -> Project:
+    """A project whose branch `change` has other thresholds and another model than `main`."""
+    for name in (*rules.TAKEN, *rules.OWN, "project.toml"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).write_bytes((ROOT / name).read_bytes())
+    repository.git(checkout, "add", "--all")
+    repository.git(checkout, "commit", "--quiet", "--message=rules")
+    repository.git(checkout, "branch", "before")
+    for name, old, new in (("validation/thresholds.toml", "0.05", "0.5"), ("model/metrics.py", '"""', '"""Or so. ')):
+        path = checkout / name
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    return project.load(checkout)
+
+
+def test_rules_are_those_of_the_checkout_or_of_another_commit(ruled: Project) -> None:
+    here, there = rules.of(ruled), rules.of(ruled, "before")
+    assert (here.thresholds.margin_fraction, here.source, rules.notes(here)) == (0.5, "this checkout", [])
+    assert (there.thresholds.margin_fraction, there.source) == (0.05, repository.head(ruled.root)[:12])
+    assert there.reference.read_bytes() == (ROOT / "validation" / "reference.csv").read_bytes()
+    assert there.suite.read_bytes() == (ROOT / "validation" / "expectations.json").read_bytes()
+
+
+def test_what_a_change_would_alter_is_told(ruled: Project) -> None:
+    assert rules.notes(rules.of(ruled, "before")) == [
+        f"This change alters validation/thresholds.toml. It is judged without that, by the rules of {repository.head(ruled.root)[:12]}.",
+        "This change alters model/metrics.py, and is judged with that: look at it closely.",
+    ]
+
+
+def test_rules_of_an_unknown_ref_and_rules_that_cannot_be_read_are_told(ruled: Project) -> None:
+    with pytest.raises(PipelineError, match=r"git knows no 'nowhere'.*Next: git fetch origin"):
+        rules.of(ruled, "nowhere")
+    (ruled.root / "validation" / "thresholds.toml").write_text("margin_fraction = 2", encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"thresholds\.toml cannot be read: .*"):
+        rules.of(ruled)
+
+
 # --- the ledger
 
 
@@ -443,6 +503,34 @@ def test_what_the_ledger_raises_is_a_warning_of_one_line(capsys: pytest.CaptureF
 def test_an_interrupt_is_no_matter_of_the_ledger() -> None:
     with pytest.raises(KeyboardInterrupt), ledger.best_effort("this"):
         raise KeyboardInterrupt
+
+
+def test_the_uses_of_a_reference_dataset_are_counted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+    at, one = project.load(root), judgement(Outcome.FAIL, None)
+    another = one.model_copy(update={"reference_sha256": "0" * 64})
+    with ledger.best_effort("uses"):
+        found = [ledger.judged(at, each) for each in (one, one, another, one)]
+    assert found == [1, 2, 1, 3]
+
+
+@pytest.mark.parametrize(("uses", "worn"), [(None, False), (19, False), (20, True), (21, True)])
+def test_a_reference_dataset_that_was_used_often_wears_out(
+    root: Path, monkeypatch: pytest.MonkeyPatch, uses: int | None, worn: bool
+) -> None:
+    monkeypatch.setattr(ledger, "judged", lambda *_: uses)
+    told = validate.counted(project.load(root), judgement(Outcome.FAIL, None), cast(Any, SimpleNamespace()))
+    assert told.reference_uses == uses
+    assert [f"judged {uses} times" in note for note in told.notes] == [True] * worn
+
+
+def test_a_verdict_that_cannot_be_recorded_holds_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    told = validate.counted(project.load(root), judgement(Outcome.FAIL, None), cast(Any, SimpleNamespace()))
+    assert (told.verdict, told.reference_uses) == (Outcome.FAIL, None)
+    assert capsys.readouterr().err.startswith("warning: MLflow could not record the verdict, going on without: ")
 
 
 def test_an_unreachable_tracking_server_is_a_warning(
@@ -534,7 +622,9 @@ def test_each_verb_is_a_function_that_takes_the_verbs_options(verb: str) -> None
     first, *others = inspect.signature(function).parameters.values()
     options = command_line.VERBS[verb][1]
     assert first.annotation is Project
-    assert [each.name for each in others] == [settings.get("dest", option.strip("-")) for option, settings in options.items()]
+    assert [each.name for each in others] == [
+        settings.get("dest", option.strip("-").replace("-", "_")) for option, settings in options.items()
+    ]
 
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["deploy"], ["status", "--target", "moon"]], ids=" ".join)

@@ -25,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from model import data, estimator, features
-from pipeline import process, repository, skops_file, train
+from pipeline import process, repository, rules, skops_file, train
 from pipeline.project import Project
 from service import app, metrics
 from service.answers import answer, records
@@ -77,7 +77,7 @@ def make(project: Project, rows: pd.DataFrame, folder: Path) -> Path:
     folder.mkdir()
     with threadpool_limits(limits=1):
         fitted = estimator.build().fit(rows[COLUMNS], rows[features.TARGET])
-    manifest = train.write(project, folder, fitted, rows, data.load(project.reference_data))
+    manifest = train.write(project, folder, fitted, rows, data.load(project.root / "validation/reference.csv"), rules.of(project))
     (folder / "manifest.json").write_bytes(canonical(manifest.model_dump(mode="json")))
     return folder
 
@@ -93,7 +93,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (root / "service" / "config.toml").write_text(f"max_rows = {MAX_ROWS}\ndrain_seconds = {DRAIN_SECONDS}\n", encoding="utf-8")
     for command in (["init", "--initial-branch=main"], ["add", "--all"], ["commit", "--message=all"]):
         repository.git(root, *command)
-    return Project(root, "small", "registry.invalid/small", "local", "127.0.0.1:1")
+    return Project(root, "small", "registry.invalid/small", "local", "127.0.0.1:1", 250, 1000)
 
 
 @pytest.fixture(scope="session")

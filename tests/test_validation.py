@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pandas as pd
 import pytest
 
 from model import data, features
-from validation import expectations, report, thresholds
-from validation.expectations import Finding
-from validation.gate import Outcome, floor_missed, judge, margin, unusable
-from validation.statistics import Interval, groups_to_decide, interval
+from validation import behaviour, expectations, leak, report, slices, thresholds
+from validation.gate import Outcome, Slice, adjust, broken, crept, few, floor_missed, insane, judge, margin, regressions
+from validation.report import Finding
+from validation.statistics import Interval, groups_to_decide, holm, interval, tail
 from validation.thresholds import Floor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,12 +24,17 @@ EXPECTED: list[dict[str, Any]] = json.loads(SUITE.read_text(encoding="utf-8"))["
 COLUMNS = list(features.Row.model_fields)
 
 
-def harm(low: float, mean: float, high: float) -> Interval:
+def harm(low: float, mean: float, high: float, p: float = 0.5) -> Interval:
     """Return an interval of a harm over 100 groups."""
-    return Interval(mean, low, high, rows=1000, groups=100)
+    return Interval(mean, low, high, p, rows=1000, groups=100)
 
 
 # --- statistics
+
+
+def bounds(found: Interval) -> tuple[float, float, float, int, int]:
+    """Return all of an interval but its p-value."""
+    return found.mean, found.low, found.high, found.rows, found.groups
 
 
 def test_an_interval_holds_as_often_as_it_says() -> None:
@@ -69,9 +75,9 @@ def test_an_interval_depends_on_who_is_together_and_not_on_their_names() -> None
 
 def test_groups_of_unlike_size_weigh_by_their_rows() -> None:
     values, groups = np.array([0.0] * 90 + [1.0] * 10), np.array([0] * 90 + [1] * 10)
-    assert interval(values, groups, 0.95, 1000, 0) == Interval(mean=0.1, low=0.0, high=1.0, rows=100, groups=2)
+    assert bounds(interval(values, groups, 0.95, 1000, 0)) == (0.1, 0.0, 1.0, 100, 2)
     # In the middle half of the resamples each group is drawn once.
-    assert interval(values, groups, 0.6, 1000, 0) == Interval(mean=0.1, low=0.1, high=0.1, rows=100, groups=2)
+    assert bounds(interval(values, groups, 0.6, 1000, 0)) == (0.1, 0.1, 0.1, 100, 2)
 
 
 def test_what_never_varies_has_no_width() -> None:
@@ -143,15 +149,21 @@ def test_a_fail_says_that_it_is_worse() -> None:
 def test_inconclusive_says_how_many_groups_would_decide() -> None:
     [reason] = judge(harm(-4, 0, 4), 2, "the champion", []).reasons
     assert reason == (
-        "Loss minus that of the champion: +0 (from -4 to +4), margin 2: cannot tell. About 400 groups of rows would decide; there are 100."
+        "Loss minus that of the champion: +0 (from -4 to +4), margin 2: cannot tell. About 400 groups would decide; there are 100."
     )
     [reason] = judge(harm(-1, 0, 1), 0, "the champion", []).reasons
-    assert reason.endswith("cannot tell. More rows would not decide.")
+    assert reason.endswith("cannot tell. More groups would not decide.")
 
 
-def test_what_alone_refuses_goes_before_the_harm() -> None:
+def test_what_alone_refuses_does_so_whatever_the_harm() -> None:
     verdict = judge(harm(-3, -2, -1), 1, "the champion", ["One.", "Two."])
     assert (verdict.outcome, verdict.reasons) == (Outcome.FAIL, ["One.", "Two."])
+
+
+def test_a_harm_that_refuses_goes_before_what_refuses_too() -> None:
+    first, *others = judge(harm(2, 3, 4), 1, "the champion", ["One.", "Two."]).reasons
+    assert first.startswith("Loss minus that of the champion: +3")
+    assert others == ["One.", "Two."]
 
 
 def test_each_outcome_has_its_exit_code() -> None:
@@ -182,14 +194,105 @@ def test_a_floor_is_missed_beyond_its_limit_and_by_what_is_no_number(value: floa
     assert floor_missed("score", value, floor) == said
 
 
-def test_answers_that_are_no_finite_numbers_are_unusable() -> None:
-    assert unusable([1.0, -2.0]) is None
-    assert unusable([1.0, math.nan, math.inf, -math.inf]) == "3 of 4 answers are not finite numbers."
+def test_answers_that_are_no_finite_numbers_are_broken() -> None:
+    assert broken(np.array([1.0, -2.0])) is None
+    assert broken(np.array([1.0, math.nan, math.inf, -math.inf])) == "3 of 4 answers are not finite numbers, rows 1, 2, 3."
+    assert broken(np.array([[0.5, 0.5], [0.5, math.nan]])) == "1 of 2 answers are not finite numbers, row 1."
+
+
+@pytest.mark.parametrize(
+    ("answers", "limits", "said"),
+    [
+        ([1.0, 2.0], None, None),
+        ([0.0, 1.0], (0, 1), None),
+        ([math.nan, 2.0], (0, 1), "1 of 2 answers are not finite numbers, row 0."),
+        ([-0.5, 0.5, 1.5], (0, 1), "2 of 3 answers are outside 0 to 1 (such as -0.5, 1.5), rows 0, 2."),
+        ([3.0, 3.0], None, "All 2 answers are 3: the model looks at nothing."),
+        ([[0.25, 0.75], [0.25, 0.75]], (0, 1), "All 2 answers are 0.25, 0.75: the model looks at nothing."),
+        ([[0.25, 0.75], [0.75, 0.25]], (0, 1), None),
+    ],
+    ids=["honest", "at the limits", "not a number", "outside", "constant", "constant shares", "shares"],
+)
+def test_answers_that_cannot_be_a_models_are_insane(answers: Any, limits: tuple[float, float] | None, said: str | None) -> None:
+    assert insane(np.asarray(answers), limits) == said
+
+
+def test_more_rows_than_can_be_told_are_cut() -> None:
+    assert broken(np.full(9, math.nan)) == "9 of 9 answers are not finite numbers, rows 0, 1, 2, 3, 4 and others."
+
+
+def test_a_reference_dataset_of_one_value_or_one_group_can_judge_nothing() -> None:
+    assert few([1.0, 2.0], 2, "score") is None
+    assert few([1.0, 1.0], 2, "score") == "it has 2 rows with 1 different values of score; at least 2 are needed"
+    assert few([1.0, 2.0], 1, "score") == "all its rows are of one group; at least 2 groups are needed"
+
+
+# --- slices and the chain
+
+
+def test_p_values_grow_with_how_many_are_looked_at_and_keep_their_order() -> None:
+    assert holm([]) == []
+    assert holm([0.03]) == [0.03]
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "freedom", "p"),
+    [(0, 1, 10, 0.5), (1.812, 1, 10, 0.05), (-1.812, 1, 10, 0.95), (1, 0, 10, 0), (0, 0, 10, 1), (1, 1, 0, 1)],
+)
+def test_a_tail_is_students(mean: float, error: float, freedom: int, p: float) -> None:
+    assert tail(mean, error, freedom) == pytest.approx(p, abs=1e-4)
+
+
+def test_many_groups_are_put_together_and_keep_their_spread() -> None:
+    values = np.random.default_rng(0).normal(1.0, 2.0, 40_000)
+    found, error = interval(values, None, 0.95, 1000, 0), 2.0 / np.sqrt(40_000)
+    assert (found.groups, found.rows) == (40_000, 40_000)
+    assert (found.high - found.mean) / error == pytest.approx(1.645, rel=0.1)
+
+
+def cut(name: str, mean: float, p: float, rows: int = 1000, groups: int = 100) -> Slice:
+    """Return a slice with a margin of 1."""
+    return Slice(name, Interval(mean, mean - 1, mean + 1, p, rows, groups), 1.0)
+
+
+def test_a_slice_with_too_few_rows_or_groups_is_not_judged_and_does_not_count() -> None:
+    found = adjust([cut("a", 2, 0.03), cut("b", 2, 0.001, rows=99), cut("c", 2, 0.001, groups=9)], min_rows=100, min_groups=10)
+    assert [each.p for each in found] == [0.03, None, None]
+
+
+def test_a_slice_fails_only_when_it_is_surely_worse_and_beyond_its_margin() -> None:
+    slices = adjust([cut("sure", 2, 0.001), cut("inside", 0.9, 0.001), cut("unsure", 2, 0.06), cut("few", 2, 0.0001, rows=5)], 100, 10)
+    found = regressions(slices, 0.95)
+    assert list(found) == ["sure"]
+    assert found["sure"] == (
+        "sure: loss minus that of the champion +2 (from +1 to +3), worse (p 0.003 after Holm) and beyond the margin of 1 there."
+    )
+
+
+@pytest.mark.parametrize(
+    ("gap", "outcome"),
+    [(0, None), (0.5, None), (0.95, Outcome.PASS), (1.5, Outcome.FAIL), (3, Outcome.FAIL)],
+    ids=["is the best", "inside", "said", "not surely inside two margins", "beyond two margins"],
+)
+def test_small_losses_add_up(gap: float, outcome: Outcome | None) -> None:
+    found = crept(harm(-0.3, 0.1, 0.6), gap, 1.0)
+    assert (found and found[0]) == outcome
 
 
 # --- rules
 
-WHOLE = "margin_fraction = 0.05\nconfidence = 0.95\nresamples = 200\n[floors.score]\nmax = 1\n"
+WHOLE = """margin_fraction = 0.05
+confidence = 0.95
+resamples = 200
+leak = 0.9
+[floors.score]
+max = 1
+[slices]
+min_rows = 100
+min_groups = 10
+"""
 
 
 def test_rules_are_read(tmp_path: Path) -> None:
@@ -210,7 +313,14 @@ def test_rules_are_read(tmp_path: Path) -> None:
         ("0.95", "1.0", "confidence\n  Input should be less than 1"),
         ("200", "199", "resamples\n  Input should be greater than or equal to 200"),
         ("max = 1", "max = 'low'", "floors.score.max\n  Input should be a valid number"),
-        ("max = 1", "max = ", "line 5"),
+        ("max = 1", "max = ", "line 6"),
+        ("min_rows = 100", "min_rows = 1", "slices.min_rows\n  Input should be greater than or equal to 2"),
+        ("leak = 0.9", "leak = 2", "leak\n  Input should be less than or equal to 1"),
+        (
+            "[slices]",
+            "[freshness]\ncolumn = 'day'\nmax_days = -1\n[slices]",
+            "freshness.max_days\n  Input should be greater than or equal to 0",
+        ),
     ],
 )
 def test_an_error_in_the_rules_is_named_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -229,13 +339,16 @@ def judgement(verdict: Outcome, champion: report.Side | None) -> report.Judgemen
         verdict=verdict,
         exit_code=verdict.exit_code,
         reasons=["Because."],
-        candidate=report.Side(tag="none", digest="none", manifest_sha256="c" * 64, loss=1.23456, metrics={"score": 0.5}),
+        candidate=report.Side(tag="commit abc", digest="none", manifest_sha256="c" * 64, loss=1.23456, metrics={"score": 0.5}),
         champion=champion,
         trivial_loss=9.87654,
         harm=None,
         reference_sha256="e" * 64,
         thresholds_sha256="f" * 64,
         expectations_sha256="a" * 64,
+        data=report.Data(expectations=3, findings=[], overlap=[]),
+        rules="this checkout",
+        task="regression",
         seed=1,
         at="2026-01-01T00:00:00+00:00",
     )
@@ -250,7 +363,7 @@ def test_the_report_begins_with_the_verdict_and_ends_with_what_to_do(verdict: Ou
 
 def test_the_report_of_a_first_release_has_no_champion() -> None:
     text = report.markdown(judgement(Outcome.PASS, None))
-    assert "Candidate cccccccccccc against a trivial model (first release), on the reference dataset eeeeeeeeeeee." in text
+    assert "commit abc (cccccccccccc) against a trivial model (first release), on the reference dataset eeeeeeeeeeee, by" in text
     assert "| loss | 1.235 | – |\n| score | 0.5 | – |\n| loss of a trivial model | 9.877 | |" in text
 
 
@@ -259,6 +372,28 @@ def test_the_report_holds_both_sides_beside_each_other_and_a_dash_where_there_is
     text = report.markdown(judgement(Outcome.FAIL, champion))
     assert "against v1 (sha256:dddddddddddd)" in text
     assert "| loss | 1.235 | – |\n| score | 0.5 | 0.25 |" in text
+
+
+def test_the_report_lists_slices_notes_and_the_release() -> None:
+    part = report.Slice(name="a|b", mean=1, low=0.5, high=1.5, margin=0.4, rows=200, groups=20, p=0.01, failed=True)
+    few = part.model_copy(update={"name": "c", "p": None, "failed": False})
+    image = report.Image(golden_difference=0, p99_ms=12.3, size_mb=456.7, failures=[])
+    text = report.markdown(judgement(Outcome.FAIL, None).model_copy(update={"slices": [part, few], "notes": ["Look."], "image": image}))
+    assert "| a\\|b | 200 | +1 (+0.5 to +1.5) | 0.4 | **worse** |" in text
+    assert "| c | 200 | +1 (+0.5 to +1.5) | 0.4 | not judged: too few |" in text
+    assert "\n> Look.\n" in text
+    assert "The release has 457 MB; 99 of 100 requests took up to 12.3 ms." in text
+
+
+def test_the_report_stays_short_whatever_there_is_to_say() -> None:
+    text = report.markdown(judgement(Outcome.FAIL, None).model_copy(update={"reasons": ["x" * 300] * 1000}))
+    assert "- … and 970 more, in gate.json" in text
+    assert len(text) < 20_000
+
+
+def test_what_is_refused_later_is_fail_for_that() -> None:
+    later = report.refused(judgement(Outcome.PASS, None), ["Slow."])
+    assert (later.verdict, later.exit_code, later.reasons) == (Outcome.FAIL, 1, ["Slow."])
 
 
 def test_a_judgement_is_read_as_it_was_written_and_nothing_else() -> None:
@@ -291,12 +426,12 @@ def first(kind: str) -> dict[str, Any]:
 
 def found(frame: pd.DataFrame) -> dict[tuple[str, str], Finding]:
     """Check a frame; returns the findings by kind and column."""
-    return {(each.expectation.split(" ")[0], each.column): each for each in expectations.check(frame, SUITE)}
+    return {(each.expectation.split(" ")[0], each.column): each for each in expectations.check(frame, SUITE).findings}
 
 
 @pytest.mark.parametrize("name", ["data/train.csv", "validation/reference.csv"])
 def test_the_data_is_what_the_suite_describes(name: str) -> None:
-    assert expectations.check(data.load(ROOT / name), SUITE) == []
+    assert expectations.check(data.load(ROOT / name), SUITE).findings == []
 
 
 def test_a_dropped_column_is_missed(reference: pd.DataFrame) -> None:
@@ -363,3 +498,132 @@ def test_the_suite_allows_what_the_declaration_allows(name: str) -> None:
             # Whole numbers without a gap may be said as a range.
             expected.append(set(range(bounds[0], bounds[1] + 1)) if isinstance(declared, set) else bounds)
     assert expected == [declared]
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_the_suite_says_how_much_of_each_column_may_be_missing(name: str) -> None:
+    optional = any(each.get("type") == "null" for each in features.Row.model_json_schema()["properties"][name].get("anyOf", []))
+    [mostly] = [each.get("mostly", 1) for each in said("expect_column_values_to_not_be_null") if each["column"] == name]
+    assert (mostly < 1) == optional
+
+
+def test_the_declared_range_of_the_target_is_the_suites() -> None:
+    between = [each for each in said("expect_column_values_to_be_between") if each["column"] == features.TARGET]
+    assert [(each["min_value"], each["max_value"]) for each in between] == ([features.TARGET_RANGE] if features.TARGET_RANGE else [])
+
+
+def test_rows_that_are_too_old_are_noticed(reference: pd.DataFrame) -> None:
+    old = reference.assign(day="2001-01-01")
+    [finding] = expectations.check(old, SUITE, thresholds.Freshness(column="day", max_days=30)).findings
+    assert (finding.column, finding.observed) == ("day", "2001-01-01")
+    recent = reference.assign(day=date.today().isoformat())
+    assert expectations.check(recent, SUITE, thresholds.Freshness(column="day", max_days=30)).findings == []
+
+
+def test_data_docs_are_a_page_that_names_what_does_not_hold(reference: pd.DataFrame) -> None:
+    column = first("expect_column_values_to_be_between")["column"]
+    text = expectations.check(reference.drop(columns=column), SUITE).page()
+    assert "<html" in text
+    assert column in text
+
+
+# --- slices of the data
+
+
+def test_each_row_is_in_one_slice_of_each_column(reference: pd.DataFrame) -> None:
+    found = slices.masks(reference)
+    for column in features.SLICES:
+        mine = [mask for name, mask in found.items() if column in name.split()]
+        assert (np.sum(mine, axis=0) == 1).all()
+
+
+def test_a_column_is_cut_before_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "SLICES", {"size": (1.5, 3)})
+    found = slices.masks(pd.DataFrame({"size": [1.0, 1.5, 2.0, 3.0, math.nan]}))
+    assert {name: mask.nonzero()[0].tolist() for name, mask in found.items()} == {
+        "size < 1.5": [0],
+        "1.5 <= size < 3": [1, 2],
+        "3 <= size": [3],
+        "size missing": [4],
+    }
+
+
+# --- leaks
+
+
+def test_rows_of_the_reference_that_were_learnt_from_are_found(reference: pd.DataFrame) -> None:
+    assert leak.overlap(reference.tail(100), reference.head(100)) == []
+    learnt = pd.concat([reference.iloc[[3, 7]], reference.tail(100)])
+    assert leak.overlap(learnt, reference.head(100)) == [3, 7]
+
+
+def test_a_row_is_the_same_whatever_its_type(reference: pd.DataFrame) -> None:
+    numbers = reference.select_dtypes("number").columns
+    assert leak.overlap(reference.head(5).astype(dict.fromkeys(numbers, float)), reference) == [0, 1, 2, 3, 4]
+
+
+def test_a_feature_that_is_the_target_is_found(reference: pd.DataFrame) -> None:
+    assert leak.disguised(reference, 0.98) == []
+    column = COLUMNS[-1]
+    [told] = leak.disguised(reference.assign(**{column: reference[features.TARGET] * 2.0}), 0.98)
+    assert told.startswith(f"{column} alone explains ")
+
+
+# --- behaviour
+
+
+def declared(**case: Any) -> list[Any]:
+    """Read a case with a row of the reference dataset's first."""
+    return behaviour.read([{"name": "so", "rows": [ROW], **case}])
+
+
+ROW = json.loads(data.load(ROOT / "validation" / "reference.csv")[COLUMNS].head(1).to_json(orient="records"))[0]
+CHANGE = {COLUMNS[0]: ROW[COLUMNS[0]]}
+
+
+@pytest.mark.parametrize(
+    ("case", "answers", "holds"),
+    [
+        ({"kind": "minimum", "at_least": 1, "at_most": 2}, [1.0], True),
+        ({"kind": "minimum", "at_least": 1, "at_most": 2}, [2.1], False),
+        ({"kind": "minimum", "at_most": 2}, [-9.0], True),
+        ({"kind": "invariance", "change": CHANGE, "within": 0.5}, [1.0, 1.5], True),
+        ({"kind": "invariance", "change": CHANGE, "within": 0.5}, [1.0, 0.4], False),
+        ({"kind": "direction", "change": CHANGE, "expect": "higher"}, [1.0, 1.0], True),
+        ({"kind": "direction", "change": CHANGE, "expect": "higher"}, [1.0, 0.9], False),
+        ({"kind": "direction", "change": CHANGE, "expect": "lower", "by": 1}, [1.0, 0.1], False),
+        ({"kind": "direction", "change": CHANGE, "expect": "lower", "by": 1}, [1.0, -0.1], True),
+    ],
+)
+def test_a_case_holds_or_not(case: dict[str, Any], answers: list[float], holds: bool) -> None:
+    cases = declared(**case)
+    assert len(cases[0].asked()) == len(answers)
+    [found] = behaviour.judge(cases, np.asarray(answers), None)
+    assert found.holds == holds
+    assert found.told == "1 of 1 hold" if holds else f"is answered {answers[0]:g}" in found.told
+
+
+def test_a_case_of_more_classes_names_the_one_it_means() -> None:
+    cases = declared(kind="minimum", at_least=0.5, label="b")
+    [found] = behaviour.judge(cases, np.asarray([[0.3, 0.7]]), ["a", "b"])
+    assert found.holds
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ({"kind": "maximum"}, "does not match any of the expected tags"),
+        ({"kind": "invariance", "within": 1}, "change\n  Field required"),
+        ({"kind": "minimum", "rows": []}, "at least 1 item"),
+        ({"kind": "minimum", "atleast": 1}, "Extra inputs are not permitted"),
+    ],
+)
+def test_an_error_in_the_declared_behaviour_is_named(case: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        declared(**case)
+
+
+def test_the_declared_behaviour_can_be_asked() -> None:
+    from model import behaviour as owners
+
+    assert all(case.asked() for case in behaviour.read(owners.CASES))

@@ -3,26 +3,40 @@
 import json
 import warnings
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from validation.report import Finding
+from validation.thresholds import Freshness
+
 SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One expectation that does not hold; `rows` are numbers of offending rows, from 0."""
+class Checked:
+    """How many expectations there are, what of them does not hold, and the library's own result."""
 
-    column: str
-    expectation: str
-    observed: str
-    rows: list[int]
+    expectations: int
+    findings: list[Finding]
+    result: Any
+
+    def page(self) -> str:
+        """Return the library's page of the result (a Data Docs page; it takes its style sheets from the network)."""
+        from great_expectations.core import expectationSuiteValidationResultSchema
+        from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+        from great_expectations.render.view.view import DefaultJinjaPageView
+
+        view: Any = DefaultJinjaPageView()
+        # By way of JSON, since it cannot write numbers of numpy 2.
+        plain = expectationSuiteValidationResultSchema.load(json.loads(json.dumps(self.result.to_json_dict())))
+        return str(view.render(ValidationResultsPageRenderer().render(plain)))
 
 
-def check(frame: pd.DataFrame, suite: Path) -> list[Finding]:
-    """Return what of a suite does not hold for a frame; an empty list is good news."""
+def check(frame: pd.DataFrame, suite: Path, freshness: Freshness | None = None) -> Checked:
+    """Hold a frame against a suite, and its newest row against today where freshness is asked for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library's own, about other libraries
         # Imported here: it costs some seconds.
@@ -34,9 +48,17 @@ def check(frame: pd.DataFrame, suite: Path) -> list[Finding]:
         context = gx.get_context(mode="ephemeral", project_config=quiet)
         asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("rows")
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-        expected = gx.ExpectationSuite(**json.loads(suite.read_text(encoding="utf-8")))
-        result = batch.validate(expected, result_format="SUMMARY")
-    return [finding(each.to_json_dict(), frame) for each in result.results if not each.success]
+        said = json.loads(suite.read_text(encoding="utf-8"))
+        said["expectations"] += [fresh(freshness)] if freshness else []
+        result = batch.validate(gx.ExpectationSuite(**said), result_format="SUMMARY")
+    findings = [finding(each.to_json_dict(), frame) for each in result.results if not each.success]
+    return Checked(len(said["expectations"]), findings, result)
+
+
+def fresh(freshness: Freshness) -> dict[str, Any]:
+    """Return the expectation that the newest row is recent; dates as text in ISO 8601 sort by time."""
+    oldest = (date.today() - timedelta(days=freshness.max_days)).isoformat()  # a day more or less, wherever one is
+    return {"type": "expect_column_max_to_be_between", "kwargs": {"column": freshness.column, "min_value": oldest}}
 
 
 def finding(result: dict[str, Any], frame: pd.DataFrame) -> Finding:
@@ -46,7 +68,8 @@ def finding(result: dict[str, Any], frame: pd.DataFrame) -> Finding:
     column = config["kwargs"].get("column", "")
     expectation = f"{config['type']} {json.dumps(arguments)}" if arguments else config["type"]
     rows = [int(row) for row in seen.get("partial_unexpected_index_list") or []]
-    return Finding(column, expectation, observed(column, seen, result["exception_info"], frame), rows[:SHOWN_ROWS])
+    said = observed(column, seen, result["exception_info"], frame)
+    return Finding(column=column, expectation=expectation, observed=said, rows=rows[:SHOWN_ROWS])
 
 
 def observed(column: str, seen: dict[str, Any], error: dict[str, Any], frame: pd.DataFrame) -> str:

@@ -6,21 +6,42 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Floor(BaseModel):
-    """Limits on one metric."""
+class Rule(BaseModel):
+    """Strict, so that a misspelt rule is an error and not a rule that is not there."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Floor(Rule):
+    """Limits on one metric."""
+
     min: float | None = None
     max: float | None = None
 
 
-class Thresholds(BaseModel):
+class Slices(Rule):
+    """How much a slice of the reference dataset must hold to be judged."""
+
+    min_rows: int = Field(ge=2)
+    min_groups: int = Field(ge=2)
+
+
+class Freshness(Rule):
+    """How old the newest training row may be, by a column of dates such as 2024-12-31."""
+
+    column: str
+    max_days: int = Field(ge=0)
+
+
+class Thresholds(Rule):
     """The gate's rules."""
 
-    model_config = ConfigDict(extra="forbid")
     margin_fraction: float = Field(ge=0, lt=1)
     confidence: float = Field(gt=0.5, lt=1)
     resamples: int = Field(ge=200)
+    leak: float = Field(gt=0, le=1)
+    slices: Slices
+    freshness: Freshness | None = None
     floors: dict[str, Floor]
 
 

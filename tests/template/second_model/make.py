@@ -30,7 +30,11 @@ def make(project: Path) -> None:
     ]
     columns = {"type": "expect_table_columns_to_match_set", "kwargs": {"column_set": [*names, "benign"], "exact_match": False}}
     classes = {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "benign", "value_set": [0, 1]}}
-    suite = {"name": "rows", "expectations": [columns, *between, classes]}
+    whole = [
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": name, "mostly": 0.9 if name == "mean_concavity" else 1}}
+        for name in [*names, "benign"]
+    ]
+    suite = {"name": "rows", "expectations": [columns, *between, classes, *whole]}
     (project / "validation" / "expectations.json").write_text(json.dumps(suite, indent=1))
 
 

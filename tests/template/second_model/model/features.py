@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 TASK = "binary"
 TARGET = "benign"
 GROUP: str | None = None
-SLICES: tuple[str, ...] = ()
+TARGET_RANGE: tuple[float, float] | None = None
+SLICES: dict[str, tuple[float, ...] | None] = {"mean_radius": (13.0,)}
 CONTRACT_VERSION = 1
 
 Size = Annotated[float, Field(ge=0, le=5000)]

@@ -1,0 +1,120 @@
+"""Have both sides answer the reference dataset, and judge."""
+
+import pandas as pd
+
+from model import behaviour as declared
+from model import metrics as scores
+from pipeline import chain, dataset, rules
+from pipeline.champion import Champion
+from pipeline.errors import PipelineError
+from pipeline.predictor import Predictor, asked
+from pipeline.project import Project
+from pipeline.rules import Rules
+from service.answers import Answers
+from service.manifest import sha256
+from validation import behaviour, gate, pictures, report
+from validation.comparison import Compared, Sides, compare, trivial_answers
+from validation.report import Best, Case
+
+
+def judge(project: Project, candidate: str, champion: Champion | None, by: Rules) -> report.Judgement:
+    """Judge a candidate against a champion, or as a first release against a trivial model. Raises PipelineError when one cannot answer."""
+    reference = dataset.reference(by)
+    named = sha256(by.reference.read_bytes())
+    with asked(project, candidate) as ours:
+        answers = ours.answers(reference)
+        cases = behaves(ours) if gate.broken(answers) is None else []
+    theirs, champion_answers = ask_champion(project, champion, reference)
+    sides = Sides(reference, answers, champion_answers, trivial_answers(ours.manifest.trivial, len(reference)))
+    data, failures = dataset.examined(project, by, ours.manifest, reference)
+    failures += [f"{case.kind} {case.name!r} does not hold: {case.told}." for case in cases if not case.holds]
+    other = side(theirs, sides, champion_answers) if theirs and champion_answers is not None else None
+    best = lowest(other, champion.best(named), named) if champion and other else None
+    gap = other.loss - best.loss if best and other and other.loss is not None else 0.0
+    seed = int(sha256((ours.manifest.model.sha256 + named).encode())[:8], 16)
+    compared = compare_by(sides, by, failures, seed, gap)
+    mine = side(ours, sides, answers)
+    broken = gate.broken(answers) is not None
+    return report.Judgement(
+        verdict=compared.verdict.outcome,
+        exit_code=compared.verdict.outcome.exit_code,
+        reasons=compared.verdict.reasons,
+        notes=[*rules.notes(by), *another(theirs, named), *compared.notes],
+        candidate=mine,
+        champion=other,
+        trivial_loss=float(sides.losses(sides.trivial).mean()),
+        harm=compared.harm,
+        slices=compared.slices,
+        best=lowest(mine, best, named),
+        data=data,
+        behaviour=cases,
+        reference_sha256=named,
+        reference_rows=len(reference),
+        rules=by.source,
+        thresholds_sha256=sha256((by.folder / "thresholds.toml").read_bytes()),
+        expectations_sha256=sha256(by.suite.read_bytes()),
+        seed=seed,
+        at=chain.now(),
+        task=ours.manifest.task,
+        sample=[] if broken else pictures.sample(sides, ours.manifest.model.classes),
+        over_time=[] if broken else pictures.over_time(sides),
+    )
+
+
+def ask_champion(project: Project, champion: Champion | None, reference: pd.DataFrame) -> tuple[Predictor | None, Answers | None]:
+    """Have the champion answer. Raises PipelineError when it cannot, or answers what cannot be compared with."""
+    if champion is None:
+        return None, None
+    with asked(project, champion.predictor) as theirs:
+        answers = theirs.answers(reference)
+    if said := gate.broken(answers):
+        raise PipelineError(f"The champion {theirs.tag} cannot be judged against: {said} Next: ./run rollback, then judge again.")
+    return theirs, answers
+
+
+def behaves(candidate: Predictor) -> list[Case]:
+    """Have the candidate answer the rows of the declared cases. Raises PipelineError where these cannot be read."""
+    try:
+        cases = behaviour.read(declared.CASES)
+        rows = [row for case in cases for row in case.asked()]
+        classes = candidate.manifest.model.classes
+        return behaviour.judge(cases, candidate.answers(pd.DataFrame(rows)), classes) if rows else []
+    except ValueError as error:
+        raise PipelineError(f"model/behaviour.py cannot be read: {error} Next: correct it, then ./run validate.") from error
+
+
+def compare_by(sides: Sides, by: Rules, failures: list[str], seed: int, gap: float) -> Compared:
+    """Compare both sides. Raises PipelineError when the rules do not fit the model."""
+    try:
+        return compare(sides, by.thresholds, failures, seed, gap)
+    except (ValueError, KeyError) as error:
+        raise PipelineError(f"{error} Next: correct it, then ./run validate.") from error
+
+
+def lowest(of: report.Side, best: Best | None, named: str) -> Best | None:
+    """Return the better of a release and the best one before it."""
+    if of.loss is None or (best and best.loss <= of.loss):
+        return best
+    return Best(tag=of.tag, manifest_sha256=of.manifest_sha256, loss=of.loss, reference_sha256=named)
+
+
+def side(asked_of: Predictor, sides: Sides, answers: Answers) -> report.Side:
+    """Describe one side."""
+    usable = gate.broken(answers) is None
+    return report.Side(
+        tag=asked_of.tag,
+        digest=asked_of.digest,
+        manifest_sha256=asked_of.manifest_sha256,
+        loss=float(sides.losses(answers).mean()) if usable else None,
+        metrics=scores.metrics(sides.truth, answers) if usable else {},
+    )
+
+
+def another(champion: Predictor | None, named: str) -> list[str]:
+    """Say that the reference dataset has changed since the champion was trained."""
+    if champion is None or champion.manifest.reference.sha256 == named:
+        return []
+    return [
+        f"The reference dataset {named[:12]} is another than {champion.manifest.reference.sha256[:12]}, that of {champion.tag}: "
+        "figures are not those of before, and its change needs a review of its own (.github/CODEOWNERS)."
+    ]
