@@ -6,7 +6,7 @@ from pipeline import docker_engine, image_checks, repository, verdict
 from pipeline.digest import CODE, FILES
 from pipeline.errors import ModelRefused, PipelineError
 from pipeline.project import Project
-from pipeline.say import line
+from pipeline.say import line, summary
 from service.manifest import Manifest, read
 from service.release import ReleaseError, load
 from validation.report import refused
@@ -25,9 +25,9 @@ def build(project: Project) -> str:
     judged = judged.model_copy(update={"image": image})
     verdict.write(project, refused(judged, image.failures) if image.failures else judged)
     if image.failures:
-        raise ModelRefused(
-            f"The gate says FAIL of {name}: {' '.join(image.failures)} It cannot be pushed. Next: ./run validate, ./run build."
-        )
+        failed = f"The gate says FAIL of {name}: {' '.join(image.failures)}"
+        summary(failed)
+        raise ModelRefused(f"{failed} It cannot be pushed. Next: correct that, then ./run train, validate and build.")
     line(f"built {name}: {image.size_mb:.0f} MB, 99 of 100 requests within {image.p99_ms:.0f} ms")
     return name
 

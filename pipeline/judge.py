@@ -1,5 +1,7 @@
 """Have both sides answer the reference dataset, and judge."""
 
+from typing import Any
+
 import pandas as pd
 
 from model import behaviour as declared
@@ -28,37 +30,48 @@ def judge(project: Project, candidate: str, champion: Champion | None, by: Rules
     sides = Sides(reference, answers, champion_answers, trivial_answers(ours.manifest.trivial, len(reference)))
     data, failures = dataset.examined(project, by, ours.manifest, reference)
     failures += [f"{case.kind} {case.name!r} does not hold: {case.told}." for case in cases if not case.holds]
-    other = side(theirs, sides, champion_answers) if theirs and champion_answers is not None else None
-    best = lowest(other, champion.best(named), named) if champion and other else None
+    mine, other = side(ours, sides, answers), side(theirs, sides, champion_answers) if theirs else None
+    best = lowest(other, champion.best(named) if champion else None, named)
     gap = other.loss - best.loss if best and other and other.loss is not None else 0.0
     seed = int(sha256((ours.manifest.model.sha256 + named).encode())[:8], 16)
     compared = compare_by(sides, by, failures, seed, gap)
-    mine = side(ours, sides, answers)
-    broken = gate.broken(answers) is not None
     return report.Judgement(
-        verdict=compared.verdict.outcome,
-        exit_code=compared.verdict.outcome.exit_code,
-        reasons=compared.verdict.reasons,
+        **concluded(compared),
         notes=[*rules.notes(by), *another(theirs, named), *compared.notes],
         candidate=mine,
         champion=other,
         trivial_loss=float(sides.losses(sides.trivial).mean()),
-        harm=compared.harm,
-        slices=compared.slices,
         best=lowest(mine, best, named),
         data=data,
         behaviour=cases,
         reference_sha256=named,
         reference_rows=len(reference),
-        rules=by.source,
-        thresholds_sha256=sha256((by.folder / "thresholds.toml").read_bytes()),
-        expectations_sha256=sha256(by.suite.read_bytes()),
+        **judged_by(by),
         seed=seed,
         at=chain.now(),
         task=ours.manifest.task,
-        sample=[] if broken else pictures.sample(sides, ours.manifest.model.classes),
-        over_time=[] if broken else pictures.over_time(sides),
+        **drawn(sides, ours.manifest.model.classes),
     )
+
+
+def concluded(compared: Compared) -> dict[str, Any]:
+    """Return the verdict's part of a judgement."""
+    verdict = compared.verdict
+    outcome = {"verdict": verdict.outcome, "exit_code": verdict.outcome.exit_code, "reasons": verdict.reasons}
+    return {**outcome, "harm": compared.harm, "slices": compared.slices}
+
+
+def judged_by(by: Rules) -> dict[str, str]:
+    """Return the rules' part of a judgement."""
+    hashes = {"thresholds_sha256": by.folder / "thresholds.toml", "expectations_sha256": by.suite}
+    return {"rules": by.source, **{name: sha256(path.read_bytes()) for name, path in hashes.items()}}
+
+
+def drawn(sides: Sides, classes: list[Any] | None) -> dict[str, Any]:
+    """Return the pictures' part of a judgement; there is nothing to draw of answers that are no numbers."""
+    if gate.broken(sides.ours):
+        return {}
+    return {"sample": pictures.sample(sides, classes), "over_time": pictures.over_time(sides)}
 
 
 def ask_champion(project: Project, champion: Champion | None, reference: pd.DataFrame) -> tuple[Predictor | None, Answers | None]:
@@ -91,22 +104,22 @@ def compare_by(sides: Sides, by: Rules, failures: list[str], seed: int, gap: flo
         raise PipelineError(f"{error} Next: correct it, then ./run validate.") from error
 
 
-def lowest(of: report.Side, best: Best | None, named: str) -> Best | None:
+def lowest(of: report.Side | None, best: Best | None, named: str) -> Best | None:
     """Return the better of a release and the best one before it."""
-    if of.loss is None or (best and best.loss <= of.loss):
+    if of is None or of.loss is None or (best and best.loss <= of.loss):
         return best
     return Best(tag=of.tag, manifest_sha256=of.manifest_sha256, loss=of.loss, reference_sha256=named)
 
 
-def side(asked_of: Predictor, sides: Sides, answers: Answers) -> report.Side:
+def side(asked_of: Predictor, sides: Sides, answers: Answers | None) -> report.Side:
     """Describe one side."""
-    usable = gate.broken(answers) is None
+    answers = None if answers is not None and gate.broken(answers) else answers
     return report.Side(
         tag=asked_of.tag,
         digest=asked_of.digest,
         manifest_sha256=asked_of.manifest_sha256,
-        loss=float(sides.losses(answers).mean()) if usable else None,
-        metrics=scores.metrics(sides.truth, answers) if usable else {},
+        loss=float(sides.losses(answers).mean()) if answers is not None else None,
+        metrics=scores.metrics(sides.truth, answers) if answers is not None else {},
     )
 
 

@@ -6,7 +6,7 @@ from pipeline.errors import PipelineError
 from pipeline.judge import judge
 from pipeline.project import Project
 from pipeline.rules import Rules
-from pipeline.say import line
+from pipeline.say import line, summary
 from service.manifest import Manifest, sha256
 from validation.gate import Outcome
 from validation.report import Judgement
@@ -27,7 +27,11 @@ def validate(project: Project, champion: str, ref: str = "", data_docs: bool = F
     manifest = Manifest.model_validate_json((project.bundle / "manifest.json").read_bytes())
     refuse_other_data(project, manifest)
     judged = counted(project, judge(project, str(project.bundle), held_against, by), manifest)
-    line(verdict.write(project, judged) + f"\n\nThe page: {project.gate.with_suffix('.html')}")
+    if ref and held_against is None:
+        judged.notes.append(f"Nothing is in production yet, so there is nothing to protect: {ref} was not asked for the rules.")
+    text = verdict.write(project, judged)
+    line(f"{text}\n\nThe page: {project.gate.with_suffix('.html')}")
+    summary(text)
     return judged
 
 

@@ -2,7 +2,6 @@
 
 from pipeline.errors import PipelineError
 from pipeline.project import Project
-from pipeline.say import summary
 from service.manifest import read
 from validation import page, report
 from validation.gate import Outcome
@@ -10,12 +9,11 @@ from validation.report import Judgement
 
 
 def write(project: Project, judged: Judgement) -> str:
-    """Write the three documents, and the text to the job summary; return the text."""
+    """Write the three documents and return the text."""
     text = report.markdown(judged)
     project.gate.write_text(judged.model_dump_json(indent=2) + "\n", encoding="utf-8")
     project.gate.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     project.gate.with_suffix(".html").write_text(page.page(judged), encoding="utf-8")
-    summary(text)
     return text
 
 

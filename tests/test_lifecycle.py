@@ -320,7 +320,7 @@ def test_a_verdict_against_another_champion_is_not_believed(live: Road) -> None:
 def test_a_model_that_learnt_nonsense_is_not_built(live: Road) -> None:
     live.checkout(WEAK)
     assert live.run("validate").code == 1
-    refused(live.run("build"), 2, "The gate says FAIL", "Only PASS is built. Next: see build/gate.md.")
+    refused(live.run("build"), 2, "The gate says FAIL", "Only PASS is built and pushed. Next: see build/gate.md")
 
 
 def test_a_second_deploy_at_the_same_time(live: Road) -> None:
