@@ -21,6 +21,7 @@ class Champion:
 
     predictor: str
     verdict: Path
+    tag: str | None = None
 
     def best(self, reference_sha256: str) -> Best | None:
         """Return the best release of the chain on a reference dataset, None where that is not known."""
@@ -47,6 +48,7 @@ def resolve(project: Project, champion: str) -> Champion | None:
 def of(target: Target, digest: str) -> Champion:
     """Return a release of a target as champion. Raises PipelineError when it is recorded, and cannot be found."""
     try:
-        return Champion(target.predictor(digest), target.fetch(digest) / "gate.json")
+        tags = [each.tag for each in target.deployed() if each.digest == digest]
+        return Champion(target.predictor(digest), target.fetch(digest) / "gate.json", tags[0] if tags else None)
     except (PipelineError, OSError) as error:
         raise PipelineError(f"The champion {digest[:19]} is recorded, and cannot be had: {error} Next: ./run status.") from error

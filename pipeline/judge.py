@@ -1,5 +1,6 @@
 """Have both sides answer the reference dataset, and judge."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -82,7 +83,7 @@ def ask_champion(project: Project, champion: Champion | None, reference: pd.Data
         answers = theirs.answers(reference)
     if said := gate.broken(answers):
         raise PipelineError(f"The champion {theirs.tag} cannot be judged against: {said} Next: ./run rollback, then judge again.")
-    return theirs, answers
+    return replace(theirs, tag=champion.tag or theirs.tag), answers
 
 
 def behaves(candidate: Predictor) -> list[Case]:

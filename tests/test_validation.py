@@ -130,13 +130,19 @@ def test_only_a_harm_that_is_surely_below_the_margin_passes(found: Interval, tol
 
 def test_a_pass_tells_its_figures() -> None:
     assert judge(harm(-2, -1, 0.5), 1, "the champion", []).reasons == [
-        "Loss minus that of the champion: -1 (from -2 to +0.5), inside the margin of 1."
+        "Loss minus that of the champion: -1 (from -2 to +0.5): inside the margin of 1."
     ]
 
 
 def test_a_significant_harm_inside_the_margin_passes_and_is_said() -> None:
     assert judge(harm(0.1, 0.2, 0.3), 1, "the champion", []).reasons == [
-        "Loss minus that of the champion: +0.2 (from +0.1 to +0.3), inside the margin of 1. It is worse, but inside the margin."
+        "Loss minus that of the champion: +0.2 (from +0.1 to +0.3): it is worse, but inside the margin of 1."
+    ]
+
+
+def test_a_candidate_that_is_surely_better_is_said_to_be() -> None:
+    assert judge(harm(-3, -2, -1), 0, "a trivial model", []).reasons == [
+        "Loss minus that of a trivial model: -2 (from -3 to -1): it is better."
     ]
 
 

@@ -76,8 +76,9 @@ def compared(harm: Interval, tolerated: float, against: str, unit: str) -> Verdi
     """Judge a harm alone."""
     said = f"Loss minus that of {against}: {span(harm)}"
     if harm.high < tolerated:
-        inside = " It is worse, but inside the margin." if harm.low > 0 else ""
-        return Verdict(Outcome.PASS, [f"{said}, inside the margin of {tolerated:.4g}.{inside}"])
+        within = f"inside the margin of {tolerated:.4g}"
+        told = "it is better" if harm.high < 0 else f"it is worse, but {within}" if harm.low > 0 else within
+        return Verdict(Outcome.PASS, [f"{said}: {told}."])
     if harm.low > 0:
         return Verdict(Outcome.FAIL, [f"{said}: it is worse, and not inside the margin of {tolerated:.4g}."])
     needed = groups_to_decide(harm, tolerated)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.template.gate import _edit
 
-VERB, CODE, REASON = "validate", 0, r"inside the margin"
+VERB, CODE, REASON = "validate", 0, r"it is better"
 
 
 def change(project: Path) -> None:
