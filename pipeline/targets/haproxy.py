@@ -1,12 +1,15 @@
 """What the proxy is told. Pure: text in, text out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Template
 
 SLOTS = ("a", "b")
-PORT = 8000
+# The first is published, with TLS when there is a certificate; the second is for what asks from inside the network, and always plain.
+CALLERS, PORT = 8000, 8001
 RELEASE_PORT = 8080
-CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
+FOLDER = "/usr/local/etc/haproxy"
+CONFIG, CERTIFICATE = f"{FOLDER}/haproxy.cfg", f"{FOLDER}/certificate.pem"
+TLS = f" ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2"
 NOBODY = "nobody.invalid"
 # In `show servers state`: the operational state, and the health that `rise` 1 and `fall` 2 make the highest.
 RUNNING, CHECKED = "2", "2"
@@ -14,10 +17,11 @@ RUNNING, CHECKED = "2", "2"
 
 @dataclass(frozen=True)
 class Slots:
-    """Which container stands in which slot, and which slot callers are sent to."""
+    """Which container stands in which slot, which slot callers are sent to, and whether they come with TLS."""
 
     containers: tuple[str, str] = (NOBODY, NOBODY)
     live: int | None = None
+    tls: bool = False
 
     @property
     def live_container(self) -> str | None:
@@ -27,10 +31,10 @@ class Slots:
     def switched(self, container: str) -> "Slots":
         """Return the slots after a switch: to the slot where the container stands already, else to the one that is not live."""
         if container in self.containers:
-            return Slots(self.containers, self.containers.index(container))
+            return replace(self, live=self.containers.index(container))
         slot = 0 if self.live is None else 1 - self.live
         first, second = self.containers
-        return Slots((container, second) if slot == 0 else (first, container), slot)
+        return replace(self, containers=(container, second) if slot == 0 else (first, container), live=slot)
 
 
 def config(template: str, slots: Slots) -> str:
@@ -39,7 +43,8 @@ def config(template: str, slots: Slots) -> str:
         f"  server {name} {container}:{RELEASE_PORT}{'' if slots.live == number else ' disabled'}"
         for number, (name, container) in enumerate(zip(SLOTS, slots.containers, strict=True))
     ]
-    return Template(template).safe_substitute(slots="\n".join(lines), live=slots.live_container or "nobody")
+    tls = TLS if slots.tls else ""
+    return Template(template).safe_substitute(slots="\n".join(lines), live=slots.live_container or "nobody", tls=tls)
 
 
 def parse(text: str) -> Slots:
@@ -47,7 +52,7 @@ def parse(text: str) -> Slots:
     lines = [line.split() for line in text.splitlines() if line.startswith("  server ")]
     first, second = (line[2].partition(":")[0] for line in lines)
     live = [number for number, line in enumerate(lines) if "disabled" not in line]
-    return Slots((first, second), live[0] if live else None)
+    return Slots((first, second), live[0] if live else None, TLS in text)
 
 
 def commands(before: Slots, after: Slots, address: str) -> tuple[list[str], list[str]]:
@@ -71,3 +76,9 @@ def is_up(state: str, slot: str, address: str) -> bool:
     rows = [line.split() for line in state.splitlines()]
     found = [(row[4], row[5], row[12]) for row in rows if row[3:4] == [slot]]
     return found == [(address, RUNNING, CHECKED)]
+
+
+def process(info: str) -> str | None:
+    """Read from `show info` which process answers: after a reload it is another."""
+    found = [line.removeprefix("Pid: ") for line in info.splitlines() if line.startswith("Pid: ")]
+    return found[0] if found else None

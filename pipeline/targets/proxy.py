@@ -1,36 +1,26 @@
-"""The proxy's container: made at the first deploy, told where to send callers at each switch."""
+"""The proxy: there from the first deploy on, given its config and its certificate, told where to send callers at each switch."""
 
-import io
-import tarfile
 import time
-from pathlib import PurePosixPath
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
-import docker
-from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from pipeline import docker_engine, registry
-from pipeline.docker_engine import STAYING
 from pipeline.errors import PipelineError
-from pipeline.project import Project
-from pipeline.targets import haproxy
-from pipeline.targets.haproxy import CONFIG, Slots
+from pipeline.say import warn
+from pipeline.targets import certificate, haproxy, volume
+from pipeline.targets.haproxy import CERTIFICATE, CONFIG, Slots
+from pipeline.targets.proxy_container import USER, ProxyContainer
 
-IMAGE = "haproxy:lts"
-FOLDER = str(PurePosixPath(CONFIG).parent)
-SWITCH_SECONDS = 20
-RUNTIME = 'exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3'
+WAIT_SECONDS = 20
+# From the file to the socket: the host can read a command line.
+RENEW = """say() { exec 3<>/dev/tcp/127.0.0.1/9999; cat >&3; cat <&3; }
+{ echo "set ssl cert $1 <<"; cat "$1.part"; echo; } | say; echo "commit ssl cert $1" | say"""
 
 
-class Proxy:
-    """HAProxy in a container, with its config in a volume."""
-
-    image = IMAGE
-
-    def __init__(self, project: Project, client: docker.DockerClient) -> None:
-        self.project, self.client = project, client
-        self.network = project.name
-        self.name = f"{project.name}-proxy"
+class Proxy(ProxyContainer):
+    """HAProxy with two slots for releases."""
 
     def slots(self) -> Slots:
         """Return which container stands where, as the config says."""
@@ -47,7 +37,7 @@ class Proxy:
         self.tell(arrive)
         self.wait_up(haproxy.SLOTS[after.live], address)
         self.tell(leave)
-        self.write("haproxy.cfg", haproxy.config(self.template(), after))
+        self.write(CONFIG, haproxy.config(self.template(), after))
 
     def address(self, container: str) -> str:
         """Return a container's address in the proxy's network."""
@@ -55,112 +45,77 @@ class Proxy:
 
     def wait_up(self, slot: str, address: str) -> None:
         """Wait until the proxy's own check of a slot succeeds. Raises PipelineError."""
-        deadline = time.monotonic() + SWITCH_SECONDS
-        while time.monotonic() < deadline:
-            if haproxy.is_up(self.tell(["show servers state releases"]), slot, address):
-                return
+        self.wait(lambda: haproxy.is_up(self.tell(["show servers state releases"]), slot, address), f"does not see slot {slot} come up")
+
+    def wait(self, condition: Callable[[], bool], otherwise: str) -> None:
+        """Wait for a condition. Raises PipelineError."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                raise PipelineError(f"The proxy {otherwise} within {WAIT_SECONDS} s. Next: docker logs {self.name}.")
             time.sleep(0.05)
-        raise PipelineError(f"The proxy does not see slot {slot} come up within {SWITCH_SECONDS} s. Next: docker logs {self.name}.")
 
     def ensure(self) -> None:
-        """Make network and proxy, unless they are there. Raises PipelineError when its address cannot be had."""
+        """Have a proxy run, with the config and the certificate as they are here now. Raises PipelineError."""
+        pem = self.certificate(self.project.certificate)
         self.pull()
-        if not self.client.networks.list(names=[f"^{self.network}$"]):
-            self.client.networks.create(self.network, driver="bridge")
         container = self.container() or self.create()
-        if container.status == "running":
-            return
-        try:
-            container.start()
-        except APIError as error:
-            container.remove(force=True)
-            raise PipelineError(
-                f"The proxy cannot listen on {self.project.address}: {error.explanation}. "
-                "Stop what uses it, or change [deploy] address in project.toml."
-            ) from error
+        self.configure(container, pem)
+        if container.status != "running":
+            self.start(container)
+        self.wait(lambda: self.process() is not None, "does not answer")
 
-    def create(self) -> Container:
-        """Create the proxy's container with its first config."""
-        container = self.client.containers.create(
-            IMAGE,
-            name=self.name,
-            network=self.network,
-            ports={f"{haproxy.PORT}/tcp": (self.project.host, self.project.port)},
-            volumes={self.name: {"bind": FOLDER, "mode": "rw"}},
-            **STAYING,
-        )
-        if self.read("haproxy.cfg") is None:
-            put(container, "haproxy.cfg", haproxy.config(self.template(), Slots()))
-        return container
-
-    def pull(self) -> None:
-        """Make sure the proxy's image is on the host."""
-        registry.ensure(self.client, IMAGE)
-
-    def container(self) -> Container | None:
-        """Return the proxy's container."""
-        try:
-            return self.client.containers.get(self.name)
-        except NotFound:
+    def certificate(self, path: Path | None) -> str | None:
+        """Return the certificate to show, None where none is given. Raises PipelineError when it is not fit, before anything is changed."""
+        if path is None:
             return None
-
-    def tell(self, commands: list[str]) -> str:
-        """Say something to the runtime interface and return its answer."""
-        return self.run("bash", "-c", RUNTIME, "--", "; ".join(commands))
-
-    def run(self, *command: str) -> str:
-        """Run a command in the proxy's container. Raises PipelineError."""
-        container = self.container()
-        if container is None:
-            raise PipelineError(f"There is no proxy {self.name}. Next: ./run deploy TAG, which makes it.")
-        code, output = docker_engine.run(container, list(command), user="root")
-        if code != 0:
-            raise PipelineError(f"{command[0]} failed in {self.name}: {output.strip()}. Next: docker logs {self.name}.")
-        return output
-
-    def read(self, name: str) -> str | None:
-        """Read a file beside the config, None where there is none. Works while the proxy is stopped."""
-        container = self.container()
+        used = self.read("certificate.pem")
         try:
-            stream = container.get_archive(f"{FOLDER}/{name}")[0] if container else None
-        except NotFound:
-            stream = None
-        if stream is None:
-            return None
-        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-            member = archive.extractfile(name)
-            return member.read().decode() if member else None
+            pem = certificate.read(path)
+            if pem != used:
+                certificate.check(pem, path)
+        except PipelineError as error:
+            if used is None:
+                raise
+            # A file that is missing here, or wrong, must not stand in the way of a rollback.
+            warn(f"{error} Until then callers are shown the certificate that the proxy has.")
+            return used
+        return pem
 
-    def write(self, name: str, text: str) -> None:
-        """Write a file beside the config, whole or not at all."""
-        container = self.container()
-        assert container is not None
-        put(container, name + ".part", text)
-        self.run("mv", f"{FOLDER}/{name}.part", f"{FOLDER}/{name}")
+    def configure(self, container: Container, pem: str | None) -> None:
+        """Write certificate and config where they are not as they should be, and have a running proxy take them. Raises PipelineError."""
+        old, running = self.read("haproxy.cfg"), container.status == "running"
+        before = haproxy.parse(old) if old else Slots()
+        if pem is not None and pem != self.read("certificate.pem"):
+            if running and before.tls:
+                self.renew(container, pem)
+            self.write(CERTIFICATE, pem, USER)
+        text = haproxy.config(self.template(), replace(before, tls=pem is not None))
+        if text != old and running and old:
+            self.reload(container, old, text)
+        elif text != old:
+            self.write(CONFIG, text)
 
-    def append(self, name: str, line: str) -> None:
-        """Append a line to a file beside the config."""
-        self.run("bash", "-c", 'printf "%s\\n" "$1" >> "$2"', "--", line, f"{FOLDER}/{name}")
+    def renew(self, container: Container, pem: str) -> None:
+        """Have another certificate shown from now on; connections stay. Raises PipelineError."""
+        volume.put(container, CERTIFICATE + ".part", pem, USER)
+        said = self.run("bash", "-c", RENEW, "--", CERTIFICATE, user=str(USER))
+        if "Success!" not in said:
+            raise PipelineError(f"The proxy does not take the certificate: {said.strip()}. Next: docker logs {self.name}.")
 
-    def remove(self) -> None:
-        """Take proxy, volume and network away."""
-        if container := self.container():
-            container.remove(force=True)
-        for found in self.client.volumes.list(filters={"name": f"^{self.name}$"}):
-            found.remove()
-        for network in self.client.networks.list(names=[f"^{self.network}$"]):
-            network.remove()
+    def reload(self, container: Container, old: str, text: str) -> None:
+        """Have another config taken that holds the same slots. Raises PipelineError; then the old one stays."""
+        volume.put(container, CONFIG + ".part", text)
+        self.run("haproxy", "-c", "-f", CONFIG + ".part", user=str(USER))
+        process = self.process()
+        self.write(CONFIG, text)
+        container.kill("SIGUSR2")
+        try:
+            self.wait(lambda: self.process() not in {None, process}, "does not take its new config")
+        except BaseException:
+            self.write(CONFIG, old)
+            raise
 
     def template(self) -> str:
         """Return the config with its places to fill in."""
         return (self.project.root / "infra" / "haproxy.cfg").read_text(encoding="utf-8")
-
-
-def put(container: Container, name: str, text: str) -> None:
-    """Copy a text into the folder of the config."""
-    content, buffer = text.encode(), io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        member = tarfile.TarInfo(name)
-        member.size, member.mode = len(content), 0o644
-        archive.addfile(member, io.BytesIO(content))
-    container.put_archive(FOLDER, buffer.getvalue())
