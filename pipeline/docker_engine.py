@@ -8,8 +8,10 @@ from typing import Any
 
 import docker
 from docker.errors import DockerException
+from paramiko.ssh_exception import SSHException  # type: ignore[import-untyped]  # it has none
 
 from pipeline import registry
+from pipeline.engine_client import Api, Engine, refusal
 from pipeline.errors import PipelineError
 from pipeline.process import wait_ready
 from pipeline.project import Project
@@ -33,15 +35,17 @@ STAYING: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
 def connect(near: bool = False) -> docker.DockerClient:
     """Return the engine of `DOCKER_HOST`, or this machine's; `near` is for what is asked over a port: never an engine behind ssh.
 
-    Raises PipelineError where none answers.
+    Over ssh a host is believed only by its line in ~/.ssh/known_hosts. Raises PipelineError where none answers.
     """
     given = os.environ.get("DOCKER_HOST", "")
     where = "this machine" if near and given.startswith("ssh:") else given or "this machine"
     try:
-        client = docker.from_env(timeout=120, environment={} if where == "this machine" else None)
+        client = Engine.from_env(timeout=120, environment={**os.environ, "DOCKER_HOST": given if where == given else ""})
         client.ping()
-    except (DockerException, OSError) as error:
-        raise PipelineError(f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none.") from error
+    except (DockerException, SSHException, OSError) as error:
+        raise PipelineError(refusal(where, error)) from error
+    assert isinstance(client.api, Api)
+    client.api.engine = where
     return client
 
 
