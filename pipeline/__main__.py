@@ -44,8 +44,10 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         {
             "--to": {"default": "", "metavar": "TAG", "help": "an earlier release instead of the prior one"},
             "--reason": {"default": "", "help": "kept in the history"},
+            "--accept-contract": {"action": "store_true", "help": "also when callers will have to send other requests than now"},
         },
     ),
+    "resume": ("let deploys go on, which a rollback holds back", {"--reason": {"default": "", "help": "kept in the history"}}),
     "status": ("what is live, and what a rollback would do", {"--json": JSON}),
     "history": ("what was deployed and rolled back", {"--json": JSON}),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),

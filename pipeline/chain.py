@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from pipeline.errors import PipelineError
+from pipeline.errors import Held, PipelineError
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One release as it was put on a target. `previous` is the digest that was live before it."""
+    """One release as it was put on a target. `previous` is the digest that was live before it, `contract` what requests look like."""
 
     tag: str
     digest: str
     commit: str
     manifest_sha256: str
+    contract: str
     previous: str | None
     sequence: int
     at: str
@@ -52,6 +53,30 @@ def prior(deployed: Sequence[Deployment], live: Deployment | None, tag: str | No
             f"{live.tag} is the first release of the chain: nothing was live before it. {known(deployed)} Next: ./run rollback --to TAG."
         )
     return newest(found)
+
+
+def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) -> None:
+    """Raise PipelineError where callers would have to send other requests than now, unless that is accepted."""
+    if live and live.contract != prior.contract and not accepted:
+        raise PipelineError(
+            f"{live.tag} takes requests of input contract {live.contract}, {prior.tag} of {prior.contract}: what callers send now may be "
+            f"refused. Next: ./run rollback --to TAG of contract {live.contract}, or tell the callers and add --accept-contract."
+        )
+
+
+def held(events: Sequence[dict[str, str]]) -> dict[str, str] | None:
+    """Return the rollback that holds deploys back, None when none does: what happened last decides."""
+    last = events[-1] if events else None
+    return last if last and last["what"].startswith("rollback") else None
+
+
+def refuse_held(events: Sequence[dict[str, str]]) -> None:
+    """Raise Held while a rollback holds deploys back."""
+    if event := held(events):
+        raise Held(
+            f"Deploys are held: {event['what']} to {event['tag']} by {event['by']}, {age(event['at'])}. "
+            "Next: once what was wrong is mended, ./run resume, then deploy again."
+        )
 
 
 def with_tag(deployed: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:

@@ -32,12 +32,15 @@ def deploy(project: Project, tag: str) -> Done:
     files = target.fetch(digest)
     with lock.held(target, f"deploy {tag}") as still_ours:
         start = time.monotonic()
+        chain.refuse_held(target.history())
         live = live_of(target)
         refuse_unjudged(project, target, digest, files, live)
-        new = Deployment(tag, digest, commit, read(files)[1], None, 0, chain.now(), lock.who())
+        manifest, manifest_sha256 = read(files)
+        contract = str(manifest.features.contract_version)
+        new = Deployment(tag, digest, commit, manifest_sha256, contract, None, 0, chain.now(), lock.who())
         new = chain.successor(target.deployed(), live, new)
         try:
-            checks = put(target, new, files, live, still_ours)
+            checks = put(target, new, files, live, still_ours, project.bake)
         except BaseException as error:
             # Not what serves: only a first release is taken away again, unless whoever took over decides.
             if target.live_digest() != digest or (live is None and not isinstance(error, Busy)):

@@ -4,6 +4,7 @@
 2  it could not be done, nothing changed 3  the gate says INCONCLUSIVE
 4  the proof failed, the old release serves
 5  another deploy or rollback is at work, or has taken over
+6  deploys are held since a rollback     7  the new release failed while it was watched, the old one serves
 """
 
 
@@ -39,3 +40,15 @@ class Busy(PipelineError):
     """Another deploy or rollback holds the environment."""
 
     exit_code = 5
+
+
+class Held(PipelineError):
+    """Deploys are held since a rollback, until a person resumes them."""
+
+    exit_code = 6
+
+
+class BakeError(PipelineError):
+    """The new release failed while it was watched, or could not be watched; what ran before serves again."""
+
+    exit_code = 7

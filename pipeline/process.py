@@ -91,7 +91,8 @@ def over_http(url: str) -> Callable[[str, Any], Any]:
     def fetch(path: str, body: Any) -> Any:
         try:
             response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
-            return response.raise_for_status().json()
+            response.raise_for_status()
+            return response.text if path == "/metrics" else response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
 

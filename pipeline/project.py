@@ -11,6 +11,15 @@ TARGETS = ("docker", "local")
 
 
 @dataclass(frozen=True)
+class Bake:
+    """For how long a new release is watched, and what it has to hold meanwhile."""
+
+    seconds: float
+    max_error_share: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
 class Project:
     """One checkout, and where its service runs."""
 
@@ -21,6 +30,8 @@ class Project:
     address: str
     p99_ms: float
     image_mb: float
+    bake: Bake
+    certificate: Path | None = None
     asked: bool = False  # whether the target was named on the command line
 
     @property
@@ -73,12 +84,15 @@ def load(root: Path, target: str | None = None) -> Project:
             address=str(said["deploy"]["address"]),
             p99_ms=float(said["budget"]["p99_ms"]),
             image_mb=float(said["budget"]["image_mb"]),
+            bake=Bake(**{name: float(value) for name, value in said["bake"].items()}),
+            certificate=root / Path(said["deploy"]["certificate"]).expanduser() if "certificate" in said["deploy"] else None,
             asked=target is not None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PipelineError(
             f"{path} cannot be read: {error!r}. "
-            "Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb."
+            "Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb, "
+            "[bake] seconds, max_error_share and p99_ms."
         ) from error
     if project.target not in TARGETS:
         raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")

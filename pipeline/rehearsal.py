@@ -39,7 +39,15 @@ def choose(asked: str | None) -> tuple[str, str]:
 def of(project: Project, target: str) -> Project:
     """Return the project that a rehearsal of a project uses."""
     root = project.root / "build" / "rehearsal" / "project"
-    return replace(project, root=root, name=f"{project.name[:40]}-rehearsal", target=target, address=f"127.0.0.1:{free_port()}")
+    return replace(
+        project,
+        root=root,
+        name=f"{project.name[:40]}-rehearsal",
+        target=target,
+        address=f"127.0.0.1:{free_port()}",
+        bake=replace(project.bake, seconds=3),
+        certificate=None,
+    )
 
 
 def prepare(project: Project, target: str) -> Project:

@@ -3,19 +3,28 @@
 import time
 
 from pipeline import chain, lock, targets
+from pipeline.chain import Deployment
 from pipeline.project import Project
 from pipeline.switch import Done, finish, live_of, put
+from pipeline.targets import Target
 
 
-def rollback(project: Project, to: str | None, reason: str) -> Done:
+def rollback(project: Project, to: str | None, reason: str, accept_contract: bool = False) -> Done:
     """Roll back to the release before the live one, or to a tag. Raises PipelineError; then what served before still serves."""
     start = time.monotonic()
     target = targets.of(project)
-    chain.prior(target.deployed(), live_of(target), to)  # one that cannot be takes nothing over
+    planned(target, to, accept_contract)  # one that cannot be takes nothing over
     with lock.held(target, "rollback", takeover=True) as still_ours:
-        live = live_of(target)
-        prior = chain.prior(target.deployed(), live, to)
+        live, prior = planned(target, to, accept_contract)
         files = target.fetch(prior.digest)
         checks = put(target, prior, files, live, still_ours)
         done = Done(live, prior, checks, time.monotonic() - start)
         return finish(project, target, f"rollback{f' ({reason})' if reason else ''}", done, files)
+
+
+def planned(target: Target, to: str | None, accept_contract: bool) -> tuple[Deployment | None, Deployment]:
+    """Return what is live, and what a rollback would put back. Raises PipelineError where there is none, or callers would notice."""
+    live = live_of(target)
+    prior = chain.prior(target.deployed(), live, to)
+    chain.refuse_contract(live, prior, accept_contract)
+    return live, prior

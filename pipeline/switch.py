@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import chain, ledger, lock, proof
+from pipeline import bake, chain, ledger, lock, proof
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
-from pipeline.project import Project
+from pipeline.project import Bake, Project
 from pipeline.say import line, summary, warn
 from pipeline.targets import Target
 from service.manifest import Manifest
@@ -34,16 +34,21 @@ def live_of(target: Target) -> Deployment | None:
     return chain.newest(found)
 
 
-def put(target: Target, new: Deployment, files: Path, live: Deployment | None, still_ours: Callable[[], None]) -> list[proof.Check]:
-    """Start a release, prove it, switch to it, prove it again; on any failure, and on an interrupt, switch back."""
+def put(
+    target: Target, new: Deployment, files: Path, live: Deployment | None, still_ours: Callable[[], None], limits: Bake | None = None
+) -> list[proof.Check]:
+    """Start a release, prove it, switch to it, prove it again and watch it; on any failure, and on an interrupt, switch back."""
     with target.staged(new) as fetch:
         proof.refuse(proof.prove(fetch, new, files), "the new release, before any caller saw it; what served before still serves")
     still_ours()
     try:
         target.switch(new)
+        before = bake.reading(target) if limits and limits.seconds else None
         checks = proof.prove(target.public(), new, files, target.running_digest())
         proof.refuse(checks, "the public address; switched back to what served before")
         still_ours()
+        if limits and before:
+            bake.watch(target, new, limits, before, still_ours)
     except BaseException:
         still_ours()  # whoever took over decides what serves
         if live is not None:
@@ -58,18 +63,23 @@ def finish(project: Project, target: Target, what: str, done: Done, files: Path)
     text = f"{done.after.tag} serves{was}: {what} in {done.seconds:.1f} s"
     line(f"{text}\n{proof.shown(done.checks)}")
     summary(f"## {text}\n\n{proof.shown(done.checks)}")
-    event = {
-        "what": what,
-        "tag": done.after.tag,
-        "digest": done.after.digest,
-        "at": chain.now(),
-        "by": lock.who(),
-        "seconds": f"{done.seconds:.1f}",
-    }
-    target.note({**event, "from": done.before.tag if done.before else ""})
+    target.note(event(what, done.after, done.seconds) | {"from": done.before.tag if done.before else ""})
     try:
         target.point(done.after.digest)
     except PipelineError as error:
         warn(f"the pointer `production` was not moved: {error}")
     ledger.move(project, ledger.PRODUCTION, Manifest.model_validate_json((files / "manifest.json").read_bytes()).mlflow_run)
     return done
+
+
+def event(what: str, live: Deployment, seconds: float) -> dict[str, str]:
+    """Return a line of the history."""
+    return {
+        "what": what,
+        "tag": live.tag,
+        "digest": live.digest,
+        "at": chain.now(),
+        "by": lock.who(),
+        "seconds": f"{seconds:.1f}",
+        "from": "",
+    }

@@ -47,6 +47,11 @@ address = "127.0.0.1:{port}"
 [budget]
 p99_ms = 1000
 image_mb = 1000
+
+[bake]
+seconds = 0
+max_error_share = 0.01
+p99_ms = 1000
 """
 
 
@@ -227,11 +232,13 @@ class Road:
         self.digests[tag] = json.loads((self.root / "build" / "release.json").read_bytes())["digest"]
 
     def stand(self, *tags: str) -> None:
-        """Have these releases deployed, each over the one before, and nothing else. Does nothing where that is so."""
+        """Have these releases deployed, each over the one before, and nothing else. Changes nothing where that is so."""
         if self.standing() != list(tags):
             self.stop()
             for tag in tags:
                 self.must("deploy", tag)
+        elif chain.held(self.place.history()):
+            self.must("resume")
 
     def standing(self) -> list[str]:
         """Return the tags from the first release of the chain to the live one."""

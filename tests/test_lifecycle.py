@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ import pytest
 from docker.errors import ImageNotFound
 
 from model import behaviour, features
-from pipeline import load, lock, process
+from pipeline import load, lock, process, project
 from pipeline.docker_engine import JUDGED
 from pipeline.process import free_port
+from pipeline.project import Bake
 from pipeline.targets import docker as on_docker
 from pipeline.targets import release_container
 from pipeline.targets.proxy import Proxy
@@ -42,6 +44,9 @@ WEAK = "v1.3.0"
 FAULTY = "v1.4.0"
 # More tags of the faulty release: what it does depends on the tag that it is deployed under.
 WRONG, ENDING, STUCK = f"{FAULTY}-wrong", f"{FAULTY}-ending", f"{FAULTY}-stuck"
+# These do well while they are proven.
+ERRING, SLOW, DYING = f"{FAULTY}-erring", f"{FAULTY}-slow", f"{FAULTY}-dying"
+TIRED = {ERRING: "errors: ", SLOW: "latency: 99 of 100 requests took up to ", DYING: "restarts: "}
 UNJUDGED = "v1.5.0"
 NO_FLOORS = """margin_fraction = 0.05
 confidence = 0.95
@@ -61,6 +66,24 @@ class Wrong(Release):
         return super().answer(rows) + 1
 
 
+class Tired(Release):
+    """Answers the rows of the proof as it should, which come together, and single rows not."""
+
+    # The process that is asked them before callers was, with one process, asked them before.
+    proofs = [1 if "WORKERS" in os.environ else 2]
+
+    def answer(self, rows):
+        self.proofs[0] -= len(rows) > 1
+        if len(rows) == 1:
+            if self.tag.endswith("-erring"):
+                raise ValueError("it errs, since it is told to")
+            if self.tag.endswith("-slow"):
+                time.sleep(0.3)
+            if self.tag.endswith("-dying") and self.proofs[0] <= 0:
+                os._exit(1)
+        return super().answer(rows)
+
+
 honest = build
 
 
@@ -68,7 +91,8 @@ def build(release, drain):
     if release.tag.endswith("-ending"):
         raise SystemExit("it ends, since it is told to")
     drain.on = release.tag.endswith("-stuck")
-    return honest(Wrong(**vars(release)) if release.tag.endswith("-wrong") else release, drain)
+    kind = Wrong if release.tag.endswith("-wrong") else Tired if release.tag.endswith(("-erring", "-slow", "-dying")) else Release
+    return honest(kind(**vars(release)), drain)
 '''
 
 local = pytest.param("local", marks=pytest.mark.skipif(os.name == "nt", reason="the target local needs Linux or macOS"))
@@ -105,9 +129,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     road.make(WEAK)
     write_rows(road, rows)
     app = road.root / "service" / "app.py"
-    app.write_text(app.read_text(encoding="utf-8") + FAULT, encoding="utf-8")
-    road.make(FAULTY, champion=str(road.kept(B) / "bundle"))
-    for tag in (WRONG, ENDING, STUCK):
+    app.write_text(app.read_text(encoding="utf-8").replace("import gc\n", "import gc\nimport time\n") + FAULT, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "CONTRACT_VERSION", features.CONTRACT_VERSION + 1)
+        road.make(FAULTY, champion=str(road.kept(B) / "bundle"))
+    for tag in (WRONG, ENDING, STUCK, *TIRED):
         road.git("tag", tag)
     road.git("tag", UNJUDGED, road.commit("Nobody judged this"))
     return road
@@ -123,7 +149,7 @@ def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
         try:
             for tag in (A, B, C, WEAK, FAULTY):
                 road.store(tag)
-            road.digests |= dict.fromkeys((WRONG, ENDING, STUCK), road.digests[FAULTY])
+            road.digests |= dict.fromkeys((WRONG, ENDING, STUCK, *TIRED), road.digests[FAULTY])
             yield road
         finally:
             road.stop()
@@ -255,7 +281,8 @@ def test_a_deploy_under_load(road: Road) -> None:
     assert (state(road)["live"]["tag"], state(road)["rollback_to"]) == (B, A)
     shown = road.must("status").text
     assert f"{B} on {road.target}, {road.project.address}" in shown
-    assert f"a rollback goes to | {A}" in shown
+    warm = "warm: it runs, one switch" if road.target == "docker" else "cold: it is started first"
+    assert f"a rollback goes to | {A} ({warm}" in shown
 
 
 # What is refused.
@@ -299,6 +326,17 @@ def test_a_release_that_never_becomes_ready(live: Road, monkeypatch: pytest.Monk
     monkeypatch.setattr(process, "START_SECONDS", 4)
     monkeypatch.setattr(release_container, "START_SECONDS", 4)
     refused(live.run("deploy", STUCK), 2, "was not ready after 4 s")
+
+
+@pytest.mark.parametrize("tag", TIRED)
+def test_a_release_that_fails_while_it_is_watched(live: Road, monkeypatch: pytest.MonkeyPatch, tag: str) -> None:
+    load_project = project.load
+    watched = Bake(seconds=60, max_error_share=0.01, p99_ms=200)
+    monkeypatch.setattr(project, "load", lambda *given: replace(load_project(*given), bake=watched))
+    with callers(live):
+        said = live.run("deploy", tag)
+    refused(said, 7, f"{tag} failed while it was watched: " if tag != DYING else f"{tag} ", "What served before serves again.")
+    assert tag == DYING or TIRED[tag] in said.text
 
 
 # On docker the engine itself holds an image against its digest.
@@ -389,11 +427,29 @@ def test_rolling_back_twice_goes_two_releases_back(road: Road, request: pytest.F
         refused(road.run("rollback"), 2, f"{A} is the first release of the chain", f"{C} (", f"{B} (", "Next: ./run rollback --to TAG.")
 
 
+def test_going_back_to_another_input_contract_has_to_be_asked_for(road: Road) -> None:
+    road.stand(A)
+    road.must("deploy", FAULTY)
+    assert "callers must send other requests: --accept-contract" in road.must("status").text
+    with road.unchanged():
+        said = road.run("rollback")
+    old = features.CONTRACT_VERSION
+    refused(said, 2, f"{FAULTY} takes requests of input contract {old + 1}, {A} of {old}", "Next: ", "--accept-contract")
+    road.must("rollback", "--accept-contract")
+    road.serves(A)
+
+
 def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     if road.standing() != [A] or {tag for tag, _, _ in road.recorded()} != {A, B, C}:
         road.stand(A, B, C)
         road.must("rollback")
         road.must("rollback")
+    with road.unchanged():
+        refused(road.run("deploy", C), 6, f"Deploys are held: rollback to {A} by ", "Next: ", "./run resume")
+    assert (state(road)["held_by"]["tag"], "./run resume lets them go on" in road.must("status").text) == (A, True)
+    assert f"Deploys go on: they were held by rollback to {A}" in road.must("resume", "--reason", "mended").text
+    assert state(road)["held_by"] is None
+    assert f"No deploys are held; {A} serves." in road.must("resume").text
 
     def rollback() -> None:
         assert road.standing() == [A, C]  # it follows what was live, and not the highest tag
@@ -404,10 +460,10 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
     refused(said, 5, "judging again", f"deploy {C} was taken over", "Next: ./run status.")
     road.serves(B)
     assert (road.standing(), road.place.holder()) == ([A, B], None)
-    events = json.loads(road.must("history", "--json").out)[:3]
+    events = json.loads(road.must("history", "--json").out)[:4]
     told = [(each["what"], each["from"], each["tag"]) for each in events]
-    assert told == [("rollback (because)", C, B), ("rollback", B, A), ("rollback", C, B)]
-    shown = [line.split("|")[2].strip() for line in road.must("history").out.splitlines()[2:5]]
+    assert told == [("rollback (because)", C, B), ("resume (mended)", "", A), ("rollback", B, A), ("rollback", C, B)]
+    shown = [line.split("|")[2].strip() for line in road.must("history").out.splitlines()[2:6]]
     assert shown == [what for what, _, _ in told]
 
 

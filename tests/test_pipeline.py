@@ -2,7 +2,7 @@
 
 import inspect
 import zipfile
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from pipeline import __main__ as command_line
 from pipeline import chain, ledger, lock, project, repository, rules, say, skops_file, train, validate
 from pipeline.chain import Deployment
-from pipeline.errors import Busy, DataRefused, PipelineError, ProofError
+from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError
 from pipeline.process import free_port
 from pipeline.project import Project
 from pipeline.targets import Target, haproxy
@@ -41,7 +41,7 @@ def ago(**spans: float) -> str:
 
 def release(tag: str) -> Deployment:
     """Return a release that was not yet deployed."""
-    return Deployment(tag, f"sha256:{tag}", "commit", "manifest", None, 0, ago(hours=3), "somebody")
+    return Deployment(tag, f"sha256:{tag}", "commit", "manifest", "1", None, 0, ago(hours=3), "somebody")
 
 
 class Environment:
@@ -126,6 +126,32 @@ def test_an_unknown_tag_is_answered_with_the_known_ones_newest_first_and_their_a
     )
 
 
+def test_another_input_contract_has_to_be_accepted() -> None:
+    live, prior = replace(release("v2"), contract="2"), release("v1")
+    chain.refuse_contract(live, replace(prior, contract="2"), accepted=False)
+    chain.refuse_contract(live, prior, accepted=True)
+    chain.refuse_contract(None, prior, accepted=False)
+    with pytest.raises(PipelineError, match=r"v2 takes requests of input contract 2, v1 of 1.*Next: \./run rollback .*--accept-contract\."):
+        chain.refuse_contract(live, prior, accepted=False)
+
+
+@pytest.mark.parametrize(
+    ("happened", "held"),
+    [
+        ([], False),
+        (["deploy"], False),
+        (["deploy", "rollback"], True),
+        (["rollback (late)"], True),
+        (["rollback", "resume (mended)"], False),
+    ],
+)
+def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], held: bool) -> None:
+    events = [{"what": what, "tag": "v1", "by": "somebody", "at": ago(hours=2)} for what in happened]
+    assert (chain.held(events) is not None) == held
+    with pytest.raises(Held, match=r"Deploys are held: rollback.* to v1 by somebody, 2 hours ago\.") if held else nullcontext():
+        chain.refuse_held(events)
+
+
 def test_a_rollback_to_what_serves_now_is_refused() -> None:
     assert Environment("v1", "v2").refused("v2") == "v2 is what serves now. Next: ./run status shows it."
 
@@ -155,7 +181,7 @@ def test_a_record_is_text_and_is_read_as_it_was_written(deployment: Deployment) 
 
 # --- the proxy
 
-STATES = [Slots(), Slots(("one", NOBODY), 0), Slots(("one", "two"), 0), Slots(("one", "two"), 1), Slots(("one", "two"))]
+STATES = [Slots(), Slots(("one", NOBODY), 0), Slots(("one", "two"), 0), Slots(("one", "two"), 1, tls=True), Slots(("one", "two"))]
 
 
 @pytest.mark.parametrize("slots", STATES)
@@ -165,6 +191,9 @@ def test_the_proxys_state_is_read_from_the_config_that_was_written(slots: Slots)
     assert haproxy.parse(text) == slots
     assert "$" not in text
     assert f"# live: {slots.live_container or 'nobody'}\n" in text
+    assert ("  bind :8000 ssl crt /usr/local/etc/haproxy/certificate.pem ssl-min-ver TLSv1.2\n" in text) is slots.tls
+    assert ("  bind :8000\n" in text) is not slots.tls
+    assert "  bind :8001\n" in text
 
 
 def test_only_the_live_slot_takes_callers() -> None:
@@ -178,6 +207,7 @@ def test_a_switch_goes_to_the_slot_that_is_not_live_and_back_without_moving() ->
     assert two.switched("one") == Slots(("one", "two"), 0)
     assert two.switched("three") == Slots(("three", "two"), 0)
     assert two.switched("two") == two
+    assert Slots(tls=True).switched("one").switched("two").switched("one").tls
 
 
 def test_the_new_slot_is_ready_before_the_old_one_is_closed() -> None:
@@ -212,6 +242,11 @@ def test_a_slot_is_up_once_its_own_container_was_checked(operational: int, healt
     assert haproxy.is_up(SERVERS.format(operational, health), "b", address) is up
 
 
+def test_which_process_answers_is_read_from_what_it_says() -> None:
+    assert haproxy.process("Name: HAProxy\nProcess_num: 1\nPid: 23\nUptime: 0d\n") == "23"
+    assert haproxy.process("") is None
+
+
 # --- project.toml
 
 TOML = """name = "small"
@@ -223,6 +258,10 @@ address = "127.0.0.1:8080"
 [budget]
 p99_ms = 250
 image_mb = 1000
+[bake]
+seconds = 0
+max_error_share = 0.01
+p99_ms = 1000
 """
 
 
@@ -258,20 +297,21 @@ def test_this_project_is_read() -> None:
     [
         (TOML, ""),
         ("250", "'quick'"),
+        ("seconds =", "minutes ="),
         ("name = ", "nome = "),
         ("[image]", "[imag]"),
         ("address", "adress"),
         ("= ", "= ["),
         ('"registry.invalid/Small"', "5"),
     ],
-    ids=["empty", "budget is a word", "no name", "no image", "no address", "no TOML", "repository is a number"],
+    ids=["empty", "budget is a word", "bake in minutes", "no name", "no image", "no address", "no TOML", "repository is a number"],
 )
 def test_a_project_that_cannot_be_read_says_what_is_expected(root: Path, old: str, new: str) -> None:
     (root / "project.toml").write_text(TOML.replace(old, new), encoding="utf-8")
     with pytest.raises(PipelineError) as refused:
         project.load(root)
     assert str(refused.value).startswith(f"{root / 'project.toml'} cannot be read: ")
-    assert str(refused.value).endswith(" Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb.")
+    assert str(refused.value).endswith(" [budget] p99_ms and image_mb, [bake] seconds, max_error_share and p99_ms.")
 
 
 def test_a_missing_project_is_told_by_its_path(tmp_path: Path) -> None:
@@ -566,11 +606,14 @@ def test_the_summary_grows_where_there_is_one(tmp_path: Path, monkeypatch: pytes
 
 
 def test_each_error_has_its_exit_code() -> None:
-    assert {each.__name__: each.exit_code for each in (DataRefused, PipelineError, ProofError, Busy)} == {
+    assert {each.__name__: each.exit_code for each in (DataRefused, ModelRefused, PipelineError, ProofError, Busy, Held, BakeError)} == {
         "DataRefused": 1,
+        "ModelRefused": 1,
         "PipelineError": 2,
         "ProofError": 4,
         "Busy": 5,
+        "Held": 6,
+        "BakeError": 7,
     }
 
 

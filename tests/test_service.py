@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from model import data, estimator, features
 from pipeline import process, repository, rules, skops_file, train
-from pipeline.project import Project
+from pipeline.project import Bake, Project
 from service import app, metrics
 from service.answers import answer, records
 from service.drain import Drain
@@ -93,7 +93,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (root / "service" / "config.toml").write_text(f"max_rows = {MAX_ROWS}\ndrain_seconds = {DRAIN_SECONDS}\n", encoding="utf-8")
     for command in (["init", "--initial-branch=main"], ["add", "--all"], ["commit", "--message=all"]):
         repository.git(root, *command)
-    return Project(root, "small", "registry.invalid/small", "local", "127.0.0.1:1", 250, 1000)
+    return Project(root, "small", "registry.invalid/small", "local", "127.0.0.1:1", 250, 1000, Bake(0, 0.01, 1000))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pipeline.chain import Deployment
 from pipeline.project import Project
 
-# Ask a service: path, and the body of a POST or None for a GET; returns what it answers. Raises PipelineError.
+# Ask a service: path, and the body of a POST or None for a GET; returns what it answers, of /metrics the text. Raises PipelineError.
 Fetch = Callable[[str, Any], Any]
 
 
@@ -36,6 +36,9 @@ class Target(Protocol):
     def staged(self, deployment: Deployment) -> AbstractContextManager[Fetch]:
         """Start a release beside the live one, wait until it is ready, and say how to ask it. Raises PipelineError."""
 
+    def warm(self, deployment: Deployment) -> bool:
+        """Tell whether a release runs already, so that going back to it is one switch."""
+
     def switch(self, deployment: Deployment) -> None:
         """Send callers to a staged release."""
 
@@ -44,6 +47,9 @@ class Target(Protocol):
 
     def running_digest(self) -> str:
         """Return the digest of what callers are sent to, told by the place and not by the service."""
+
+    def running(self) -> str:
+        """Name the processes that answer callers: another name is a restart."""
 
     def discard(self, deployment: Deployment) -> None:
         """Take away a new release that did not become live."""

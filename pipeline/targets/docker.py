@@ -79,6 +79,11 @@ class Docker:
         wait_ready(container, fetch)
         yield fetch
 
+    def warm(self, deployment: Deployment) -> bool:
+        """Ask for its container."""
+        container = self.container(deployment)
+        return container is not None and container.status == "running"
+
     def switch(self, wanted: Deployment) -> None:
         """Have the proxy send callers there."""
         container = self.container(wanted)
@@ -98,6 +103,11 @@ class Docker:
         names = live.image.attrs["RepoDigests"] if live and live.image else []
         ours = [name.partition("@")[2] for name in names if name.startswith(self.project.repository + "@")]
         return ours[0] if ours else "none"
+
+    def running(self) -> str:
+        """Name the live container and its start."""
+        live = self.live_container()
+        return f"{live.name} (started {live.attrs['State']['StartedAt']})" if live else "no container"
 
     def discard(self, wanted: Deployment) -> None:
         """Remove the container."""

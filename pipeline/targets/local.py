@@ -15,7 +15,7 @@ from pipeline.errors import Busy, PipelineError
 from pipeline.process import over_http, refuse_taken, serving
 from pipeline.project import Project
 from pipeline.targets import Fetch
-from pipeline.targets.supervisor import Supervisor
+from pipeline.targets.supervisor import Supervisor, workers
 
 
 class Local:
@@ -81,6 +81,10 @@ class Local:
         with serving(folder, folder / "release", RELEASE_TAG=deployment.tag, RELEASE_DIGEST=deployment.digest) as url:
             yield over_http(url)
 
+    def warm(self, deployment: Deployment) -> bool:  # noqa: ARG002  # the same for all
+        """Only what is live runs."""
+        return False
+
     def switch(self, deployment: Deployment) -> None:
         """Move the link and have the supervisor bring up new workers one by one, each before it retires an old one."""
         write(self.folder(deployment.digest) / "deployment.json", json.dumps(deployment.record()))
@@ -101,6 +105,11 @@ class Local:
     def running_digest(self) -> str:
         """Hash the files behind the link again."""
         return digest_of(self.current.resolve())
+
+    def running(self) -> str:
+        """Name the workers."""
+        found = self.supervisor.running()
+        return f"workers {', '.join(map(str, sorted(workers(found))))}" if found else "no workers"
 
     def discard(self, deployment: Deployment) -> None:
         """Remove the note, so that nothing rolls back to it; a first release that failed leaves nothing that serves."""

@@ -64,7 +64,7 @@ def asking(container: Container, url: str) -> Fetch:
             raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
         if code != 0:
             raise PipelineError(f"{container.name} does not answer {path} as it should: {output.strip()}. Next: ./run status.")
-        return json.loads(output)
+        return output if path == "/metrics" else json.loads(output)
 
     return fetch
 

@@ -1,4 +1,4 @@
-"""Every command in both READMEs is run: those of the project's here, in a project, in order, as on a machine without an engine."""
+"""Every command in both READMEs and on the page for 3 a.m. is run: those of a project in one, in order, as where there is no engine."""
 
 import os
 import subprocess
@@ -27,15 +27,17 @@ def commands(readme: Path) -> list[str]:
 
 @pytest.fixture
 def baked(tmp_path: Path, bake: Callable[..., Path], environment: dict[str, str]) -> Iterator[Path]:
-    """A project on a free port, whose repository on GitHub is a folder here."""
+    """A project for the target local on a free port, whose repository on GitHub is a folder here."""
     made = bake(tmp_path / "baked")
     settings = made / "project.toml"
-    settings.write_text(settings.read_text(encoding="utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}"), encoding="utf-8")
+    text = settings.read_text(encoding="utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}")
+    text = text.replace('target = "docker"', 'target = "local"').replace("seconds = 30", "seconds = 2")
+    settings.write_text(text, encoding="utf-8")
     bare = tmp_path / "github.git"
     url = "https://github.com/your-github-name/slipway-example.git"
     author = (["config", "user.name", "Test"], ["config", "user.email", "test@example.invalid"])
     remote = (["init", "--bare", "-qb", "main", str(bare)], ["config", f"url.{bare}.insteadOf", url])
-    for words in (*author, *remote, ["commit", "-qam", "Port"]):
+    for words in (*author, *remote, ["commit", "-qam", "Place"]):
         subprocess.run(["git", *words], cwd=made, env=environment, check=True)
     yield made
     Local(project.load(made, "local")).stop()
@@ -53,7 +55,8 @@ def test_the_commands_of_the_project_s_readme_work_in_order(baked: Path, environ
     given = {name: value for name, value in given.items() if not name.startswith(("PYTEST", "VIRTUAL_ENV"))}
     found = commands(baked / "README.md")
     assert len(found) > 15
-    for command in found:
+    # The page for 3 a.m. begins with something to go back from.
+    for command in [*found, "./run resume", "./run deploy v1.1.0", *commands(baked / "docs" / "rollback.md")]:
         done = subprocess.run(["bash", "-c", command], cwd=baked, env=given, check=False, capture_output=True, text=True)
         assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
     pushed = subprocess.run(["git", "ls-remote", "origin"], cwd=baked, env=given, check=True, capture_output=True, text=True).stdout

@@ -27,7 +27,8 @@ def second(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path], 
     made = bake(tmp_path_factory.mktemp("second") / "baked")
     subprocess.run([sys.executable, str(MAKE), str(made)], env=environment, check=True)
     settings = made / "project.toml"
-    settings.write_text(settings.read_text(encoding="utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}"), encoding="utf-8")
+    text = settings.read_text(encoding="utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}")
+    settings.write_text(text.replace("seconds = 30", "seconds = 0"), encoding="utf-8")
     yield made
     Local(project.load(made, "local")).stop()
 
