@@ -119,6 +119,7 @@ def crept(harm: Interval, gap: float, tolerated: float) -> tuple[Outcome, str] |
     """Say how far a candidate is below the best release of the chain: None within the margin, FAIL when not surely within two.
 
     `gap` is what the champion's loss is above the best one's on the same rows, so the candidate's harm against that is `harm` and `gap`.
+    Source: "biocreep" in D'Agostino, Massaro and Sullivan, "Non-inferiority trials", Statistics in Medicine 22 (2003).
     """
     if gap <= 0:
         return None
