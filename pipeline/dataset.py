@@ -34,6 +34,10 @@ def reference(rules: Rules) -> pd.DataFrame:
     """Read the reference dataset. Raises PipelineError when it cannot judge anything."""
     rows = read(rules.reference)
     refuse(checked(rows, rules).findings, rules.reference, PipelineError)
+    if unknown := [name for name in features.SLICES if name not in rows]:
+        raise PipelineError(
+            f"model/features.py has slices by {', '.join(unknown)}, which {rules.reference} does not have. Next: correct it."
+        )
     groups = rows[features.GROUP].nunique() if features.GROUP else len(rows)
     if wrong := gate.few(rows[features.TARGET].tolist(), groups, features.TARGET):
         raise PipelineError(f"{rules.reference} can judge nothing: {wrong}. Next: put back the reference dataset, then ./run validate.")

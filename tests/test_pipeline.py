@@ -16,8 +16,9 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from model import features
 from pipeline import __main__ as command_line
-from pipeline import chain, ledger, lock, project, repository, rules, say, skops_file, train, validate
+from pipeline import chain, dataset, ledger, lock, project, repository, rules, say, skops_file, train, validate
 from pipeline.chain import Deployment
 from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError
 from pipeline.process import free_port
@@ -684,3 +685,12 @@ def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(tmp_path: Path, ca
     assert said.out == ""
     assert said.err.startswith(f"error: {tmp_path / 'project.toml'} cannot be read: ")
     assert said.err.count("\n") == 1
+
+
+# --- the reference dataset
+
+
+def test_slices_by_what_is_no_column_are_told(ruled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "SLICES", {"nowhere": None})
+    with pytest.raises(PipelineError, match=r"model/features\.py has slices by nowhere, which .*reference\.csv does not have\. Next: "):
+        dataset.reference(rules.of(ruled))
