@@ -1,6 +1,8 @@
 """Which release follows which. Pure: what to do next is decided here, from what the target recorded."""
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -62,6 +64,15 @@ def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) 
             f"{live.tag} takes requests of input contract {live.contract}, {prior.tag} of {prior.contract}: what callers send now may be "
             f"refused. Next: ./run rollback --to TAG of contract {live.contract}, or tell the callers and add --accept-contract."
         )
+
+
+def events(lines: str) -> list[dict[str, str]]:
+    """Read a history, oldest first. A line that a full disk cut short is passed by."""
+    found = []
+    for line in lines.splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def held(events: Sequence[dict[str, str]]) -> dict[str, str] | None:

@@ -8,7 +8,7 @@ from pipeline.chain import Deployment
 from pipeline.errors import Busy, PipelineError
 from pipeline.project import Project
 from pipeline.say import line
-from pipeline.switch import Done, finish, live_of, put
+from pipeline.switch import Done, attempt, finish, live_of, put
 from pipeline.targets import Target
 from service.manifest import read
 from validation import report
@@ -46,7 +46,7 @@ def deploy(project: Project, tag: str) -> Done:
             if target.live_digest() != digest or (live is None and not isinstance(error, Busy)):
                 target.discard(new)
             raise
-        target.tidy()
+        attempt("what is no longer needed was not stopped", target.tidy)
         return finish(project, target, "deploy", Done(live, new, checks, time.monotonic() - start), files)
 
 

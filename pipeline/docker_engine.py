@@ -85,6 +85,8 @@ def serving(image: str) -> Iterator[str]:
         url = f"http://127.0.0.1:{published_at['HostPort']}"
         wait_ready(url, lambda: running(container), lambda: said(container))
         yield url
+    except DockerException as error:
+        raise PipelineError(f"{image} could not be run: {error}. Next: docker run {image} shows why.") from error
     finally:
         container.remove(force=True)
 

@@ -63,13 +63,19 @@ def finish(project: Project, target: Target, what: str, done: Done, files: Path)
     text = f"{done.after.tag} serves{was}: {what} in {done.seconds:.1f} s"
     line(f"{text}\n{proof.shown(done.checks)}")
     summary(f"## {text}\n\n{proof.shown(done.checks)}")
-    target.note(event(what, done.after, done.seconds) | {"from": done.before.tag if done.before else ""})
-    try:
-        target.point(done.after.digest)
-    except PipelineError as error:
-        warn(f"the pointer `production` was not moved: {error}")
+    said = event(what, done.after, done.seconds) | {"from": done.before.tag if done.before else ""}
+    attempt("the history was not written", lambda: target.note(said))
+    attempt("the pointer `production` was not moved", lambda: target.point(done.after.digest))
     ledger.move(project, ledger.PRODUCTION, Manifest.model_validate_json((files / "manifest.json").read_bytes()).mlflow_run)
     return done
+
+
+def attempt(otherwise: str, act: Callable[[], None]) -> None:
+    """Do what comes after the proof: whatever goes wrong there, what serves is proven, and that is what the exit code tells."""
+    try:
+        act()
+    except Exception as error:  # a full disk, a lost connection, a registry that is down
+        warn(f"{otherwise}: {error}")
 
 
 def event(what: str, live: Deployment, seconds: float) -> dict[str, str]:

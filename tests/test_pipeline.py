@@ -23,6 +23,7 @@ from pipeline.chain import Deployment
 from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError
 from pipeline.process import free_port
 from pipeline.project import Project
+from pipeline.switch import attempt
 from pipeline.targets import Target, haproxy
 from pipeline.targets.haproxy import NOBODY, Slots
 from service.release import load_model
@@ -151,6 +152,18 @@ def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], he
     assert (chain.held(events) is not None) == held
     with pytest.raises(Held, match=r"Deploys are held: rollback.* to v1 by somebody, 2 hours ago\.") if held else nullcontext():
         chain.refuse_held(events)
+
+
+def test_a_history_whose_last_line_was_cut_short_is_read() -> None:
+    assert chain.events('{"what": "deploy"}\n{"what": "rollb') == [{"what": "deploy"}]
+
+
+def test_what_goes_wrong_after_the_proof_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    attempt("the history was not written", full)
+    assert capsys.readouterr().err == "warning: the history was not written: No space left on device\n"
 
 
 def test_a_rollback_to_what_serves_now_is_refused() -> None:

@@ -10,7 +10,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine, registry
-from pipeline.chain import Deployment
+from pipeline.chain import Deployment, events
 from pipeline.errors import Busy, PipelineError
 from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy
@@ -136,7 +136,7 @@ class Docker:
 
     def history(self) -> list[dict[str, str]]:
         """Read the lines."""
-        return [json.loads(line) for line in (self.proxy.read("history.jsonl") or "").splitlines()]
+        return events(self.proxy.read("history.jsonl") or "")
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Create a container of a fixed name that is never started: only one can."""

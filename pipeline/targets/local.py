@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.chain import Deployment, from_record
+from pipeline.chain import Deployment, events, from_record
 from pipeline.digest import digest_of
 from pipeline.errors import Busy, PipelineError
 from pipeline.process import over_http, refuse_taken, serving
@@ -139,7 +139,7 @@ class Local:
     def history(self) -> list[dict[str, str]]:
         """Read the lines."""
         path = self.state / "history.jsonl"
-        return [json.loads(each) for each in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+        return events(path.read_text(encoding="utf-8")) if path.is_file() else []
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Create the lock file; only one can. A lock of a process that is gone does not count."""
