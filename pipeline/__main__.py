@@ -13,6 +13,7 @@ from pipeline import project
 from pipeline.errors import PipelineError
 
 ROOT = Path(__file__).resolve().parents[1]
+RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 # Verb: what it does, and its options. `pipeline/VERB.py` has the function of the same name; it is imported when it is called, since
@@ -28,9 +29,7 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
                 "or a bundle's folder, an image, a URL",
             },
             "--rules": {
-                "default": "",
-                "dest": "ref",
-                "metavar": "REF",
+                **RULES,
                 "help": "take thresholds, expectations and reference dataset from this git ref, so that a change cannot loosen them",
             },
             "--data-docs": {"action": "store_true", "help": "write what Great Expectations says of the data as pages, too"},
@@ -38,7 +37,16 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     ),
     "build": ("make the release from build/bundle and its PASS: an image, or a folder for the target local", {}),
     "push": ("store the release where deploys find it", {}),
-    "deploy": ("put the release of a git tag before callers, and prove it", {"tag": {"help": "a tag, such as v1.2.3"}}),
+    "deploy": (
+        "put the release of a git tag before callers, and prove it",
+        {
+            "tag": {"help": "a tag, such as v1.2.3"},
+            "--rules": {**RULES, "help": "judge again where the verdict was made by other rules than those of this git ref"},
+            "--judge-again": {"action": "store_true", "help": "judge here, whatever the verdict says that the release carries"},
+            "--approved-by": {"default": "", "metavar": "NAME", "help": "who answers for it although the gate does not say PASS"},
+            "--reason": {"default": "", "metavar": "TEXT", "help": "why; kept in the history"},
+        },
+    ),
     "rollback": (
         "put back what served before, and prove it",
         {

@@ -1,9 +1,12 @@
 """Watch a new release for a while after the switch. What is not well then is not promoted: the release before serves again."""
 
+import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,17 +20,36 @@ ROUTE = "/predict"
 EVERY = 1.0  # seconds
 # Below so many requests, a share or a percentile of them says nothing.
 FEW = 20
+CHANCE = 1e-6
 BACK = "What served before serves again. Next: ./run status."
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a release has answered so far, and which processes answer; `within` counts requests by the seconds they took at most."""
+    """What a release has answered so far, and which processes answer.
+
+    `within` counts requests by the seconds they took at most, `rows` those that differed from the row before, `answers` those of them whose
+    answer differed too.
+    """
 
     requests: float
     errors: float
     within: dict[float, float]
+    rows: float
+    answers: float
     running: str
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a release has to hold while it is watched, since a reading that was taken at the switch.
+
+    `enough` is how many different rows may get one answer in a row.
+    """
+
+    limits: Bake
+    enough: float
+    before: Reading
 
 
 def read(exposition: str, running: str) -> Reading:
@@ -39,12 +61,27 @@ def read(exposition: str, running: str) -> Reading:
         requests=sum(each.value for each in counts),
         errors=sum(each.value for each in counts if each.labels["code"].startswith("5")),
         within={float(each.labels["le"]): each.value for each in mine if each.name == "ml_request_seconds_bucket"},
+        rows=sum(each.value for each in samples if each.name == "ml_rows_changed_total"),
+        answers=sum(each.value for each in samples if each.name == "ml_answers_changed_total"),
         running=running,
     )
 
 
-def broken(before: Reading, now: Reading, limits: Bake) -> list[str]:
-    """Say which conditions do not hold between two readings."""
+def begin(target: Target, limits: Bake, files: Path) -> Watch:
+    """Take the reading at the switch. Raises PipelineError when it cannot be taken."""
+    return Watch(limits, enough(json.loads((files / "golden.json").read_bytes())["answers"]), reading(target))
+
+
+def enough(answers: Sequence[Any]) -> float:
+    """Return from how many rows with one answer on chance is no explanation: it goes by how often the golden rows get their commonest."""
+    said = [json.dumps(each) for each in answers]
+    commonest = max(said.count(each) for each in set(said)) / len(said)
+    return math.inf if commonest == 1 else max(FEW, math.log(CHANCE) / math.log(commonest))
+
+
+def broken(watch: Watch, now: Reading) -> list[str]:
+    """Say which conditions do not hold between the first reading and another."""
+    before, limits = watch.before, watch.limits
     requests, errors = now.requests - before.requests, now.errors - before.errors
     said = []
     if now.running != before.running:
@@ -54,6 +91,9 @@ def broken(before: Reading, now: Reading, limits: Bake) -> list[str]:
     slowest = 1000 * percentile(before, now)
     if requests >= FEW and slowest > limits.p99_ms:
         said.append(f"latency: 99 of 100 requests took up to {slowest:g} ms, at most {limits.p99_ms:g} ms are allowed")
+    rows = now.rows - before.rows
+    if rows >= watch.enough and now.answers == before.answers:
+        said.append(f"predictions: {rows:.0f} rows, each other than the one before, got one answer")
     return said
 
 
@@ -63,15 +103,18 @@ def percentile(before: Reading, now: Reading) -> float:
     return min((bound for bound, count in counts.items() if count >= 0.99 * counts[math.inf]), default=0.0)
 
 
-def watch(target: Target, new: Deployment, limits: Bake, before: Reading, still_ours: Callable[[], None]) -> None:
-    """Watch a release since a reading that was taken at the switch. Raises BakeError with what failed, or could not be read."""
-    line(f"watching {new.tag} for {limits.seconds:g} s")
-    deadline = time.monotonic() + limits.seconds
+def watch(target: Target, new: Deployment, watch: Watch, still_ours: Callable[[], None]) -> None:
+    """Watch a release for its time. Raises BakeError with what failed, or could not be read."""
+    line(f"watching {new.tag} for {watch.limits.seconds:g} s")
+    deadline = time.monotonic() + watch.limits.seconds
     try:
+        proven = reading(target)
+        # The golden rows of the proof, which are answered well, are no callers'.
+        watch = replace(watch, before=replace(watch.before, rows=proven.rows, answers=proven.answers))
         while time.monotonic() < deadline:
-            time.sleep(min(EVERY, limits.seconds))
+            time.sleep(min(EVERY, watch.limits.seconds))
             still_ours()
-            if said := broken(before, reading(target), limits):
+            if said := broken(watch, reading(target)):
                 raise BakeError(f"{new.tag} failed while it was watched: {'; '.join(said)}. {BACK}")
     except (BakeError, Busy):
         raise
@@ -81,6 +124,5 @@ def watch(target: Target, new: Deployment, limits: Bake, before: Reading, still_
 
 def reading(target: Target) -> Reading:
     """Take a reading. Raises PipelineError when the service is not ready, or cannot be asked."""
-    fetch = target.public()
-    fetch("/readyz", None)
-    return read(fetch("/metrics", None), target.running())
+    _, exposition = target.public()(("/readyz", None), ("/metrics", None))
+    return read(exposition, target.running())

@@ -1,27 +1,30 @@
 """Which release follows which. Pure: what to do next is decided here, from what the target recorded."""
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from pipeline.errors import Held, PipelineError
+from pipeline.errors import PipelineError
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One release as it was put on a target. `previous` is the digest that was live before it, `contract` what requests look like."""
+    """One release as it was put on a target.
+
+    `previous` is the sequence number of the deployment that was live before it, `contract` what requests look like; `approved` says who let
+    it through, and why, where the gate did not say PASS.
+    """
 
     tag: str
     digest: str
     commit: str
     manifest_sha256: str
     contract: str
-    previous: str | None
+    previous: int | None
     sequence: int
     at: str
     by: str
+    approved: str | None = None
 
     def record(self) -> dict[str, str]:
         """Return it as text, for labels and files."""
@@ -30,31 +33,59 @@ class Deployment:
 
 def from_record(record: dict[str, str]) -> Deployment:
     """Read what `record` wrote."""
-    return replace(Deployment(**{"previous": None, **record}), sequence=int(record["sequence"]))  # type: ignore[arg-type]
+    numbers = {name: int(record[name]) if name in record else None for name in ("previous", "sequence")}
+    return Deployment(**{**record, **numbers})  # type: ignore[arg-type]
 
 
-def successor(deployed: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:
-    """Return a new deployment with its place in the chain: after the highest sequence, pointing to what is live.
+def successor(recorded: Sequence[Deployment], proven: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:
+    """Return a new deployment with its place in the chain: after the highest sequence number, pointing to what is live.
 
-    What is live and deployed again (its deploy was killed at the end, say) keeps what it points to: it must not follow itself.
+    It does not point to what is deployed again, since it must not follow itself, nor to what was never proven (the deploy was killed
+    after its switch): then it points where that points to.
     """
-    sequence = 1 + max((each.sequence for each in deployed), default=0)
-    previous = None if live is None else live.previous if live.digest == new.digest else live.digest
+    sequence = 1 + max((each.sequence for each in recorded), default=0)
+    skipped = live is not None and (live.digest == new.digest or live not in proven)
+    previous = None if live is None else live.previous if skipped else live.sequence
     return replace(new, previous=previous, sequence=sequence)
 
 
-def prior(deployed: Sequence[Deployment], live: Deployment | None, tag: str | None) -> Deployment:
-    """Return the deployment to roll back to: the one before the live one, or the one with a tag. Raises PipelineError."""
+def prior(proven: Sequence[Deployment], live: Deployment | None, tag: str | None) -> Deployment:
+    """Return the deployment to roll back to, of those that were live and proven: the one before the live one, or the one with a tag.
+
+    Raises PipelineError.
+    """
     if live is None:
         raise PipelineError("Nothing is deployed, so there is nothing to roll back. Next: ./run deploy TAG.")
     if tag:
-        return with_tag(deployed, live, tag)
-    found = [each for each in deployed if each.digest == live.previous]
+        return with_tag(proven, live, tag)
+    found = [each for each in proven if each.sequence == live.previous]
     if not found:
         raise PipelineError(
-            f"{live.tag} is the first release of the chain: nothing was live before it. {known(deployed)} Next: ./run rollback --to TAG."
+            f"{live.tag} is the first release of the chain: nothing was live before it. {known(proven)} Next: ./run rollback --to TAG."
         )
-    return newest(found)
+    return found[0]
+
+
+def kept(proven: Sequence[Deployment], live: Deployment, most: int) -> list[Deployment]:
+    """Return the releases that stay on the host: the live one, those that rollbacks would go to, then the newest of the others."""
+    back = [live]
+    while before := [each for each in proven if each.sequence == back[-1].previous]:
+        back.append(before[0])
+    others = sorted(proven, key=lambda each: -each.sequence)
+    found_by_digest: dict[str, Deployment] = {}
+    for each in [*back, *others]:
+        found_by_digest.setdefault(each.digest, each)
+    return list(found_by_digest.values())[:most]
+
+
+def refuse_moved(proven: Sequence[Deployment], new: Deployment) -> None:
+    """Raise PipelineError where a tag that was deployed before was another commit or another image then."""
+    for each in proven:
+        if each.tag == new.tag and (each.commit, each.digest) != (new.commit, new.digest):
+            raise PipelineError(
+                f"{new.tag} was deployed {age(each.at)} from commit {each.commit[:12]} as {each.digest[:19]}; now it is commit "
+                f"{new.commit[:12]}, {new.digest[:19]}. A tag that was deployed may not move. Next: give this commit a tag of its own."
+            )
 
 
 def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) -> None:
@@ -66,37 +97,13 @@ def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) 
         )
 
 
-def events(lines: str) -> list[dict[str, str]]:
-    """Read a history, oldest first. A line that a full disk cut short is passed by."""
-    found = []
-    for line in lines.splitlines():
-        with suppress(ValueError):
-            found.append(json.loads(line))
-    return found
-
-
-def held(events: Sequence[dict[str, str]]) -> dict[str, str] | None:
-    """Return the rollback that holds deploys back, None when none does: what happened last decides."""
-    last = events[-1] if events else None
-    return last if last and last["what"].startswith("rollback") else None
-
-
-def refuse_held(events: Sequence[dict[str, str]]) -> None:
-    """Raise Held while a rollback holds deploys back."""
-    if event := held(events):
-        raise Held(
-            f"Deploys are held: {event['what']} to {event['tag']} by {event['by']}, {age(event['at'])}. "
-            "Next: once what was wrong is mended, ./run resume, then deploy again."
-        )
-
-
-def with_tag(deployed: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:
+def with_tag(proven: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:
     """Return the deployment with a tag. Raises PipelineError with the ones there are."""
     if tag == live.tag:
         raise PipelineError(f"{tag} is what serves now. Next: ./run status shows it.")
-    found = [each for each in deployed if each.tag == tag]
+    found = [each for each in proven if each.tag == tag]
     if not found:
-        raise PipelineError(f"{tag!r} was never deployed here. {known(deployed)} Next: ./run rollback --to one of these.")
+        raise PipelineError(f"{tag!r} was never live and proven here. {known(proven)} Next: ./run rollback --to one of these.")
     return newest(found)
 
 
@@ -105,10 +112,11 @@ def newest(deployed: Sequence[Deployment]) -> Deployment:
     return max(deployed, key=lambda each: each.sequence)
 
 
-def known(deployed: Sequence[Deployment]) -> str:
-    """List the deployments with their ages, newest first."""
-    ordered = sorted(deployed, key=lambda each: -each.sequence)
-    return "Deployed here: " + ", ".join(f"{each.tag} ({age(each.at)})" for each in ordered) + "."
+def known(proven: Sequence[Deployment]) -> str:
+    """List the releases that were live, with their ages, newest first."""
+    ordered = {each.tag: each for each in sorted(proven, key=lambda each: each.sequence)}
+    told = ", ".join(f"{each.tag} ({age(each.at)})" for each in sorted(ordered.values(), key=lambda each: -each.sequence))
+    return f"Deployed here: {told}." if told else "None was so far."
 
 
 def now() -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pipeline import targets
 from pipeline.errors import PipelineError
 from pipeline.project import Project
+from pipeline.switch import state_of
 from pipeline.targets import Target
 from validation.report import Best
 
@@ -41,7 +42,11 @@ def resolve(project: Project, champion: str) -> Champion | None:
         inside = folder / "release" / "gate.json"
         return Champion(champion, inside if inside.is_file() else folder.with_name("gate.json"))
     target = targets.of(project)
-    digest = target.production() if champion == PRODUCTION else target.live_digest()
+    if champion == PRODUCTION:
+        digest = target.production()
+    else:
+        live = state_of(target).live
+        digest = live.digest if live else None
     return of(target, digest) if digest else None
 
 

@@ -3,16 +3,23 @@
 import json
 
 from pipeline import targets
+from pipeline.journal import Event
 from pipeline.project import Project
 from pipeline.say import line, table
 
 
-def history(project: Project, as_json: bool) -> list[dict[str, str]]:
+def history(project: Project, as_json: bool) -> list[Event]:
     """Print the history. Raises PipelineError when the target cannot be asked."""
     events = targets.of(project).history()[::-1]
     if as_json:
         line(json.dumps(events, indent=2))
     else:
-        rows = [[each["at"], each["what"], each["from"] or "–", each["tag"], each["by"], each["digest"][:19]] for each in events]
-        line(table(["at", "what", "from", "to", "by", "digest"], rows))
+        line(table(["at", "what", "from", "to", "by", "digest", "approved"], [row(each) for each in events]))
     return events
+
+
+def row(event: Event) -> list[str]:
+    """Return an event as a row of the table."""
+    release = event.get("release", {})
+    digest, approved = release.get("digest", "")[:19], release.get("approved", "")
+    return [event["at"], event["what"], event["from"] or "–", event["tag"], event["by"], digest, approved]

@@ -85,10 +85,10 @@ def tail(log: IO[bytes], lines: int = 5) -> str:
     return "It said: " + " / ".join(log.read().decode(errors="replace").strip().splitlines()[-lines:])
 
 
-def over_http(url: str) -> Callable[[str, Any], Any]:
+def over_http(url: str) -> Callable[..., list[Any]]:
     """Return how to ask a service at a URL."""
 
-    def fetch(path: str, body: Any) -> Any:
+    def ask(path: str, body: Any) -> Any:
         try:
             response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
             response.raise_for_status()
@@ -96,4 +96,4 @@ def over_http(url: str) -> Callable[[str, Any], Any]:
         except (httpx.HTTPError, ValueError) as error:
             raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
 
-    return fetch
+    return lambda *questions: [ask(path, body) for path, body in questions]

@@ -24,9 +24,9 @@ class Check:
 
 def prove(fetch: Fetch, wanted: Deployment, files: Path, running_digest: str | None = None) -> list[Check]:
     """Hold what a service answers against the release's own files; `running_digest` is what the target says of it."""
-    version = fetch("/version", None)
     golden = json.loads((files / "golden.json").read_bytes())
-    difference = distance(fetch("/predict", golden["rows"])["predictions"], golden["answers"])
+    version, answered = fetch(("/version", None), ("/predict", golden["rows"]))
+    difference = distance(answered["predictions"], golden["answers"])
     checks = [same("served tag", wanted.tag, version["tag"]), same("served digest", wanted.digest, version["digest"])]
     if running_digest is not None:
         checks.append(same("running digest", wanted.digest, running_digest))

@@ -2,6 +2,7 @@
 
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
+from docker.models.images import Image
 
 from pipeline.errors import PipelineError
 
@@ -18,20 +19,23 @@ def digest(client: docker.DockerClient, name: str) -> str | None:
         ) from error
 
 
-def ensure(client: docker.DockerClient, name: str) -> None:
-    """Pull an image unless it is on the host. Raises PipelineError."""
+def ensure(client: docker.DockerClient, name: str) -> Image:
+    """Return an image, pulled unless it is on the host. Raises PipelineError."""
     try:
-        client.images.get(name)
+        return client.images.get(name)
     except ImageNotFound:
-        pull(client, name)
+        return pull(client, name)
 
 
-def pull(client: docker.DockerClient, name: str) -> None:
+def pull(client: docker.DockerClient, name: str) -> Image:
     """Pull an image. Raises PipelineError."""
     try:
-        client.images.pull(name)
+        return client.images.pull(name)
     except APIError as error:
-        raise PipelineError(f"{name} could not be pulled: {error.explanation}. Next: docker pull {name} shows why.") from error
+        raise PipelineError(
+            f"{name} is not on the host, and could not be pulled: {error.explanation}. It takes the registry, or a machine that has it: "
+            f"docker save there, docker load on the host. Next: docker pull {name} shows why."
+        ) from error
 
 
 def push(client: docker.DockerClient, image: str, repository: str, tag: str) -> str:

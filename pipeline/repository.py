@@ -1,9 +1,11 @@
 """What git says of the checkout."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from service.manifest import sha256
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -54,3 +56,25 @@ def commit_named(root: Path, ref: str) -> str:
         raise PipelineError(
             f"git knows no {ref!r}. Expected: a branch, tag or commit. Next: git fetch origin, or git branch --all."
         ) from error
+
+
+def default_branch(root: Path) -> str:
+    """Return the branch whose rules hold: the remote's default branch, or `main` where there is no remote; empty where neither is there."""
+    for name in ("origin/HEAD", "origin/main", "main"):
+        if git(root, "for-each-ref", "--format=%(refname)", f"refs/remotes/{name}", f"refs/heads/{name}"):
+            return name
+    return ""
+
+
+def hashes(root: Path, ref: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the sha256 of files as they are in a git ref. Raises PipelineError."""
+    commit = commit_named(root, ref)
+    return tuple(sha256(show(root, commit, name)) for name in names)
+
+
+def show(root: Path, commit: str, name: str) -> bytes:
+    """Return a file of a commit. Raises PipelineError."""
+    try:
+        return subprocess.run(["git", "-C", str(root), "show", f"{commit}:{name}"], capture_output=True, check=True).stdout
+    except subprocess.CalledProcessError as error:
+        raise PipelineError(f"git has no {name} in {commit[:12]}: {error.stderr.decode().strip()}. Next: give another --rules.") from error

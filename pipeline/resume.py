@@ -1,22 +1,25 @@
 """Let deploys go on after a rollback."""
 
-from pipeline import chain, targets
+from pipeline import chain, journal, lock, targets
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.say import line, summary
-from pipeline.switch import event, live_of
+from pipeline.switch import state_of
 
 
 def resume(project: Project, reason: str) -> None:
     """Record that deploys may go on; says so where none are held. Raises PipelineError when nothing is deployed."""
     target = targets.of(project)
-    live = live_of(target)
-    if live is None:
+    state = state_of(target)
+    if state.live is None:
         raise PipelineError("Nothing is deployed, so no deploys are held. Next: ./run deploy TAG.")
-    found = chain.held(target.history())
+    found = journal.held(state.events)
     if found is None:
-        return line(f"No deploys are held; {live.tag} serves.")
-    target.note(event(f"resume{f' ({reason})' if reason else ''}", live, 0.0))
-    text = f"Deploys go on: they were held by {found['what']} to {found['tag']}, {chain.age(found['at'])}. {live.tag} serves until then."
+        return line(f"No deploys are held; {state.live.tag} serves.")
+    what = f"resume{f' ({reason})' if reason else ''}"
+    target.note({"what": what, "from": "", "tag": state.live.tag, "at": chain.now(), "by": lock.who()})
+    text = (
+        f"Deploys go on: they were held by {found['what']} to {found['tag']}, {chain.age(found['at'])}. {state.live.tag} serves until then."
+    )
     summary(text)
     return line(text)

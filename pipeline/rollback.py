@@ -5,7 +5,7 @@ import time
 from pipeline import chain, lock, targets
 from pipeline.chain import Deployment
 from pipeline.project import Project
-from pipeline.switch import Done, finish, live_of, put
+from pipeline.switch import Done, finish, put, state_of
 from pipeline.targets import Target
 
 
@@ -17,14 +17,14 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
     with lock.held(target, "rollback", takeover=True) as still_ours:
         live, prior = planned(target, to, accept_contract)
         files = target.fetch(prior.digest)
-        checks = put(target, prior, files, live, still_ours)
-        done = Done(live, prior, checks, time.monotonic() - start)
+        switched = put(target, prior, files, live, still_ours)
+        done = Done(live, prior, switched, time.monotonic() - start)
         return finish(project, target, f"rollback{f' ({reason})' if reason else ''}", done, files)
 
 
 def planned(target: Target, to: str | None, accept_contract: bool) -> tuple[Deployment | None, Deployment]:
     """Return what is live, and what a rollback would put back. Raises PipelineError where there is none, or callers would notice."""
-    live = live_of(target)
-    prior = chain.prior(target.deployed(), live, to)
-    chain.refuse_contract(live, prior, accept_contract)
-    return live, prior
+    state = state_of(target)
+    prior = chain.prior(state.proven, state.live, to)
+    chain.refuse_contract(state.live, prior, accept_contract)
+    return state.live, prior

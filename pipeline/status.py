@@ -3,35 +3,54 @@
 import json
 from typing import Any
 
-from pipeline import chain, targets
+from pipeline import chain, journal, targets
+from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.say import line, table
-from pipeline.switch import live_of
+from pipeline.switch import state_of
+from pipeline.targets import Target
 
 
 def status(project: Project, as_json: bool) -> dict[str, Any]:
     """Print what is live. Raises PipelineError when the target cannot be asked."""
     target = targets.of(project)
-    live = live_of(target)
+    found = state_of(target)
+    live, events = found.live, found.events
     try:
-        prior = chain.prior(target.deployed(), live, None)
+        prior = chain.prior(found.proven, live, None)
     except PipelineError:
         prior = None
-    events = target.history() if live else []
+    warm = target.warm(prior) if prior else None
+    proof = journal.last_proof(events, live) if live else None
     state = {
         "target": project.target,
         "address": project.address,
         "live": live.record() if live else None,
-        "since": next((each["at"] for each in reversed(events) if not each["what"].startswith("resume")), None),
+        "since": proof["at"] if proof else None,
+        "proof": proof["proof"] if proof else None,
+        "answers": answers(target, live) if live else None,
         "rollback_to": prior.tag if prior else None,
-        "rollback_is_warm": target.warm(prior) if prior else None,
+        "rollback_is_warm": warm,
+        "rollback_seconds": round(journal.expected_seconds(events, prior, bool(warm)), 1) if prior else None,
         "rollback_changes_contract": prior.contract != live.contract if prior and live else None,
-        "held_by": chain.held(events),
+        "held_by": journal.held(events),
         "busy": target.holder(),
     }
     line(json.dumps(state, indent=2) if as_json else told(state))
     return state
+
+
+def answers(target: Target, live: Deployment) -> str:
+    """Ask callers' address which release answers now."""
+    try:
+        [version] = target.public()(("/version", None))
+    except PipelineError as error:
+        return f"NOTHING: {error}"
+    served = (version["tag"], version["digest"], version["manifest_sha256"])
+    if served == (live.tag, live.digest, live.manifest_sha256):
+        return f"{live.tag}, as it should"
+    return f"ANOTHER RELEASE: {version['tag']}, {version['digest']}. Next: ./run deploy {live.tag} again, or ./run rollback"
 
 
 def told(state: dict[str, Any]) -> str:
@@ -39,11 +58,13 @@ def told(state: dict[str, Any]) -> str:
     live = state["live"]
     rows = [["live", f"{live['tag']} on {state['target']}, {state['address']}" if live else "nothing yet: ./run deploy TAG"]]
     if live:
-        since = state["since"] or live["at"]
         rows += [
-            ["since", f"{since} ({chain.age(since)}), proven then; deployed by {live['by']}"],
+            ["since", since(state)],
+            ["answers now", state["answers"]],
+            ["deployed", f"{live['at']} by {live['by']}"],
             ["commit", live["commit"]],
             ["digest", live["digest"]],
+            *([["approved", live["approved"]]] if "approved" in live else []),
             ["a rollback goes to", back(state)],
         ]
     if held := state["held_by"]:
@@ -53,10 +74,18 @@ def told(state: dict[str, Any]) -> str:
     return table(["what", "is"], rows)
 
 
+def since(state: dict[str, Any]) -> str:
+    """Say since when the live release serves, and whether that was proven."""
+    if state["proof"]:
+        return f"{state['since']} ({chain.age(state['since'])}), proven then: {state['proof']}"
+    tag = state["live"]["tag"]
+    return f"NOT PROVEN: its deploy is at work, or was cut short. Next: ./run deploy {tag} again, or ./run rollback"
+
+
 def back(state: dict[str, Any]) -> str:
-    """Say what a rollback would do now."""
+    """Say what a rollback would do now, and how long that would take."""
     if state["rollback_to"] is None:
         return "nowhere: this is the first release"
-    how = "warm: it runs, one switch" if state["rollback_is_warm"] else "cold: it is started first, some seconds"
+    how = "warm: it runs, one switch" if state["rollback_is_warm"] else "cold: it is started first"
     other = "; callers must send other requests: --accept-contract" if state["rollback_changes_contract"] else ""
-    return f"{state['rollback_to']} ({how}{other})"
+    return f"{state['rollback_to']} ({how}, about {state['rollback_seconds']:.0f} s{other})"

@@ -1,16 +1,41 @@
 """From one release to another, for deploy and rollback alike: start it, prove it, switch, prove it again."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import bake, chain, ledger, lock, proof
+from pipeline import bake, chain, journal, ledger, lock, proof
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
+from pipeline.journal import Event
 from pipeline.project import Bake, Project
 from pipeline.say import line, summary, warn
 from pipeline.targets import Target
 from service.manifest import Manifest
+
+# So many releases stay on the host, ready to be gone back to without the registry.
+KEPT = 3
+
+
+@dataclass(frozen=True)
+class State:
+    """What a target knows: all that was begun, what of it was live and proven, what is live, and its history."""
+
+    recorded: list[Deployment]
+    proven: list[Deployment]
+    live: Deployment | None
+    events: list[Event]
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A proven switch, and how long its parts took."""
+
+    checks: list[proof.Check]
+    warm: bool
+    start_seconds: float
+    switch_seconds: float
 
 
 @dataclass(frozen=True)
@@ -19,42 +44,51 @@ class Done:
 
     before: Deployment | None
     after: Deployment
-    checks: list[proof.Check]
+    switched: Switched
     seconds: float
 
+    @property
+    def checks(self) -> list[proof.Check]:
+        """The proof."""
+        return self.switched.checks
 
-def live_of(target: Target) -> Deployment | None:
-    """Return what is live. Raises PipelineError when the target does not know its own chain."""
-    digest = target.live_digest()
-    if digest is None:
-        return None
-    found = [each for each in target.deployed() if each.digest == digest]
-    if not found:
-        raise PipelineError(f"{digest} is live, and there is no record of its deploy. Next: ./run status, then deploy a tag anew.")
-    return chain.newest(found)
+
+def state_of(target: Target) -> State:
+    """Return what a target knows. Raises PipelineError when it does not know what is live."""
+    events = target.history()
+    proven = journal.proven(events)
+    recorded = {each.sequence: each for each in [*proven, *target.deployed()]}
+    sequence = target.live_sequence()
+    if sequence is not None and sequence not in recorded:
+        raise PipelineError(f"Release number {sequence} is live, and there is no record of its deploy. Next: deploy a tag anew.")
+    live = None if sequence is None else recorded[sequence]
+    return State([recorded[each] for each in sorted(recorded)], proven, live, events)
 
 
 def put(
     target: Target, new: Deployment, files: Path, live: Deployment | None, still_ours: Callable[[], None], limits: Bake | None = None
-) -> list[proof.Check]:
+) -> Switched:
     """Start a release, prove it, switch to it, prove it again and watch it; on any failure, and on an interrupt, switch back."""
+    start, warm = time.monotonic(), target.warm(new)
     with target.staged(new) as fetch:
         proof.refuse(proof.prove(fetch, new, files), "the new release, before any caller saw it; what served before still serves")
     still_ours()
+    ready = time.monotonic()
     try:
         target.switch(new)
-        before = bake.reading(target) if limits and limits.seconds else None
+        watch = bake.begin(target, limits, files) if limits and limits.seconds else None
         checks = proof.prove(target.public(), new, files, target.running_digest())
         proof.refuse(checks, "the public address; switched back to what served before")
+        proven = time.monotonic()
         still_ours()
-        if limits and before:
-            bake.watch(target, new, limits, before, still_ours)
+        if watch:
+            bake.watch(target, new, watch, still_ours)
     except BaseException:
         still_ours()  # whoever took over decides what serves
         if live is not None:
             target.switch(live)
         raise
-    return checks
+    return Switched(checks, warm, round(ready - start, 2), round(proven - ready, 2))
 
 
 def finish(project: Project, target: Target, what: str, done: Done, files: Path) -> Done:
@@ -63,8 +97,7 @@ def finish(project: Project, target: Target, what: str, done: Done, files: Path)
     text = f"{done.after.tag} serves{was}: {what} in {done.seconds:.1f} s"
     line(f"{text}\n{proof.shown(done.checks)}")
     summary(f"## {text}\n\n{proof.shown(done.checks)}")
-    said = event(what, done.after, done.seconds) | {"from": done.before.tag if done.before else ""}
-    attempt("the history was not written", lambda: target.note(said))
+    attempt("the history was not written, so this counts as not proven", lambda: target.note(event(what, done)))
     attempt("the pointer `production` was not moved", lambda: target.point(done.after.digest))
     ledger.move(project, ledger.PRODUCTION, Manifest.model_validate_json((files / "manifest.json").read_bytes()).mlflow_run)
     return done
@@ -78,14 +111,19 @@ def attempt(otherwise: str, act: Callable[[], None]) -> None:
         warn(f"{otherwise}: {error}")
 
 
-def event(what: str, live: Deployment, seconds: float) -> dict[str, str]:
+def event(what: str, done: Done) -> Event:
     """Return a line of the history."""
+    switched = done.switched
     return {
         "what": what,
-        "tag": live.tag,
-        "digest": live.digest,
+        "from": done.before.tag if done.before else "",
+        "tag": done.after.tag,
         "at": chain.now(),
         "by": lock.who(),
-        "seconds": f"{seconds:.1f}",
-        "from": "",
+        "seconds": round(done.seconds, 1),
+        "warm": switched.warm,
+        "start_seconds": switched.start_seconds,
+        "switch_seconds": switched.switch_seconds,
+        "proof": f"{len(switched.checks)} of {len(switched.checks)} checks hold",
+        "release": done.after.record(),
     }

@@ -76,14 +76,18 @@ def build(release: Release, drain: Drain) -> FastAPI:
 
 def add_routes(app: FastAPI, release: Release, drain: Drain) -> None:
     """Give an app its routes."""
+    changes = metrics.Changes()
 
     @app.post("/predict", response_model_exclude_none=True)
     def predict(body: Rows) -> Prediction:
         rows = body if isinstance(body, list) else [body]
         if len(rows) > release.config.max_rows:
             raise errors.too_many(len(rows), release.config.max_rows)
-        answers = release.answer([row.model_dump() for row in rows])
-        return Prediction(predictions=answers.tolist(), labels=labels(release, answers))
+        asked = [row.model_dump() for row in rows]
+        answers = release.answer(asked)
+        predictions = answers.tolist()
+        changes.count(asked, predictions)
+        return Prediction(predictions=predictions, labels=labels(release, answers))
 
     @app.get("/version")
     async def version() -> Version:

@@ -2,6 +2,8 @@
 
 import os
 import time
+from itertools import pairwise
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +18,8 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+ROWS_CHANGED = Counter("ml_rows_changed_total", "Rows that differed from the row before.")
+ANSWERS_CHANGED = Counter("ml_answers_changed_total", "Rows that differed from the row before, and were answered otherwise.")
 # livemax: with several worker processes, the value of those that are alive.
 RELEASE = Gauge(
     "ml_release_info",
@@ -30,6 +34,21 @@ def announce(release: Release) -> None:
     manifest = release.manifest
     labels = (release.tag, release.digest, manifest.commit, manifest.model.sha256, manifest.data.sha256, manifest.config.sha256)
     RELEASE.labels(*labels).set(1)
+
+
+class Changes:
+    """Counts how rows and answers change from one to the next: where rows do and answers do not, the model has become a constant."""
+
+    def __init__(self) -> None:
+        self.last: list[tuple[Any, Any]] = []
+
+    def count(self, rows: list[Any], answers: list[Any]) -> None:
+        """Count rows that were answered, after those before."""
+        asked = [*self.last, *zip(rows, answers, strict=True)]
+        self.last = asked[-1:]
+        changed = [answer != before for (earlier, before), (row, answer) in pairwise(asked) if row != earlier]
+        ROWS_CHANGED.inc(len(changed))
+        ANSWERS_CHANGED.inc(sum(changed))
 
 
 def exposition() -> bytes:

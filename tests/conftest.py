@@ -21,12 +21,12 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from pipeline import chain, project, repository, targets
+from pipeline import chain, journal, project, repository, targets
 from pipeline.__main__ import ROOT, main
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
 from pipeline.process import free_port
-from pipeline.switch import live_of
+from pipeline.switch import state_of
 from pipeline.targets import Target
 from service.manifest import read
 from service.parity import TOLERANCE, distance
@@ -237,17 +237,17 @@ class Road:
             self.stop()
             for tag in tags:
                 self.must("deploy", tag)
-        elif chain.held(self.place.history()):
+        elif journal.held(self.place.history()):
             self.must("resume")
 
     def standing(self) -> list[str]:
         """Return the tags from the first release of the chain to the live one."""
-        place, found = self.place, list[Deployment]()
-        live = live_of(place)
+        state, found = state_of(self.place), list[Deployment]()
+        live = state.live
         with suppress(PipelineError):
-            while live and live not in found:
+            while live:
                 found.append(live)
-                live = chain.prior(place.deployed(), live, None)
+                live = chain.prior(state.proven, live, None)
         return [each.tag for each in reversed(found)]
 
     def stop(self) -> None:
@@ -281,7 +281,7 @@ class Road:
         assert (self.standing(), self.recorded()) == (before, deployed)
         assert self.place.holder() is None
 
-    def recorded(self) -> set[tuple[str, int, str | None]]:
+    def recorded(self) -> set[tuple[str, int, int | None]]:
         """Return what the target recorded."""
         return {(each.tag, each.sequence, each.previous) for each in self.place.deployed()}
 

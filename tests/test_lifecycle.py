@@ -45,8 +45,8 @@ FAULTY = "v1.4.0"
 # More tags of the faulty release: what it does depends on the tag that it is deployed under.
 WRONG, ENDING, STUCK = f"{FAULTY}-wrong", f"{FAULTY}-ending", f"{FAULTY}-stuck"
 # These do well while they are proven.
-ERRING, SLOW, DYING = f"{FAULTY}-erring", f"{FAULTY}-slow", f"{FAULTY}-dying"
-TIRED = {ERRING: "errors: ", SLOW: "latency: 99 of 100 requests took up to ", DYING: "restarts: "}
+ERRING, SLOW, DYING, CONSTANT = f"{FAULTY}-erring", f"{FAULTY}-slow", f"{FAULTY}-dying", f"{FAULTY}-constant"
+TIRED = {ERRING: "errors: ", SLOW: "latency: 99 of 100 requests took up to ", DYING: "restarts: ", CONSTANT: "predictions: "}
 UNJUDGED = "v1.5.0"
 NO_FLOORS = """margin_fraction = 0.05
 confidence = 0.95
@@ -71,6 +71,7 @@ class Tired(Release):
 
     # The process that is asked them before callers was, with one process, asked them before.
     proofs = [1 if "WORKERS" in os.environ else 2]
+    first = {}
 
     def answer(self, rows):
         self.proofs[0] -= len(rows) > 1
@@ -81,6 +82,8 @@ class Tired(Release):
                 time.sleep(0.3)
             if self.tag.endswith("-dying") and self.proofs[0] <= 0:
                 os._exit(1)
+            if self.tag.endswith("-constant"):
+                return super().answer([self.first.setdefault("row", rows[0])])
         return super().answer(rows)
 
 
@@ -91,7 +94,8 @@ def build(release, drain):
     if release.tag.endswith("-ending"):
         raise SystemExit("it ends, since it is told to")
     drain.on = release.tag.endswith("-stuck")
-    kind = Wrong if release.tag.endswith("-wrong") else Tired if release.tag.endswith(("-erring", "-slow", "-dying")) else Release
+    tired = release.tag.endswith(("-erring", "-slow", "-dying", "-constant"))
+    kind = Wrong if release.tag.endswith("-wrong") else Tired if tired else Release
     return honest(kind(**vars(release)), drain)
 '''
 
@@ -296,7 +300,7 @@ def test_a_dirty_tree_is_neither_built_nor_deployed(live: Road) -> None:
 
 
 def test_a_tag_that_does_not_exist(live: Road) -> None:
-    refused(live.run("deploy", "v0.0.9"), 2, "There is no tag 'v0.0.9'.", C, "Next: git fetch --tags")
+    refused(live.run("deploy", "v0.0.9"), 2, "There is no tag 'v0.0.9'.", WEAK, "Next: git fetch --tags")
 
 
 def test_a_tag_that_was_never_judged(live: Road) -> None:
@@ -306,7 +310,7 @@ def test_a_tag_that_was_never_judged(live: Road) -> None:
 
 def test_rolling_back_to_what_was_never_deployed(live: Road) -> None:
     said = live.run("rollback", "--to", UNJUDGED)
-    refused(said, 2, f"{UNJUDGED!r} was never deployed here.", "Deployed here: ", "Next: ./run rollback --to one of these.")
+    refused(said, 2, f"{UNJUDGED!r} was never live and proven here.", "Deployed here: ", "Next: ./run rollback --to one of these.")
 
 
 def test_rolling_back_to_what_serves(live: Road) -> None:

@@ -2,9 +2,7 @@
 
 import inspect
 import zipfile
-from contextlib import ExitStack, nullcontext
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +16,10 @@ from sklearn.preprocessing import StandardScaler
 
 from model import features
 from pipeline import __main__ as command_line
-from pipeline import chain, dataset, ledger, lock, project, repository, rules, say, skops_file, train, validate
-from pipeline.chain import Deployment
+from pipeline import dataset, ledger, lock, project, repository, rules, say, skops_file, train, validate
 from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError
 from pipeline.process import free_port
 from pipeline.project import Project
-from pipeline.switch import attempt
 from pipeline.targets import Target, haproxy
 from pipeline.targets.haproxy import NOBODY, Slots
 from service.release import load_model
@@ -31,166 +27,6 @@ from tests.test_validation import judgement
 from validation.gate import Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-# --- the chain
-
-
-def ago(**spans: float) -> str:
-    """Return a time in the past."""
-    return (datetime.now(UTC) - timedelta(**spans)).isoformat()
-
-
-def release(tag: str) -> Deployment:
-    """Return a release that was not yet deployed."""
-    return Deployment(tag, f"sha256:{tag}", "commit", "manifest", "1", None, 0, ago(hours=3), "somebody")
-
-
-class Environment:
-    """What a target would record, deploy by deploy."""
-
-    def __init__(self, *tags: str) -> None:
-        self.deployed: list[Deployment] = []
-        self.live: Deployment | None = None
-        for tag in tags:
-            self.deploy(tag)
-
-    def deploy(self, tag: str) -> Deployment:
-        """Deploy a tag; as on a folder, a digest has one record."""
-        new = chain.successor(self.deployed, self.live, release(tag))
-        self.deployed = [*(each for each in self.deployed if each.digest != new.digest), new]
-        self.live = new
-        return new
-
-    def rollback(self, to: str | None = None) -> str:
-        """Roll back and return the tag that then serves."""
-        self.live = chain.prior(self.deployed, self.live, to)
-        return self.live.tag
-
-    def refused(self, to: str | None = None) -> str:
-        """Return why a rollback is refused."""
-        with pytest.raises(PipelineError) as refused:
-            self.rollback(to)
-        return str(refused.value)
-
-
-def test_a_deploy_points_to_what_was_live() -> None:
-    first, second = (Environment("v1", "v2").deployed[number] for number in (0, 1))
-    assert (first.previous, first.sequence) == (None, 1)
-    assert (second.previous, second.sequence) == ("sha256:v1", 2)
-
-
-def test_a_rollback_goes_back_one_release_and_twice_two() -> None:
-    place = Environment("v1", "v2", "v3")
-    assert [place.rollback(), place.rollback()] == ["v2", "v1"]
-
-
-def test_a_deploy_after_a_rollback_points_to_what_was_live_and_not_to_what_was_latest() -> None:
-    place = Environment("v1", "v2")
-    place.rollback()
-    third = place.deploy("v3")
-    assert (third.previous, third.sequence) == ("sha256:v1", 3)
-    assert place.rollback() == "v1"
-
-
-def test_the_order_of_tags_decides_nothing() -> None:
-    assert Environment("v9", "v10", "v2").rollback() == "v10"
-
-
-def test_what_is_deployed_again_while_it_is_live_does_not_follow_itself() -> None:
-    place = Environment("v1", "v2", "v2")
-    assert place.rollback() == "v1"
-    assert Environment("v1", "v1").refused().startswith("v1 is the first release of the chain")
-
-
-def test_a_rollback_to_a_tag_takes_its_latest_deployment() -> None:
-    place = Environment("v1", "v2", "v3")
-    place.deployed.append(replace(place.deployed[0], sequence=9, previous="sha256:v3"))
-    place.rollback("v1")
-    assert place.live is place.deployed[-1]
-
-
-def test_without_a_deploy_there_is_nothing_to_roll_back() -> None:
-    assert Environment().refused() == "Nothing is deployed, so there is nothing to roll back. Next: ./run deploy TAG."
-
-
-def test_the_first_release_has_nothing_before_it() -> None:
-    assert Environment("v1").refused() == (
-        "v1 is the first release of the chain: nothing was live before it. Deployed here: v1 (3 hours ago). Next: ./run rollback --to TAG."
-    )
-
-
-def test_an_unknown_tag_is_answered_with_the_known_ones_newest_first_and_their_ages() -> None:
-    place = Environment("v1", "v2")
-    place.deployed[0] = replace(place.deployed[0], at=ago(days=2))
-    assert place.refused("v7") == (
-        "'v7' was never deployed here. Deployed here: v2 (3 hours ago), v1 (2 days ago). Next: ./run rollback --to one of these."
-    )
-
-
-def test_another_input_contract_has_to_be_accepted() -> None:
-    live, prior = replace(release("v2"), contract="2"), release("v1")
-    chain.refuse_contract(live, replace(prior, contract="2"), accepted=False)
-    chain.refuse_contract(live, prior, accepted=True)
-    chain.refuse_contract(None, prior, accepted=False)
-    with pytest.raises(PipelineError, match=r"v2 takes requests of input contract 2, v1 of 1.*Next: \./run rollback .*--accept-contract\."):
-        chain.refuse_contract(live, prior, accepted=False)
-
-
-@pytest.mark.parametrize(
-    ("happened", "held"),
-    [
-        ([], False),
-        (["deploy"], False),
-        (["deploy", "rollback"], True),
-        (["rollback (late)"], True),
-        (["rollback", "resume (mended)"], False),
-    ],
-)
-def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], held: bool) -> None:
-    events = [{"what": what, "tag": "v1", "by": "somebody", "at": ago(hours=2)} for what in happened]
-    assert (chain.held(events) is not None) == held
-    with pytest.raises(Held, match=r"Deploys are held: rollback.* to v1 by somebody, 2 hours ago\.") if held else nullcontext():
-        chain.refuse_held(events)
-
-
-def test_a_history_whose_last_line_was_cut_short_is_read() -> None:
-    assert chain.events('{"what": "deploy"}\n{"what": "rollb') == [{"what": "deploy"}]
-
-
-def test_what_goes_wrong_after_the_proof_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    def full() -> None:
-        raise OSError("No space left on device")
-
-    attempt("the history was not written", full)
-    assert capsys.readouterr().err == "warning: the history was not written: No space left on device\n"
-
-
-def test_a_rollback_to_what_serves_now_is_refused() -> None:
-    assert Environment("v1", "v2").refused("v2") == "v2 is what serves now. Next: ./run status shows it."
-
-
-@pytest.mark.parametrize(
-    ("spans", "said"),
-    [
-        ({"seconds": 30}, "just now"),
-        ({"minutes": 1}, "1 minute ago"),
-        ({"minutes": 59}, "59 minutes ago"),
-        ({"hours": 1}, "1 hour ago"),
-        ({"hours": 23}, "23 hours ago"),
-        ({"days": 1, "hours": 23}, "1 day ago"),
-        ({"days": 400}, "400 days ago"),
-    ],
-)
-def test_ages_are_told_in_the_largest_unit(spans: dict[str, float], said: str) -> None:
-    assert chain.age(ago(**spans)) == said
-
-
-@pytest.mark.parametrize("deployment", Environment("v1", "v2").deployed)
-def test_a_record_is_text_and_is_read_as_it_was_written(deployment: Deployment) -> None:
-    record = deployment.record()
-    assert all(isinstance(value, str) for value in record.values())
-    assert chain.from_record(record) == deployment
 
 
 # --- the proxy
@@ -224,20 +60,23 @@ def test_a_switch_goes_to_the_slot_that_is_not_live_and_back_without_moving() ->
     assert Slots(tls=True).switched("one").switched("two").switched("one").tls
 
 
-def test_the_new_slot_is_ready_before_the_old_one_is_closed() -> None:
+def test_a_new_slot_is_checked_without_callers_and_then_has_them_all() -> None:
     before = Slots(("one", NOBODY), 0)
-    assert haproxy.commands(before, before.switched("two"), "10.0.0.2") == (
-        ["set server releases/b fqdn two", "set server releases/b addr 10.0.0.2 port 8080", "set server releases/b state ready"],
-        ["set server releases/a state maint"],
-    )
+    after = before.switched("two")
+    address = "set server releases/b addr 10.0.0.2 port 8080"
+    assert haproxy.arrive(before, after, "10.0.0.2") == ["set server releases/b fqdn two", address, "set server releases/b state drain"]
+    assert haproxy.leave(after) == ["set server releases/b state ready", "set server releases/a state maint"]
 
 
 def test_a_warm_standby_keeps_its_slot_and_is_told_its_address() -> None:
     before = Slots(("one", "two"), 1)
-    assert haproxy.commands(before, before.switched("one"), "10.0.0.1") == (
-        ["set server releases/a addr 10.0.0.1 port 8080", "set server releases/a state ready"],
-        ["set server releases/b state maint"],
-    )
+    address = "set server releases/a addr 10.0.0.1 port 8080"
+    assert haproxy.arrive(before, before.switched("one"), "10.0.0.1") == [address, "set server releases/a state drain"]
+
+
+def test_what_serves_already_is_not_taken_from_callers() -> None:
+    before = Slots(("one", "two"), 1)
+    assert haproxy.arrive(before, before.switched("two"), "10.0.0.2") == ["set server releases/b addr 10.0.0.2 port 8080"]
 
 
 SERVERS = """1

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.chain import Deployment
+from pipeline.journal import Event
 from pipeline.project import Project
 
-# Ask a service: path, and the body of a POST or None for a GET; returns what it answers, of /metrics the text. Raises PipelineError.
-Fetch = Callable[[str, Any], Any]
+# Ask a service, in one go: for each question the path, and the body of a POST or None for a GET; returns what it answers to each, of
+# /metrics the text. Raises PipelineError.
+Fetch = Callable[..., list[Any]]
 
 
 class Target(Protocol):
@@ -22,16 +24,16 @@ class Target(Protocol):
         """Return the digest stored for a commit. Raises PipelineError where there is none."""
 
     def fetch(self, digest: str) -> Path:
-        """Make sure a release is on the machine that serves, and return a folder with its `/release` files."""
+        """Make sure a release is on the machine that serves, whole, and return a folder with its `/release` files. Raises PipelineError."""
 
     def predictor(self, digest: str) -> str:
         """Return the release as the gate can ask it."""
 
     def deployed(self) -> list[Deployment]:
-        """Return the releases that were put here and can be rolled back to."""
+        """Return the deployments that stand here, whether they were ever live or not."""
 
-    def live_digest(self) -> str | None:
-        """Return the digest that callers are sent to, None before the first deploy."""
+    def live_sequence(self) -> int | None:
+        """Return the sequence number of the deployment that callers are sent to, None before the first deploy."""
 
     def staged(self, deployment: Deployment) -> AbstractContextManager[Fetch]:
         """Start a release beside the live one, wait until it is ready, and say how to ask it. Raises PipelineError."""
@@ -54,8 +56,8 @@ class Target(Protocol):
     def discard(self, deployment: Deployment) -> None:
         """Take away a new release that did not become live."""
 
-    def tidy(self) -> None:
-        """After a success: stop what is no longer needed. The prior release stays."""
+    def tidy(self, live: Deployment, kept: list[Deployment]) -> None:
+        """After a deploy: stop what is no longer needed, and keep these releases, protected from who cleans up the host."""
 
     def production(self) -> str | None:
         """Return the digest that the pointer `production` names, None before the first deploy."""
@@ -63,10 +65,10 @@ class Target(Protocol):
     def point(self, digest: str) -> None:
         """Move the pointer `production`."""
 
-    def note(self, event: dict[str, str]) -> None:
+    def note(self, event: Event) -> None:
         """Append to the history."""
 
-    def history(self) -> list[dict[str, str]]:
+    def history(self) -> list[Event]:
         """Return the history, oldest first."""
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:

@@ -1,22 +1,24 @@
 """Releases as containers of one host with Docker Engine, behind HAProxy. Needs only the engine's API, here or over ssh."""
 
-import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine, registry
-from pipeline.chain import Deployment, events
+from pipeline.chain import Deployment
 from pipeline.errors import Busy, PipelineError
+from pipeline.journal import Event, appended, events
 from pipeline.project import Project
-from pipeline.targets import Fetch, haproxy
+from pipeline.targets import Fetch, haproxy, retention
 from pipeline.targets.proxy import Proxy
-from pipeline.targets.release_container import LABEL, PROJECT, asking, create, deployment, unpack, wait_ready
+from pipeline.targets.release_container import LABEL, PROJECT, asking, create, deployment, refuse_mislabelled, unpack, wait_ready
 
+HISTORY = "history.jsonl"
 # A lock older than this belongs to a run that was killed.
 LOCK_SECONDS = 1800
 
@@ -45,14 +47,16 @@ class Docker:
 
     def fetch(self, digest: str) -> Path:
         """Pull the image unless it is on the host, and copy its `/release` here."""
-        image = self.predictor(digest)
-        registry.ensure(self.client, image)
+        image = registry.ensure(self.client, self.predictor(digest))
         files = self.project.state / "docker" / digest.removeprefix("sha256:")
-        container = self.client.containers.create(image)
+        standing = [each for each in self.containers() if each.labels[LABEL + "digest"] == digest]
+        container = standing[0] if standing else self.client.containers.create(image)
         try:
             unpack(container, "/release", files)
         finally:
-            container.remove()
+            if not standing:
+                container.remove()
+        refuse_mislabelled(image, files / "release", digest)
         return files / "release"
 
     def predictor(self, digest: str) -> str:
@@ -63,10 +67,10 @@ class Docker:
         """Read the labels."""
         return [deployment(container) for container in self.containers()]
 
-    def live_digest(self) -> str | None:
-        """Ask which container the proxy was told, and read its label."""
-        live = self.live_container()
-        return live.labels[LABEL + "digest"] if live else None
+    def live_sequence(self) -> int | None:
+        """Ask the proxy which container it was told; the number is in its name."""
+        name = self.proxy.slots().live_container
+        return None if name is None else int(name.rpartition("-")[2])
 
     @contextmanager
     def staged(self, wanted: Deployment) -> Iterator[Fetch]:
@@ -114,13 +118,13 @@ class Docker:
         if container := self.container(wanted):
             container.remove(force=True)
 
-    def tidy(self) -> None:
-        """Stop all but the live release and the one before it, which stays as a warm standby."""
-        live = self.live_container()
-        warm = {live.labels[LABEL + "digest"], live.labels.get(LABEL + "previous")} if live else set()
+    def tidy(self, live: Deployment, kept: list[Deployment]) -> None:
+        """Leave the live release running, and the one before it as a warm standby; of those kept the image stays, and no other."""
         for container in self.containers():
-            if container.status == "running" and container.labels[LABEL + "digest"] not in warm:
+            if int(container.labels[LABEL + "sequence"]) not in {live.sequence, live.previous}:
                 container.stop()
+                container.remove(force=True)
+        retention.keep(self.client, self.project, {each.digest for each in kept})
 
     def production(self) -> str | None:
         """Ask the registry."""
@@ -130,26 +134,25 @@ class Docker:
         """Push the tag `production`."""
         registry.push(self.client, self.predictor(digest), self.project.repository, "production")
 
-    def note(self, event: dict[str, str]) -> None:
+    def note(self, event: Event) -> None:
         """Append a line to a file beside the proxy's config."""
-        self.proxy.append("history.jsonl", json.dumps(event))
+        self.proxy.append(HISTORY, appended(self.proxy.read(HISTORY) or "", event))
 
-    def history(self) -> list[dict[str, str]]:
+    def history(self) -> list[Event]:
         """Read the lines."""
-        return events(self.proxy.read("history.jsonl") or "")
+        return events(self.proxy.read(HISTORY) or "")
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Create a container of a fixed name that is never started: only one can."""
         self.proxy.pull()
-        found = self.holder()
-        if found and (takeover or seconds_since(found["at"]) > LOCK_SECONDS):
+        if takeover or self.lock_age() > LOCK_SECONDS:
             self.release()
         labels = {LABEL + "lock." + key: value for key, value in holder.items()}
         try:
             self.client.containers.create(self.proxy.image, name=f"{self.project.name}-lock", labels=labels)
         except APIError as error:
             if error.status_code == 409:
-                raise Busy(f"{found}") from error
+                raise Busy(f"{self.holder()}") from error
             raise PipelineError(f"The lock could not be taken: {error}. Next: ./run status.") from error
 
     def holder(self) -> dict[str, str] | None:
@@ -160,6 +163,14 @@ class Docker:
             return None
         prefix = LABEL + "lock."
         return {key.removeprefix(prefix): value for key, value in labels.items() if key.startswith(prefix)}
+
+    def lock_age(self) -> float:
+        """Return for how many seconds the lock has been held, by the host's clock: those of the machines that deploy may be off."""
+        try:
+            made = self.client.containers.get(f"{self.project.name}-lock").attrs["Created"]
+        except NotFound:
+            return 0.0
+        return (moment(self.client.info()["SystemTime"]) - moment(made)).total_seconds()
 
     def release(self) -> None:
         """Remove the lock."""
@@ -172,6 +183,7 @@ class Docker:
         """Take everything away: releases, proxy, its state, network."""
         for container in self.containers():
             container.remove(force=True)
+        retention.forget(self.client, self.project)
         self.release()
         self.proxy.remove()
 
@@ -191,6 +203,6 @@ class Docker:
         return found[0] if found else None
 
 
-def seconds_since(at: str) -> float:
-    """Return how long ago a time was."""
-    return (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
+def moment(at: str) -> datetime:
+    """Read a time of the engine's, which has nanoseconds."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", at))

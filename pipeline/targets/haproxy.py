@@ -55,17 +55,24 @@ def parse(text: str) -> Slots:
     return Slots((first, second), live[0] if live else None, TLS in text)
 
 
-def commands(before: Slots, after: Slots, address: str) -> tuple[list[str], list[str]]:
-    """Return the runtime commands that put a container into its slot, and those that then send callers there.
+def arrive(before: Slots, after: Slots, address: str) -> list[str]:
+    """Return the runtime commands that put a container into its slot, where it is checked and sent no callers yet.
 
     The name is for a restart; until it is looked up the slot would go on asking whoever stood there before, so the address is told too.
     """
     assert after.live is not None
-    new, old = f"releases/{SLOTS[after.live]}", f"releases/{SLOTS[1 - after.live]}"
-    container = after.containers[after.live]
+    new, container = f"releases/{SLOTS[after.live]}", after.containers[after.live]
     moved = [f"set server {new} fqdn {container}"] if container not in before.containers else []
     here = f"set server {new} addr {address} port {RELEASE_PORT}"
-    return [*moved, here, f"set server {new} state ready"], [f"set server {old} state maint"]
+    # What serves already goes on serving.
+    return [*moved, here, *([] if after.live == before.live else [f"set server {new} state drain"])]
+
+
+def leave(after: Slots) -> list[str]:
+    """Return the runtime commands that send callers to the slot, and to no other."""
+    assert after.live is not None
+    new, old = f"releases/{SLOTS[after.live]}", f"releases/{SLOTS[1 - after.live]}"
+    return [f"set server {new} state ready", f"set server {old} state maint"]
 
 
 def is_up(state: str, slot: str, address: str) -> bool:

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.chain import Deployment, events, from_record
+from pipeline.chain import Deployment, from_record
 from pipeline.digest import digest_of
 from pipeline.errors import Busy, PipelineError
+from pipeline.journal import Event, appended, events
 from pipeline.process import over_http, refuse_taken, serving
 from pipeline.project import Project
 from pipeline.targets import Fetch
 from pipeline.targets.supervisor import Supervisor, workers
+
+# Which deployment a release's folder is, for the chain and for the service in it.
+NOTE = "deployment.json"
 
 
 class Local:
@@ -65,12 +69,12 @@ class Local:
 
     def deployed(self) -> list[Deployment]:
         """Read the notes in the releases' folders."""
-        notes = self.state.glob("releases/*/deployment.json")
+        notes = self.state.glob(f"releases/*/{NOTE}")
         return [from_record(json.loads(note.read_bytes())) for note in notes]
 
-    def live_digest(self) -> str | None:
-        """Follow the link."""
-        return "sha256:" + self.current.resolve().name if self.current.is_symlink() else None
+    def live_sequence(self) -> int | None:
+        """Follow the link to the note there."""
+        return from_record(json.loads((self.current / NOTE).read_bytes())).sequence if self.current.is_symlink() else None
 
     @contextmanager
     def staged(self, deployment: Deployment) -> Iterator[Fetch]:
@@ -87,7 +91,7 @@ class Local:
 
     def switch(self, deployment: Deployment) -> None:
         """Move the link and have the supervisor bring up new workers one by one, each before it retires an old one."""
-        write(self.folder(deployment.digest) / "deployment.json", json.dumps(deployment.record()))
+        write(self.folder(deployment.digest) / NOTE, json.dumps(deployment.record()))
         link = self.current.with_name("current.new")
         link.unlink(missing_ok=True)
         link.symlink_to(self.folder(deployment.digest))
@@ -113,14 +117,14 @@ class Local:
 
     def discard(self, deployment: Deployment) -> None:
         """Remove the note, so that nothing rolls back to it; a first release that failed leaves nothing that serves."""
-        if self.live_digest() == deployment.digest:
+        if self.live_sequence() == deployment.sequence:
             self.supervisor.stop()
             self.current.unlink()
         if deployment in self.deployed():  # not an earlier deployment of the same release
-            (self.folder(deployment.digest) / "deployment.json").unlink()
+            (self.folder(deployment.digest) / NOTE).unlink()
 
-    def tidy(self) -> None:
-        """Nothing: old workers are gone with the switch."""
+    def tidy(self, live: Deployment, kept: list[Deployment]) -> None:
+        """Nothing: old workers are gone with the switch, and folders are small."""
 
     def production(self) -> str | None:
         """Read the pointer."""
@@ -131,12 +135,14 @@ class Local:
         """Write the pointer."""
         write(self.state / "production", digest)
 
-    def note(self, event: dict[str, str]) -> None:
+    def note(self, event: Event) -> None:
         """Append a line."""
-        with (self.state / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
+        path = self.state / "history.jsonl"
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        with path.open("a", encoding="utf-8") as file:
+            file.write(appended(before, event))
 
-    def history(self) -> list[dict[str, str]]:
+    def history(self) -> list[Event]:
         """Read the lines."""
         path = self.state / "history.jsonl"
         return events(path.read_text(encoding="utf-8")) if path.is_file() else []

@@ -14,6 +14,11 @@ from pipeline.targets.haproxy import CERTIFICATE, CONFIG, Slots
 from pipeline.targets.proxy_container import USER, ProxyContainer
 
 WAIT_SECONDS = 20
+# An answer is a complaint.
+FLIP = """exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; said=$(cat <&3)
+[[ $said != *[![:space:]]* ]] || { echo "$said"; exit 1; }
+mv "$2.part" "$2"
+"""
 # From the file to the socket: the host can read a command line.
 RENEW = """say() { exec 3<>/dev/tcp/127.0.0.1/9999; cat >&3; cat <&3; }
 { echo "set ssl cert $1 <<"; cat "$1.part"; echo; } | say; echo "commit ssl cert $1" | say"""
@@ -28,16 +33,20 @@ class Proxy(ProxyContainer):
         return Slots() if text is None else haproxy.parse(text)
 
     def switch(self, container: str) -> None:
-        """Send callers to a container: over the runtime interface, since a reload closes their connections, and in the config."""
+        """Send callers to a container: over the runtime interface, since a reload closes their connections, and in the config.
+
+        The two are one command within the proxy, which goes on when the one who gave it is gone: what the config says is what is so.
+        """
         before = self.slots()
         after = before.switched(container)
         assert after.live is not None
         address = self.address(container)
-        arrive, leave = haproxy.commands(before, after, address)
-        self.tell(arrive)
+        self.tell(haproxy.arrive(before, after, address))
         self.wait_up(haproxy.SLOTS[after.live], address)
-        self.tell(leave)
-        self.write(CONFIG, haproxy.config(self.template(), after))
+        running = self.container()
+        assert running is not None
+        volume.put(running, CONFIG + ".part", haproxy.config(self.template(), after))
+        self.run("bash", "-c", FLIP, "--", "; ".join(haproxy.leave(after)), CONFIG)
 
     def address(self, container: str) -> str:
         """Return a container's address in the proxy's network."""

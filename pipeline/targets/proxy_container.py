@@ -110,6 +110,6 @@ class ProxyContainer:
         else:
             volume.put(container, path, text, only_for)
 
-    def append(self, name: str, line: str) -> None:
-        """Append a line to a file beside the config."""
-        self.run("bash", "-c", 'printf "%s\\n" "$1" >> "$2"', "--", line, f"{FOLDER}/{name}")
+    def append(self, name: str, text: str) -> None:
+        """Append to a file beside the config."""
+        self.run("bash", "-c", 'printf "%s" "$1" >> "$2"', "--", text, f"{FOLDER}/{name}")

@@ -10,6 +10,7 @@ from typing import Any
 import docker
 from docker.errors import DockerException
 from docker.models.containers import Container
+from docker.models.images import Image
 
 from pipeline import docker_engine
 from pipeline.chain import Deployment, from_record
@@ -17,19 +18,21 @@ from pipeline.docker_engine import CONFINED, STAYING, said
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy
+from service.manifest import read
 
 LABEL = "release."
 PROJECT = LABEL + "project"
 START_SECONDS = 60
 ASK = """
-import sys, urllib.error, urllib.request as r
-url, body = sys.argv[1], sys.argv[2].encode() or None
-try:
-    print(r.urlopen(r.Request(url, body, {"content-type": "application/json"}), timeout=20).read().decode())
-except urllib.error.HTTPError as error:
-    sys.exit(f"{error.code}: {error.read().decode()[:300]}")
-except OSError as error:
-    sys.exit(str(error))
+import json, sys, urllib.error, urllib.request as r
+for path, body in json.loads(sys.argv[2]):
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        print(json.dumps(r.urlopen(r.Request(sys.argv[1] + path, data, {"content-type": "application/json"}), timeout=20).read().decode()))
+    except urllib.error.HTTPError as error:
+        sys.exit(f"{path}: {error.code}: {error.read().decode()[:300]}")
+    except OSError as error:
+        sys.exit(f"{path}: {error}")
 """
 
 
@@ -56,15 +59,15 @@ def deployment(container: Container) -> Deployment:
 def asking(container: Container, url: str) -> Fetch:
     """Return how to ask a URL from inside a container."""
 
-    def fetch(path: str, body: Any) -> Any:
-        text = "" if body is None else json.dumps(body)
+    def fetch(*questions: tuple[str, Any]) -> list[Any]:
         try:
-            code, output = docker_engine.run(container, ["python", "-c", ASK, url + path, text])
+            code, output = docker_engine.run(container, ["python", "-I", "-S", "-c", ASK, url, json.dumps(questions)])
         except DockerException as error:
             raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
         if code != 0:
-            raise PipelineError(f"{container.name} does not answer {path} as it should: {output.strip()}. Next: ./run status.")
-        return output if path == "/metrics" else json.loads(output)
+            raise PipelineError(f"{container.name} does not answer as it should: {output.strip()}. Next: ./run status.")
+        answers = [json.loads(line) for line in output.splitlines()]
+        return [text if path == "/metrics" else json.loads(text) for (path, _), text in zip(questions, answers, strict=True)]
 
     return fetch
 
@@ -77,7 +80,7 @@ def wait_ready(container: Container, fetch: Fetch) -> None:
         if container.status != "running" or container.attrs["RestartCount"]:
             raise PipelineError(f"The release ended instead of becoming ready. {said(container)}")
         try:
-            fetch("/readyz", None)
+            fetch(("/readyz", None))
         except PipelineError:
             time.sleep(0.1)
         else:
@@ -90,3 +93,16 @@ def unpack(container: Container, path: str, into: Path) -> None:
     stream, _ = container.get_archive(path)
     with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
         archive.extractall(into, filter="data")
+
+
+def refuse_mislabelled(image: Image, files: Path, digest: str) -> None:
+    """Raise PipelineError unless an image's labels name the manifest that it holds, and that manifest's commit."""
+    manifest, manifest_sha256 = read(files)
+    labels = image.labels
+    wanted = {"release.manifest.sha256": manifest_sha256, "org.opencontainers.image.revision": manifest.commit}
+    if wrong := [name for name, value in wanted.items() if labels.get(name) != value]:
+        told = "; ".join(f"{name} is {labels.get(name)!r}, the manifest in it says {wanted[name]!r}" for name in wrong)
+        raise PipelineError(
+            f"{digest} was not made by ./run build: its label {told}. Nothing was changed. Next, on its commit: ./run train, validate, "
+            "build and push."
+        )

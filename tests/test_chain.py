@@ -1,0 +1,247 @@
+"""The chain and the history: which release follows which, what a rollback goes to, what holds deploys."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline import chain, journal
+from pipeline.chain import Deployment
+from pipeline.errors import Held, PipelineError
+from pipeline.switch import attempt
+
+
+def ago(**spans: float) -> str:
+    """Return a time in the past."""
+    return (datetime.now(UTC) - timedelta(**spans)).isoformat()
+
+
+def release(tag: str) -> Deployment:
+    """Return a release that was not yet deployed."""
+    return Deployment(tag, f"sha256:{tag}", "commit", "manifest", "1", None, 0, ago(hours=3), "somebody")
+
+
+class Environment:
+    """What a target would record, deploy by deploy."""
+
+    def __init__(self, *tags: str) -> None:
+        self.proven: list[Deployment] = []
+        self.live: Deployment | None = None
+        for tag in tags:
+            self.deploy(tag)
+
+    def deploy(self, tag: str, proven: bool = True) -> Deployment:
+        """Deploy a tag."""
+        self.live = chain.successor([*self.proven, *([self.live] if self.live else [])], self.proven, self.live, release(tag))
+        if proven:
+            self.proven.append(self.live)
+        return self.live
+
+    def rollback(self, to: str | None = None) -> str:
+        """Roll back and return the tag that then serves."""
+        self.live = chain.prior(self.proven, self.live, to)
+        return self.live.tag
+
+    def refused(self, to: str | None = None) -> str:
+        """Return why a rollback is refused."""
+        with pytest.raises(PipelineError) as refused:
+            self.rollback(to)
+        return str(refused.value)
+
+    def kept(self, most: int = 3) -> list[str]:
+        """Return the tags of the releases that stay on the host."""
+        assert self.live
+        return [each.tag for each in chain.kept(self.proven, self.live, most)]
+
+
+def test_a_deploy_points_to_what_was_live() -> None:
+    first, second = (Environment("v1", "v2").proven[number] for number in (0, 1))
+    assert (first.previous, first.sequence) == (None, 1)
+    assert (second.previous, second.sequence) == (1, 2)
+
+
+def test_a_rollback_goes_back_one_release_and_twice_two() -> None:
+    place = Environment("v1", "v2", "v3")
+    assert [place.rollback(), place.rollback()] == ["v2", "v1"]
+
+
+def test_a_deploy_after_a_rollback_points_to_what_was_live_and_not_to_what_was_latest() -> None:
+    place = Environment("v1", "v2")
+    place.rollback()
+    third = place.deploy("v3")
+    assert (third.previous, third.sequence) == (1, 3)
+    assert place.rollback() == "v1"
+
+
+def test_the_order_of_tags_decides_nothing() -> None:
+    assert Environment("v9", "v10", "v2").rollback() == "v10"
+
+
+def test_what_is_deployed_again_while_it_is_live_does_not_follow_itself() -> None:
+    place = Environment("v1", "v2", "v2")
+    assert place.rollback() == "v1"
+    assert Environment("v1", "v1").refused().startswith("v1 is the first release of the chain")
+
+
+def test_a_rollback_to_a_tag_takes_its_latest_deployment() -> None:
+    place = Environment("v1", "v2", "v3")
+    place.deploy("v1")
+    place.deploy("v2")
+    place.rollback("v1")
+    assert place.live is place.proven[3]
+
+
+def test_what_was_live_twice_is_gone_back_to_in_its_order() -> None:
+    place = Environment("v1", "v2", "v1")
+    assert [place.rollback(), place.rollback()] == ["v2", "v1"]
+    assert place.refused().startswith("v1 is the first release of the chain")
+
+
+def test_what_was_never_proven_is_not_gone_back_to() -> None:
+    place = Environment("v1", "v2")
+    place.deploy("v3", proven=False)
+    assert "'v9' was never live and proven here. Deployed here: v2 (3 hours ago), v1" in place.refused("v9")
+    assert place.deploy("v4").previous == 2
+    assert "'v3' was never live and proven here." in place.refused("v3")
+    assert place.rollback() == "v2"
+    place.deploy("v5", proven=False)
+    assert place.rollback() == "v2"
+
+
+@pytest.mark.parametrize(
+    ("tags", "back", "kept"),
+    [
+        (["v1"], 0, ["v1"]),
+        (["v1", "v2", "v3", "v4"], 0, ["v4", "v3", "v2"]),
+        (["v1", "v2", "v3", "v4"], 1, ["v3", "v2", "v1"]),
+        (["v1", "v2", "v3", "v4"], 2, ["v2", "v1", "v4"]),
+        (["v1", "v2", "v1"], 0, ["v1", "v2"]),
+        (["v1", "v2", "v3", "v2"], 0, ["v2", "v3", "v1"]),
+    ],
+)
+def test_what_stays_on_the_host(tags: list[str], back: int, kept: list[str]) -> None:
+    place = Environment(*tags)
+    for _ in range(back):
+        place.rollback()
+    assert place.kept() == kept
+
+
+@pytest.mark.parametrize("moved", [{"commit": "another"}, {"digest": "sha256:another"}])
+def test_a_tag_that_moved_is_refused(moved: dict[str, Any]) -> None:
+    place = Environment("v1", "v2")
+    chain.refuse_moved(place.proven, release("v1"))
+    chain.refuse_moved(place.proven, replace(release("v3"), **moved))
+    with pytest.raises(
+        PipelineError, match=r"v1 was deployed 3 hours ago from commit commit as sha256:v1; now it is .*may not move\. Next: "
+    ):
+        chain.refuse_moved(place.proven, replace(release("v1"), **moved))
+
+
+def test_without_a_deploy_there_is_nothing_to_roll_back() -> None:
+    assert Environment().refused() == "Nothing is deployed, so there is nothing to roll back. Next: ./run deploy TAG."
+
+
+def test_the_first_release_has_nothing_before_it() -> None:
+    assert Environment("v1").refused() == (
+        "v1 is the first release of the chain: nothing was live before it. Deployed here: v1 (3 hours ago). Next: ./run rollback --to TAG."
+    )
+
+
+def test_an_unknown_tag_is_answered_with_the_known_ones_newest_first_and_their_ages() -> None:
+    place = Environment("v1", "v2")
+    place.proven[0] = replace(place.proven[0], at=ago(days=2))
+    assert place.refused("v7") == (
+        "'v7' was never live and proven here. Deployed here: v2 (3 hours ago), v1 (2 days ago). Next: ./run rollback --to one of these."
+    )
+
+
+def test_another_input_contract_has_to_be_accepted() -> None:
+    live, prior = replace(release("v2"), contract="2"), release("v1")
+    chain.refuse_contract(live, replace(prior, contract="2"), accepted=False)
+    chain.refuse_contract(live, prior, accepted=True)
+    chain.refuse_contract(None, prior, accepted=False)
+    with pytest.raises(PipelineError, match=r"v2 takes requests of input contract 2, v1 of 1.*Next: \./run rollback .*--accept-contract\."):
+        chain.refuse_contract(live, prior, accepted=False)
+
+
+@pytest.mark.parametrize(
+    ("happened", "held"),
+    [
+        ([], False),
+        (["deploy"], False),
+        (["deploy", "rollback"], True),
+        (["rollback (late)"], True),
+        (["rollback", "resume (mended)"], False),
+    ],
+)
+def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], held: bool) -> None:
+    events = [{"what": what, "tag": "v1", "by": "somebody", "at": ago(hours=2)} for what in happened]
+    assert (journal.held(events) is not None) == held
+    with pytest.raises(Held, match=r"Deploys are held: rollback.* to v1 by somebody, 2 hours ago\.") if held else nullcontext():
+        journal.refuse_held(events)
+
+
+def test_a_line_that_was_cut_short_is_passed_by_and_swallows_no_other() -> None:
+    lines = journal.appended("", {"what": "deploy"}) + '{"what": "rollb'
+    assert journal.events(lines) == [{"what": "deploy"}]
+    lines += journal.appended(lines, {"what": "resume"})
+    assert [each["what"] for each in journal.events(lines)] == ["deploy", "resume"]
+
+
+def happened(what: str, of: Deployment, warm: bool = False, start: float = 4.0, switch: float = 0.5) -> journal.Event:
+    """Return an event as a deploy or a rollback records it."""
+    return {"what": what, "release": of.record(), "warm": warm, "start_seconds": start, "switch_seconds": switch}
+
+
+def test_only_what_the_history_has_was_live_and_proven() -> None:
+    first, second = Environment("v1", "v2").proven
+    events = [happened("deploy", first), happened("deploy", second), {"what": "resume"}, happened("rollback", first)]
+    assert journal.proven(events) == [first, second]
+    assert journal.last_proof(events, first) == events[3]
+    assert journal.last_proof(events, replace(second, sequence=3)) is None
+
+
+def test_how_long_a_rollback_would_take_is_told_from_what_was_timed_here() -> None:
+    first, second = Environment("v1", "v2").proven
+    assert (journal.expected_seconds([], first, True), journal.expected_seconds([], first, False)) == (1.0, 11.0)
+    events = [happened("deploy", first, start=4), happened("deploy", second, start=6), happened("rollback", first, True, 0.1, 0.3)]
+    assert journal.expected_seconds(events, second, True) == 0.3
+    assert journal.expected_seconds(events, first, False) == 4.3
+    assert journal.expected_seconds(events, release("v9"), False) == 6.3
+
+
+def test_what_goes_wrong_after_the_proof_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    attempt("the history was not written", full)
+    assert capsys.readouterr().err == "warning: the history was not written: No space left on device\n"
+
+
+def test_a_rollback_to_what_serves_now_is_refused() -> None:
+    assert Environment("v1", "v2").refused("v2") == "v2 is what serves now. Next: ./run status shows it."
+
+
+@pytest.mark.parametrize(
+    ("spans", "said"),
+    [
+        ({"seconds": 30}, "just now"),
+        ({"minutes": 1}, "1 minute ago"),
+        ({"minutes": 59}, "59 minutes ago"),
+        ({"hours": 1}, "1 hour ago"),
+        ({"hours": 23}, "23 hours ago"),
+        ({"days": 1, "hours": 23}, "1 day ago"),
+        ({"days": 400}, "400 days ago"),
+    ],
+)
+def test_ages_are_told_in_the_largest_unit(spans: dict[str, float], said: str) -> None:
+    assert chain.age(ago(**spans)) == said
+
+
+@pytest.mark.parametrize("deployment", Environment("v1", "v2").proven)
+def test_a_record_is_text_and_is_read_as_it_was_written(deployment: Deployment) -> None:
+    record = deployment.record()
+    assert all(isinstance(value, str) for value in record.values())
+    assert chain.from_record(record) == deployment
