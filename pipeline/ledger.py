@@ -5,12 +5,14 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.project import Project
 from pipeline.say import warn
 from service.manifest import Manifest
-from validation.report import Judgement
+
+if TYPE_CHECKING:  # it brings scipy along, and a rollback has no time for that
+    from validation.report import Judgement
 
 CANDIDATE, PRODUCTION = "candidate", "production"
 MOST_COUNTED = 1000
@@ -58,7 +60,7 @@ def training(project: Project, manifest: Manifest) -> str:
     return run
 
 
-def judged(project: Project, judgement: Judgement) -> int:
+def judged(project: Project, judgement: "Judgement") -> int:
     """Record a judgement, and return how many there are on its reference dataset."""
     mlflow = client(project)
     name = f"{project.name}-gate"

@@ -65,7 +65,7 @@ def test_a_new_slot_is_checked_without_callers_and_then_has_them_all() -> None:
     after = before.switched("two")
     address = "set server releases/b addr 10.0.0.2 port 8080"
     assert haproxy.arrive(before, after, "10.0.0.2") == ["set server releases/b fqdn two", address, "set server releases/b state drain"]
-    assert haproxy.leave(after) == ["set server releases/b state ready", "set server releases/a state maint"]
+    assert haproxy.leave(after) == ["set server releases/b state ready", "set server releases/a state drain"]
 
 
 def test_a_warm_standby_keeps_its_slot_and_is_told_its_address() -> None:

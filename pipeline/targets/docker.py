@@ -79,7 +79,7 @@ class Docker:
         container = self.container(wanted) or create(self.client, self.project, self.predictor(wanted.digest), wanted)
         if container.status != "running":
             container.start()
-        fetch = asking(container, f"http://127.0.0.1:{haproxy.RELEASE_PORT}")
+        fetch = asking(container, f"127.0.0.1:{haproxy.RELEASE_PORT}")
         wait_ready(container, fetch)
         yield fetch
 
@@ -99,7 +99,7 @@ class Docker:
         live = self.live_container()
         if live is None:
             raise PipelineError("Nothing is live. Next: ./run deploy TAG.")
-        return asking(live, f"http://{self.proxy.name}:{haproxy.PORT}")
+        return asking(live, f"{self.proxy.name}:{haproxy.PORT}")
 
     def running_digest(self) -> str:
         """Ask the engine from which image the live container was made."""
@@ -198,7 +198,7 @@ class Docker:
 
     def live_container(self) -> Container | None:
         """Return the container that callers are sent to."""
-        name = self.proxy.slots().live_container
+        name = (self.proxy.known or self.proxy.slots()).live_container
         found = [each for each in self.containers() if each.name == name]
         return found[0] if found else None
 

@@ -72,7 +72,8 @@ def leave(after: Slots) -> list[str]:
     """Return the runtime commands that send callers to the slot, and to no other."""
     assert after.live is not None
     new, old = f"releases/{SLOTS[after.live]}", f"releases/{SLOTS[1 - after.live]}"
-    return [f"set server {new} state ready", f"set server {old} state maint"]
+    # Drained, and not in maintenance: it goes on being checked, so that going back to it waits for nothing.
+    return [f"set server {new} state ready", f"set server {old} state drain"]
 
 
 def is_up(state: str, slot: str, address: str) -> bool:

@@ -27,34 +27,40 @@ RENEW = """say() { exec 3<>/dev/tcp/127.0.0.1/9999; cat >&3; cat <&3; }
 class Proxy(ProxyContainer):
     """HAProxy with two slots for releases."""
 
+    # As they were last read or told, by this verb.
+    known: Slots | None = None
+
     def slots(self) -> Slots:
         """Return which container stands where, as the config says."""
         text = self.read("haproxy.cfg")
-        return Slots() if text is None else haproxy.parse(text)
+        self.known = Slots() if text is None else haproxy.parse(text)
+        return self.known
 
     def switch(self, container: str) -> None:
         """Send callers to a container: over the runtime interface, since a reload closes their connections, and in the config.
 
         The two are one command within the proxy, which goes on when the one who gave it is gone: what the config says is what is so.
         """
-        before = self.slots()
+        before = self.known or self.slots()
         after = before.switched(container)
         assert after.live is not None
         address = self.address(container)
-        self.tell(haproxy.arrive(before, after, address))
-        self.wait_up(haproxy.SLOTS[after.live], address)
+        self.wait_up(haproxy.SLOTS[after.live], address, haproxy.arrive(before, after, address))
         running = self.container()
         assert running is not None
         volume.put(running, CONFIG + ".part", haproxy.config(self.template(), after))
         self.run("bash", "-c", FLIP, "--", "; ".join(haproxy.leave(after)), CONFIG)
+        self.known = after
 
     def address(self, container: str) -> str:
         """Return a container's address in the proxy's network."""
         return str(self.client.containers.get(container).attrs["NetworkSettings"]["Networks"][self.network]["IPAddress"])
 
-    def wait_up(self, slot: str, address: str) -> None:
-        """Wait until the proxy's own check of a slot succeeds. Raises PipelineError."""
-        self.wait(lambda: haproxy.is_up(self.tell(["show servers state releases"]), slot, address), f"does not see slot {slot} come up")
+    def wait_up(self, slot: str, address: str, commands: list[str]) -> None:
+        """Tell the proxy of a container, and wait until its own check of the slot succeeds. Raises PipelineError."""
+        state = "show servers state releases"
+        if not haproxy.is_up(self.tell([*commands, state]), slot, address):
+            self.wait(lambda: haproxy.is_up(self.tell([state]), slot, address), f"does not see slot {slot} come up")
 
     def wait(self, condition: Callable[[], bool], otherwise: str) -> None:
         """Wait for a condition. Raises PipelineError."""
@@ -72,7 +78,7 @@ class Proxy(ProxyContainer):
         self.configure(container, pem)
         if container.status != "running":
             self.start(container)
-        self.wait(lambda: self.process() is not None, "does not answer")
+            self.wait(lambda: self.process() is not None, "does not answer")
 
     def certificate(self, path: Path | None) -> str | None:
         """Return the certificate to show, None where none is given. Raises PipelineError when it is not fit, before anything is changed."""
@@ -99,7 +105,8 @@ class Proxy(ProxyContainer):
             if running and before.tls:
                 self.renew(container, pem)
             self.write(CERTIFICATE, pem, USER)
-        text = haproxy.config(self.template(), replace(before, tls=pem is not None))
+        self.known = replace(before, tls=pem is not None)
+        text = haproxy.config(self.template(), self.known)
         if text != old and running and old:
             self.reload(container, old, text)
         elif text != old:

@@ -36,6 +36,7 @@ def protect(client: docker.DockerClient, project: Project, digest: str) -> None:
         name=f"{project.name}-keeps-{digest.removeprefix('sha256:')[:12]}",
         entrypoint=["sleep", "infinity"],
         labels={PROJECT: project.name, KEEPS: digest},
+        healthcheck={"test": ["NONE"]},
         **STAYING,
         **ASLEEP,
     )
