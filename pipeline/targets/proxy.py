@@ -75,9 +75,11 @@ class Proxy(ProxyContainer):
         pem = self.certificate(self.project.certificate)
         self.pull()
         container = self.container() or self.create()
-        self.configure(container, pem)
+        begins = self.configure(container, pem)
         if container.status != "running":
             self.start(container)
+            begins = True
+        if begins:
             self.wait(lambda: self.process() is not None, "does not answer")
 
     def certificate(self, path: Path | None) -> str | None:
@@ -97,8 +99,11 @@ class Proxy(ProxyContainer):
             return used
         return pem
 
-    def configure(self, container: Container, pem: str | None) -> None:
-        """Write certificate and config where they are not as they should be, and have a running proxy take them. Raises PipelineError."""
+    def configure(self, container: Container, pem: str | None) -> bool:
+        """Write certificate and config where they are not as they should be, and have a running proxy take them. Raises PipelineError.
+
+        Returns whether this is its first config, with which it begins.
+        """
         old, running = self.read("haproxy.cfg"), container.status == "running"
         before = haproxy.parse(old) if old else Slots()
         if pem is not None and pem != self.read("certificate.pem"):
@@ -111,6 +116,7 @@ class Proxy(ProxyContainer):
             self.reload(container, old, text)
         elif text != old:
             self.write(CONFIG, text)
+        return not old
 
     def renew(self, container: Container, pem: str) -> None:
         """Have another certificate shown from now on; connections stay. Raises PipelineError."""
