@@ -31,15 +31,20 @@ def git(root: Path, *arguments: str) -> str:
 
 def prepare(root: Path) -> None:
     """Copy the project, make its first commit, train, and keep the bundle as champion too."""
-    for name in git(results.ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
-        if name and (results.ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(results.ROOT / name, root / name)
+    copy(root)
     git(root, "init", "--quiet", "--initial-branch=main")
     git(root, "add", "--all")
     git(root, *AUTHOR, "commit", "--quiet", "--message", "The project")
     python(root, "-m", "pipeline", "train")
     shutil.copytree(root / "build" / "bundle", root / "build" / "champion")
+
+
+def copy(root: Path) -> None:
+    """Copy the project's files."""
+    for name in git(results.ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
+        if name and (results.ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(results.ROOT / name, root / name)
 
 
 def python(root: Path, *words: str) -> str:
