@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from pipeline.chain import Deployment
 from pipeline.errors import BakeError, Busy, PipelineError
 from pipeline.project import Bake
@@ -54,6 +52,8 @@ class Watch:
 
 def read(exposition: str, running: str) -> Reading:
     """Read a service's metrics."""
+    from prometheus_client.parser import text_string_to_metric_families  # imported here: a rollback has no time for it
+
     samples = [sample for family in text_string_to_metric_families(exposition) for sample in family.samples]
     mine = [each for each in samples if each.labels.get("route") == ROUTE]
     counts = [each for each in mine if each.name == "ml_requests_total"]

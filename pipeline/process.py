@@ -11,8 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
-
 from pipeline.errors import NotServing, PipelineError
 
 START_SECONDS = 60
@@ -67,6 +65,8 @@ def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
 
 def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> None:
     """Wait until a service is ready. Raises NotServing when it ends or takes too long, with what it said."""
+    import httpx
+
     deadline = time.monotonic() + START_SECONDS
     with httpx.Client(base_url=url, timeout=5) as client:
         while time.monotonic() < deadline:
@@ -87,6 +87,7 @@ def tail(log: IO[bytes], lines: int = 5) -> str:
 
 def over_http(url: str) -> Callable[..., list[Any]]:
     """Return how to ask a service at a URL."""
+    import httpx  # imported here, as above: a rollback on docker does without, and has no time for it
 
     def ask(path: str, body: Any) -> Any:
         try:

@@ -55,10 +55,9 @@ class Done:
 
 def state_of(target: Target) -> State:
     """Return what a target knows. Raises PipelineError when it does not know what is live."""
-    events = target.history()
+    events, sequence = target.look()
     proven = journal.proven(events)
     recorded = {each.sequence: each for each in [*proven, *target.deployed()]}
-    sequence = target.live_sequence()
     if sequence is not None and sequence not in recorded:
         raise PipelineError(f"Release number {sequence} is live, and there is no record of its deploy. Next: deploy a tag anew.")
     live = None if sequence is None else recorded[sequence]

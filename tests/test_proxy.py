@@ -241,7 +241,7 @@ def test_the_verbs_use_what_compose_made(host: Host) -> None:
     before = host.proxy.container()
     host.serve("one")
     assert (host.get(), host.proxy.container()) == ("one", before)
-    host.proxy.append("history.jsonl", "{}")
+    host.proxy.append("history.jsonl", "{}\n")
     host.compose()  # again, which changes nothing
     assert (host.get(), host.proxy.container()) == ("one", before)
     assert before is not None

@@ -35,6 +35,9 @@ class Target(Protocol):
     def live_sequence(self) -> int | None:
         """Return the sequence number of the deployment that callers are sent to, None before the first deploy."""
 
+    def look(self) -> tuple[list[Event], int | None]:
+        """Return the history, and the sequence number of the live deployment, as of one moment."""
+
     def staged(self, deployment: Deployment) -> AbstractContextManager[Fetch]:
         """Start a release beside the live one, wait until it is ready, and say how to ask it. Raises PipelineError."""
 

@@ -15,10 +15,20 @@ from pipeline.errors import Busy, PipelineError
 from pipeline.journal import Event, appended, events
 from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy, retention
-from pipeline.targets.proxy import Proxy
-from pipeline.targets.release_container import LABEL, PROJECT, asking, create, deployment, refuse_mislabelled, unpack, wait_ready
+from pipeline.targets.haproxy import Slots
+from pipeline.targets.proxy import HISTORY, Proxy
+from pipeline.targets.release_container import (
+    LABEL,
+    PROJECT,
+    START_SECONDS,
+    asking,
+    create,
+    deployment,
+    refuse_mislabelled,
+    unpack,
+    wait_ready,
+)
 
-HISTORY = "history.jsonl"
 # A lock older than this belongs to a run that was killed.
 LOCK_SECONDS = 1800
 
@@ -68,20 +78,24 @@ class Docker:
         return [deployment(container) for container in self.containers()]
 
     def live_sequence(self) -> int | None:
-        """Ask the proxy which container it was told; the number is in its name."""
-        name = self.proxy.slots().live_container
-        return None if name is None else int(name.rpartition("-")[2])
+        """Ask the proxy which container it was told."""
+        return sequence_of(self.proxy.slots())
+
+    def look(self) -> tuple[list[Event], int | None]:
+        """Read what lies beside the proxy's config, and it."""
+        lines, slots = self.proxy.look()
+        return events(lines), sequence_of(slots)
 
     @contextmanager
     def staged(self, wanted: Deployment) -> Iterator[Fetch]:
         """Start a container beside the live one; a warm standby runs already."""
         self.proxy.ensure()
         container = self.container(wanted) or create(self.client, self.project, self.predictor(wanted.digest), wanted)
+        address = f"127.0.0.1:{haproxy.RELEASE_PORT}"
         if container.status != "running":
             container.start()
-        fetch = asking(container, f"127.0.0.1:{haproxy.RELEASE_PORT}")
-        wait_ready(container, fetch)
-        yield fetch
+            wait_ready(container, asking(container, address))
+        yield asking(container, address, patience=START_SECONDS)
 
     def warm(self, deployment: Deployment) -> bool:
         """Ask for its container."""
@@ -201,6 +215,11 @@ class Docker:
         name = (self.proxy.known or self.proxy.slots()).live_container
         found = [each for each in self.containers() if each.name == name]
         return found[0] if found else None
+
+
+def sequence_of(slots: Slots) -> int | None:
+    """Return the sequence number of the live release: it is in its container's name."""
+    return None if slots.live_container is None else int(slots.live_container.rpartition("-")[2])
 
 
 def moment(at: str) -> datetime:

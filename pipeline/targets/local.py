@@ -76,6 +76,10 @@ class Local:
         """Follow the link to the note there."""
         return from_record(json.loads((self.current / NOTE).read_bytes())).sequence if self.current.is_symlink() else None
 
+    def look(self) -> tuple[list[Event], int | None]:
+        """Read both."""
+        return self.history(), self.live_sequence()
+
     @contextmanager
     def staged(self, deployment: Deployment) -> Iterator[Fetch]:
         """Serve the release on a port of its own; the workers for callers come up in `switch`."""

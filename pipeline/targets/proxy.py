@@ -10,12 +10,15 @@ from docker.models.containers import Container
 from pipeline.errors import PipelineError
 from pipeline.say import warn
 from pipeline.targets import certificate, haproxy, volume
-from pipeline.targets.haproxy import CERTIFICATE, CONFIG, Slots
+from pipeline.targets.haproxy import CERTIFICATE, CONFIG, FOLDER, Slots
 from pipeline.targets.proxy_container import USER, ProxyContainer
 
+HISTORY = "history.jsonl"
 WAIT_SECONDS = 20
 # An answer is a complaint.
-FLIP = """exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; said=$(cat <&3)
+FLIP = """set -e
+printf "%s" "$3" > "$2.part"
+exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; said=$(cat <&3)
 [[ $said != *[![:space:]]* ]] || { echo "$said"; exit 1; }
 mv "$2.part" "$2"
 """
@@ -27,14 +30,21 @@ RENEW = """say() { exec 3<>/dev/tcp/127.0.0.1/9999; cat >&3; cat <&3; }
 class Proxy(ProxyContainer):
     """HAProxy with two slots for releases."""
 
-    # As they were last read or told, by this verb.
+    # What stands where, and the config that says so, as this verb read or told it last.
     known: Slots | None = None
+    seen: str | None = None
 
     def slots(self) -> Slots:
         """Return which container stands where, as the config says."""
-        text = self.read("haproxy.cfg")
-        self.known = Slots() if text is None else haproxy.parse(text)
-        return self.known
+        return self.look()[1]
+
+    def look(self) -> tuple[str, Slots]:
+        """Return the history and which container stands where, in one go."""
+        container = self.container()
+        files = volume.folder(container, FOLDER) if container else {}
+        self.seen = files.get("haproxy.cfg")
+        self.known = haproxy.parse(self.seen) if self.seen else Slots()
+        return files.get(HISTORY, ""), self.known
 
     def switch(self, container: str) -> None:
         """Send callers to a container: over the runtime interface, since a reload closes their connections, and in the config.
@@ -46,11 +56,9 @@ class Proxy(ProxyContainer):
         assert after.live is not None
         address = self.address(container)
         self.wait_up(haproxy.SLOTS[after.live], address, haproxy.arrive(before, after, address))
-        running = self.container()
-        assert running is not None
-        volume.put(running, CONFIG + ".part", haproxy.config(self.template(), after))
-        self.run("bash", "-c", FLIP, "--", "; ".join(haproxy.leave(after)), CONFIG)
-        self.known = after
+        text = haproxy.config(self.template(), after)
+        self.run("bash", "-c", FLIP, "--", "; ".join(haproxy.leave(after)), CONFIG, text)
+        self.known, self.seen = after, text
 
     def address(self, container: str) -> str:
         """Return a container's address in the proxy's network."""
@@ -104,6 +112,8 @@ class Proxy(ProxyContainer):
 
         Returns whether this is its first config, with which it begins.
         """
+        if self.seen and pem is None and self.seen == haproxy.config(self.template(), replace(haproxy.parse(self.seen), tls=False)):
+            return False
         old, running = self.read("haproxy.cfg"), container.status == "running"
         before = haproxy.parse(old) if old else Slots()
         if pem is not None and pem != self.read("certificate.pem"):

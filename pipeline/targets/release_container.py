@@ -24,14 +24,24 @@ LABEL = "release."
 PROJECT = LABEL + "project"
 START_SECONDS = 60
 # Plain sockets: the libraries for HTTP take longer to import than the rest takes. HTTP/1.0: the answer ends with the connection.
+# A standby that has just been restarted listens once it is ready: it is waited for.
 ASK = """
-import json, socket, sys
+import json, socket, sys, time
 host, port = sys.argv[1].split(":")
+until = time.monotonic() + float(sys.argv[3])
+def connected():
+    while True:
+        try:
+            return socket.create_connection((host, int(port)), timeout=20)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 for path, body in json.loads(sys.argv[2]):
     data = b"" if body is None else json.dumps(body).encode()
     lines = f"{'GET' if body is None else 'POST'} {path} HTTP/1.0", "Content-Type: application/json", f"Content-Length: {len(data)}"
     try:
-        with socket.create_connection((host, int(port)), timeout=20) as service:
+        with connected() as service:
             service.sendall("\\r\\n".join([*lines, "", ""]).encode() + data)
             answer = b"".join(iter(lambda: service.recv(65536), b"")).decode()
     except OSError as error:
@@ -63,12 +73,12 @@ def deployment(container: Container) -> Deployment:
     return from_record({key: container.labels[LABEL + key] for key in fields if LABEL + key in container.labels})
 
 
-def asking(container: Container, address: str) -> Fetch:
-    """Return how to ask a service at HOST:PORT, from inside a container."""
+def asking(container: Container, address: str, patience: float = 0.0) -> Fetch:
+    """Return how to ask a service at HOST:PORT, from inside a container; it is given so many seconds to begin to listen."""
 
     def fetch(*questions: tuple[str, Any]) -> list[Any]:
         try:
-            code, output = docker_engine.run(container, ["python", "-I", "-S", "-c", ASK, address, json.dumps(questions)])
+            code, output = docker_engine.run(container, ["python", "-I", "-S", "-c", ASK, address, json.dumps(questions), str(patience)])
         except DockerException as error:
             raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
         if code != 0:

@@ -10,13 +10,18 @@ from docker.models.containers import Container
 
 def read(container: Container, path: str) -> str | None:
     """Read a file, None where there is none."""
+    return folder(container, path).get(PurePosixPath(path).name)
+
+
+def folder(container: Container, path: str) -> dict[str, str]:
+    """Read the files of a folder, or the one that the path names, by their names; nothing where there is none."""
     try:
         stream, _ = container.get_archive(path)
     except NotFound:
-        return None
+        return {}
     with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-        member = archive.extractfile(PurePosixPath(path).name)
-        return member.read().decode() if member else None
+        found = [(PurePosixPath(member.name), archive.extractfile(member)) for member in archive.getmembers()]
+        return {name.name: file.read().decode() for name, file in found if file and len(name.parts) <= 2}
 
 
 def put(container: Container, path: str, text: str, only_for: int | None = None) -> None:
