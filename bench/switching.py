@@ -130,9 +130,17 @@ def main() -> None:
         told = {target: measure(root, target, asked.cycles) for target in chosen}
     print(results.markdown(HEAD, [row(target, each["figures"]) for target, each in told.items()]))
     print("\n".join(text for each in told.values() for text in each["failures"]))
-    if tuple(chosen) == TARGETS and asked.cycles == CYCLES:
-        figures = {f"{target}_{name}": figure for target, each in told.items() for name, figure in each.pop("figures").items()}
-        results.write("switching", figures, **told)
+    if asked.cycles == CYCLES:
+        write(told)
+
+
+def write(told: dict[str, dict[str, Any]]) -> None:
+    """Write the results; those of a target that was not asked for stay."""
+    path = results.RESULTS / "switching.json"
+    before = json.loads(path.read_bytes()) if path.is_file() else {"figures": {}}
+    figures = before["figures"] | {f"{target}_{name}": figure for target, each in told.items() for name, figure in each["figures"].items()}
+    kept = {target: before[target] for target in TARGETS if target in before}
+    results.write("switching", figures, **(kept | told))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
     """Roll back to the release before the live one, or to a tag. Raises PipelineError; then what served before still serves."""
     start = time.monotonic()
     target = targets.of(project)
-    planned(target, to, accept_contract)  # one that cannot be takes nothing over
+    if target.holder():
+        planned(target, to, accept_contract)  # one that cannot be takes nothing over
     with lock.held(target, "rollback", takeover=True) as still_ours:
         live, prior = planned(target, to, accept_contract)
         files = target.fetch(prior.digest)

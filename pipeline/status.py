@@ -70,7 +70,8 @@ def told(state: dict[str, Any]) -> str:
     if held := state["held_by"]:
         rows += [["deploys", f"held since {chain.age(held['at'])}, {held['what']} by {held['by']}: ./run resume lets them go on"]]
     if busy := state["busy"]:
-        rows += [["at work", f"{busy['what']} by {busy['by']}, since {chain.age(busy['at'])}"]]
+        when = f"begun {chain.age(busy['at'])}"
+        rows += [["cut short" if "gone" in busy else "at work", f"{busy['what']} by {busy['by']}, {when}"]]
     return table(["what", "is"], rows)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import chain, journal
+from pipeline import chain, journal, status
 from pipeline.chain import Deployment
 from pipeline.errors import Held, PipelineError
 from pipeline.switch import attempt
@@ -245,3 +245,18 @@ def test_a_record_is_text_and_is_read_as_it_was_written(deployment: Deployment) 
     record = deployment.record()
     assert all(isinstance(value, str) for value in record.values())
     assert chain.from_record(record) == deployment
+
+
+@pytest.mark.parametrize(("busy", "row"), [({}, "| at work"), ({"gone": "yes"}, "| cut short")])
+def test_status_tells_a_run_that_is_at_work_from_one_that_was_killed(busy: dict[str, str], row: str) -> None:
+    state = {"live": None, "held_by": None, "busy": {"what": "deploy v2", "by": "somebody", "at": ago(minutes=5), **busy}}
+    [said] = [line for line in status.told(state).splitlines() if "deploy v2" in line]
+    assert said.startswith(row)
+    assert "deploy v2 by somebody, begun 5 minutes ago" in said
+
+
+def test_status_says_that_what_serves_was_never_proven() -> None:
+    live = release("v2").record()
+    state = {"live": live, "target": "docker", "address": "here", "proof": None, "answers": "v2, as it should", "rollback_to": None}
+    said = status.told({**state, "held_by": None, "busy": None})
+    assert "NOT PROVEN: its deploy is at work, or was cut short. Next: ./run deploy v2 again, or ./run rollback" in said

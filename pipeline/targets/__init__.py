@@ -78,7 +78,7 @@ class Target(Protocol):
         """Take the environment's lock. Raises Busy when another holds it, unless it is to be taken over."""
 
     def holder(self) -> dict[str, str] | None:
-        """Return who holds the lock."""
+        """Return who holds the lock; with `gone` where that run has ended without giving it back, so that the next takes it."""
 
     def release(self) -> None:
         """Give the lock back."""

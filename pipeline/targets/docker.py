@@ -1,21 +1,19 @@
 """Releases as containers of one host with Docker Engine, behind HAProxy. Needs only the engine's API, here or over ssh."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
-from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine, registry
 from pipeline.chain import Deployment
-from pipeline.errors import Busy, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.journal import Event, appended, events
 from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy, retention
 from pipeline.targets.haproxy import Slots
+from pipeline.targets.lock_container import LockContainer
 from pipeline.targets.proxy import HISTORY, Proxy
 from pipeline.targets.release_container import (
     LABEL,
@@ -29,9 +27,6 @@ from pipeline.targets.release_container import (
     wait_ready,
 )
 
-# A lock older than this belongs to a run that was killed.
-LOCK_SECONDS = 1800
-
 
 class Docker:
     """Containers `NAME-SEQUENCE` are the releases, their labels the chain; `NAME-proxy` knows which one is live."""
@@ -40,6 +35,7 @@ class Docker:
         self.project = project
         self.client = docker_engine.connect()
         self.proxy = Proxy(project, self.client)
+        self.lock = LockContainer(self.client, f"{project.name}-lock", self.proxy.image)
 
     def push(self, commit: str) -> str:
         """Push the image that `build` left here."""
@@ -157,41 +153,17 @@ class Docker:
         return events(self.proxy.read(HISTORY) or "")
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
-        """Create a container of a fixed name that is never started: only one can."""
+        """Take the lock on the host."""
         self.proxy.pull()
-        if takeover or self.lock_age() > LOCK_SECONDS:
-            self.release()
-        labels = {LABEL + "lock." + key: value for key, value in holder.items()}
-        try:
-            self.client.containers.create(self.proxy.image, name=f"{self.project.name}-lock", labels=labels)
-        except APIError as error:
-            if error.status_code == 409:
-                raise Busy(f"{self.holder()}") from error
-            raise PipelineError(f"The lock could not be taken: {error}. Next: ./run status.") from error
+        self.lock.acquire(holder, takeover)
 
     def holder(self) -> dict[str, str] | None:
-        """Read the lock's labels."""
-        try:
-            labels = self.client.containers.get(f"{self.project.name}-lock").labels
-        except NotFound:
-            return None
-        prefix = LABEL + "lock."
-        return {key.removeprefix(prefix): value for key, value in labels.items() if key.startswith(prefix)}
-
-    def lock_age(self) -> float:
-        """Return for how many seconds the lock has been held, by the host's clock: those of the machines that deploy may be off."""
-        try:
-            made = self.client.containers.get(f"{self.project.name}-lock").attrs["Created"]
-        except NotFound:
-            return 0.0
-        return (moment(self.client.info()["SystemTime"]) - moment(made)).total_seconds()
+        """Ask the host."""
+        return self.lock.holder()
 
     def release(self) -> None:
-        """Remove the lock."""
-        try:
-            self.client.containers.get(f"{self.project.name}-lock").remove(force=True)
-        except NotFound:
-            return
+        """Give the lock back."""
+        self.lock.release()
 
     def stop(self) -> None:
         """Take everything away: releases, proxy, its state, network."""
@@ -220,8 +192,3 @@ class Docker:
 def sequence_of(slots: Slots) -> int | None:
     """Return the sequence number of the live release: it is in its container's name."""
     return None if slots.live_container is None else int(slots.live_container.rpartition("-")[2])
-
-
-def moment(at: str) -> datetime:
-    """Read a time of the engine's, which has nanoseconds."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", at))

@@ -154,7 +154,7 @@ class Local:
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Create the lock file; only one can. A lock of a process that is gone does not count."""
         found = self.holder()
-        if found and (takeover or not psutil.pid_exists(int(found["pid"]))):
+        if found and (takeover or "gone" in found):
             self.lock.unlink(missing_ok=True)
         try:
             with self.lock.open("x", encoding="utf-8") as file:
@@ -168,7 +168,7 @@ class Local:
             found: dict[str, str] = json.loads(self.lock.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
-        return found
+        return found if psutil.pid_exists(int(found["pid"])) else found | {"gone": "yes"}
 
     def release(self) -> None:
         """Remove the lock file."""

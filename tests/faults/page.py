@@ -1,0 +1,101 @@
+"""docs/faults.md: what the tests of this folder declare, and the figures of the run that wrote it."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.__main__ import ROOT
+
+PAGE = ROOT / "docs" / "faults.md"
+TARGETS = ("local", "docker")
+# A sentence that begins so says why there is no test.
+NOT_HERE = "Not meaningful here: "
+HEAD = ["#", "fault", "target", "what happens", "failed requests", "recovery"]
+TEXT = """# What goes wrong, and what happens then
+
+For whoever is on call, and for whoever runs the platform: each fault was brought about for real while callers kept asking. Afterwards
+the right release served (its digest, its manifest, its recorded answers), and the next deploy worked. *Failed requests* are those of four
+callers with open connections; *recovery* is the time from the fault, or from the start of the verb that met it, until the right release
+answered and the verb had ended. Two busy cores made these figures: take them as upper bounds. What to do at 3 a.m. is in
+[rollback.md](rollback.md).
+
+Made by `./run test tests/faults -n 0 --write-faults`, which needs a Docker engine and root on Linux. A test holds the sentences against the
+tests.
+
+"""
+
+# A row of the page: number, fault, target.
+Key = tuple[int, str, str]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An item of the list of faults, and what happens on each target."""
+
+    number: int
+    what: str
+    happens: Mapping[str, str]
+
+    def key(self, target: str) -> Key:
+        """Name its row."""
+        return self.number, self.what, target
+
+    def tried(self, target: str) -> bool:
+        """Tell whether there is a test."""
+        return not self.happens[target].startswith(NOT_HERE)
+
+
+@dataclass
+class Figures:
+    """What callers saw of a fault, in all runs of its test."""
+
+    failed: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+
+    def add(self, failed: int, asked: int, seconds: float) -> None:
+        """Count another run; of the recoveries the slowest is told."""
+        self.failed, self.asked, self.seconds = self.failed + failed, self.asked + asked, max(self.seconds, seconds)
+
+    def cells(self) -> list[str]:
+        """Return them as the page shows them."""
+        return [f"{self.failed} of {self.asked}", f"{self.seconds:.1f} s"]
+
+
+def fault(number: int, what: str, *, local: str, docker: str) -> pytest.MarkDecorator:
+    """Declare what a test brings about, and what happens then."""
+    return pytest.mark.fault(Fault(number, what, {"local": local, "docker": docker}))
+
+
+def declared() -> list[Fault]:
+    """Return what the tests declare, each once, in the order of the list."""
+    found = {each.key(""): each for each in marks()}
+    return sorted(found.values(), key=lambda each: each.number)
+
+
+def marks() -> Iterator[Fault]:
+    """Read the marks of this folder's tests."""
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        module = importlib.import_module(f"tests.faults.{path.stem}")
+        for test in vars(module).values():
+            for mark in getattr(test, "pytestmark", []):
+                if mark.name == "fault":
+                    yield mark.args[0]
+
+
+def rows(figures: Mapping[Key, Figures]) -> list[list[str]]:
+    """Return the page's rows. Raises KeyError for a row whose test was not run."""
+    return [
+        [str(each.number), each.what, target, each.happens[target], *(figures[each.key(target)].cells() if each.tried(target) else "––")]
+        for each in declared()
+        for target in TARGETS
+    ]
+
+
+def write(figures: Mapping[Key, Figures]) -> None:
+    """Write the page."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD), *rows(figures))]
+    PAGE.write_text(TEXT + "\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,25 @@
+"""docs/faults.md says what the tests of this folder declare."""
+
+import re
+
+from tests.faults import page
+
+FIGURES = [re.compile(r"\d+ of [1-9]\d*"), re.compile(r"\d+\.\d s")]
+
+
+def test_the_page_says_what_the_tests_declare() -> None:
+    text = page.PAGE.read_text(encoding="utf-8")
+    shown = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    assert text.startswith(page.TEXT)
+    assert shown[0] == page.HEAD
+    said = [(int(row[0]), row[1], row[2], row[3]) for row in shown[1:]]
+    assert said == [(each.number, each.what, target, each.happens[target]) for each in page.declared() for target in page.TARGETS]
+    for *_, sentence, failed, recovery in shown[1:]:
+        if sentence.startswith(page.NOT_HERE):
+            assert (failed, recovery) == ("–", "–")
+        else:
+            assert all(form.fullmatch(cell) for form, cell in zip(FIGURES, (failed, recovery), strict=True))
+
+
+def test_every_fault_of_the_list_is_declared() -> None:
+    assert {each.number for each in page.declared()} == set(range(1, 27))
