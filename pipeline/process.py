@@ -71,12 +71,12 @@ def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> 
     with httpx.Client(base_url=url, timeout=5) as client:
         while time.monotonic() < deadline:
             if not alive():
-                raise NotServing(f"The service ended instead of becoming ready. {said()}")
+                raise NotServing(f"The service ended instead of becoming ready. {said()} Next: mend that, and try again.")
             with suppress(httpx.TransportError):
                 if client.get("/readyz").status_code == 200:
                     return
             time.sleep(0.05)
-    raise NotServing(f"The service was not ready after {START_SECONDS} s. {said()}")
+    raise NotServing(f"The service was not ready after {START_SECONDS} s. {said()} Next: mend that, and try again.")
 
 
 def tail(log: IO[bytes], lines: int = 5) -> str:

@@ -83,7 +83,7 @@ class Local:
     @contextmanager
     def staged(self, deployment: Deployment) -> Iterator[Fetch]:
         """Serve the release on a port of its own; the workers for callers come up in `switch`."""
-        if not self.supervisor.running():
+        if not self.supervisor.running() and not self.supervisor.left():
             refuse_taken(self.project.host, self.project.port)
         folder = self.folder(deployment.digest)
         with serving(folder, folder / "release", RELEASE_TAG=deployment.tag, RELEASE_DIGEST=deployment.digest) as url:
@@ -102,6 +102,7 @@ class Local:
         link.replace(self.current)
         running = self.supervisor.running()
         if running is None:
+            self.supervisor.clear()
             self.supervisor.start()
         else:
             self.supervisor.roll(running)

@@ -95,14 +95,14 @@ def wait_ready(container: Container, fetch: Fetch) -> None:
     while time.monotonic() < deadline:
         container.reload()
         if container.status != "running" or container.attrs["RestartCount"]:
-            raise PipelineError(f"The release ended instead of becoming ready. {said(container)}")
+            raise PipelineError(f"The release ended instead of becoming ready. {said(container)} Next: mend that, and try again.")
         try:
             fetch(("/readyz", None))
         except PipelineError:
             time.sleep(0.1)
         else:
             return
-    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {said(container)}")
+    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {said(container)} Next: mend that, and try again.")
 
 
 def unpack(container: Container, path: str, into: Path) -> None:

@@ -66,6 +66,20 @@ class Supervisor:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
 
+    def clear(self) -> None:
+        """Stop workers whose supervisor was killed: they go on answering, and hold the address."""
+        left = self.left()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs(left, timeout=30)[1]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def left(self) -> list[psutil.Process]:
+        """Return the workers whose supervisor was killed; only to be asked when none runs."""
+        return [each for each in psutil.process_iter() if works_in(each, self.folder)]
+
     def running(self) -> psutil.Process | None:
         """Return the running supervisor, None where there is none."""
         try:
@@ -85,6 +99,14 @@ class Supervisor:
         """Return the end of the service's log."""
         with self.log.open("rb") as log:
             return tail(log)
+
+
+def works_in(process: psutil.Process, folder: Path) -> bool:
+    """Tell whether a process is a worker of the service in a folder; somebody's shell there is not."""
+    try:
+        return Path(process.cwd()) == folder.resolve() and "multiprocessing" in " ".join(process.cmdline())
+    except (OSError, psutil.Error):
+        return False
 
 
 def workers(supervisor: psutil.Process) -> set[int]:

@@ -15,6 +15,12 @@ GOALS = [
     ("gate_errors", "two_margins_pass", 0.01),
     ("gate_cost", "seconds_10k", 10),
     ("gate_cost", "peak_mb_1m", 1000),
+    ("switching", "docker_failed", 0),
+    ("switching", "local_failed", 0),
+    ("switching", "docker_warm_seconds", 1),
+    ("switching", "docker_warm_switch_seconds", 0.3),
+    ("switching", "docker_cold_seconds", 15),
+    ("switching", "local_cold_seconds", 15),
 ]
 
 
@@ -30,6 +36,20 @@ def test_what_was_measured_is_within_the_goal(name: str, figure: str, most: floa
 
 def test_harm_in_one_slice_was_caught() -> None:
     assert figures("gate_errors")["slice_two_margins_caught"] >= 0.8
+
+
+def test_enough_switches_were_measured() -> None:
+    assert all(figures("switching")[f"{target}_cycles"] == 20 for target in ("local", "docker"))
+
+
+def test_switching_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
+    before = (ROOT / "bench" / "results" / "switching.json").read_bytes()
+    command = [sys.executable, "-m", "bench.switching", "--cycles", "1", "--target", "local"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [row] = [line for line in done.stdout.splitlines() if line.startswith("| local ")]
+    assert row.split("|")[4].strip() == "0"
+    assert (ROOT / "bench" / "results" / "switching.json").read_bytes() == before
 
 
 def test_the_error_rates_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
