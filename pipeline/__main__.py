@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline import project
 from pipeline.errors import PipelineError
+from pipeline.say import summary
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
@@ -58,6 +59,17 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "resume": ("let deploys go on, which a rollback holds back", {"--reason": {"default": "", "help": "kept in the history"}}),
     "status": ("what is live, and what a rollback would do", {"--json": JSON}),
     "history": ("what was deployed and rolled back", {"--json": JSON}),
+    "host": (
+        "in a workflow: write the way to the host into ~/.ssh, from the secrets of the environment production",
+        {"--required": {"action": "store_true", "help": "fail, instead of saying that deploys are skipped, where there are none"}},
+    ),
+    "record": (
+        "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
+        {
+            "tag": {"nargs": "?", "default": "", "help": "what was deployed; default: what is live"},
+            "--outcome": {"default": "success", "choices": ["success", "failure", "cancelled"], "help": "how the job ended"},
+        },
+    ),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
     "demo": (
         "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",
@@ -87,6 +99,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         done = getattr(import_module(f"pipeline.{verb}"), verb)(at, **given)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
+        summary(f"**{verb}**: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -6,7 +6,7 @@ from pipeline import repository, targets, verdict
 from pipeline.build import checked_bundle
 from pipeline.errors import PipelineError
 from pipeline.project import Project
-from pipeline.say import line, summary
+from pipeline.say import line, output, summary
 
 
 def push(project: Project) -> str:
@@ -19,6 +19,8 @@ def push(project: Project) -> str:
     digest = targets.of(project).push(manifest.commit)
     note = {"commit": manifest.commit, "digest": digest, "repository": project.repository}
     (project.root / "build" / "release.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    output("image", project.repository)
+    output("digest", digest)
     following = f"Deploy it:\n\n    git tag v1.2.3 {manifest.commit[:12]}\n    git push origin v1.2.3"
     line(f"pushed {manifest.commit[:12]} as {digest}\n{following}")
     summary(f"Pushed `{digest}`. {following}")

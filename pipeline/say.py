@@ -25,6 +25,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def summary(markdown: str) -> None:
     """Append to the job summary where there is one."""
-    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+    append("GITHUB_STEP_SUMMARY", markdown + "\n\n")
+
+
+def output(name: str, value: str) -> None:
+    """Hand a value to the workflow's later steps where there are any."""
+    append("GITHUB_OUTPUT", f"{name}={value}\n")
+
+
+def append(variable: str, text: str) -> None:
+    """Append to the file that a variable of the workflow names."""
+    if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(markdown + "\n\n")
+            file.write(text)

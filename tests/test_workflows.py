@@ -1,6 +1,7 @@
 """The workflows hold to the house rules, and call only verbs that exist."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sysconfig
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.__main__ import VERBS
+from pipeline.__main__ import VERBS, parser
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github" / "workflows"
@@ -19,6 +20,9 @@ WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 CALLED = re.compile(r"\./run ([\w-]+)")
 VERBS_OF_RUN = {"check", "test"}
+# What a variable holds whose verb takes only some words.
+GIVEN = {"$OUTCOME": "success"}
+SECRETS = {"DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY"}
 
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
@@ -40,8 +44,14 @@ def scripts(path: Path) -> list[str]:
     return [step["run"] for step in steps(path) if "run" in step]
 
 
-def test_the_project_has_its_four_workflows() -> None:
-    assert {path.stem for path in WORKFLOWS} >= {"ci", "train-validate-build-push", "deploy", "rollback"}
+def jobs(name: str) -> dict[str, Any]:
+    """Return the jobs of a workflow."""
+    found: dict[str, Any] = parse(FOLDER / f"{name}.yml")["jobs"]
+    return found
+
+
+def test_the_project_has_its_five_workflows() -> None:
+    assert {path.stem for path in WORKFLOWS} >= {"ci", "train-validate-build-push", "deploy", "rollback", "drill"}
 
 
 @each_workflow
@@ -83,30 +93,99 @@ def test_the_verbs_called_exist(path: Path) -> None:
     assert called <= VERBS_OF_RUN | set(VERBS)
 
 
+def flags(step: dict[str, Any]) -> list[str]:
+    """Return what a step runs, word by word, with what its variables can hold where a verb's options depend on it."""
+    words = shlex.split(step["run"].partition(" # ")[0])
+    unquoted = {f"${name}": re.findall(r"'(--[a-z-]+)'", str(value)) for name, value in step.get("env", {}).items()}
+    return [held for word in words for held in (unquoted.get(word) or [GIVEN.get(word, word)])]
+
+
+@each_workflow
+def test_the_flags_of_the_verbs_exist(path: Path) -> None:
+    for step in steps(path):
+        words = flags(step) if step.get("run", "").startswith("./run ") else []
+        if words and words[1] not in VERBS_OF_RUN:
+            parser().parse_args(words[1:])  # ends with 2 and says why
+
+
+@each_workflow
+def test_no_workflow_calls_another(path: Path) -> None:
+    """Then no job asks for more than its caller grants."""
+    assert all("steps" in job and "uses" not in job for job in parse(path)["jobs"].values())
+
+
 @each_workflow
 def test_a_workflow_stays_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 100
 
 
-def test_the_required_check_waits_for_every_other_job() -> None:
-    jobs = parse(FOLDER / "ci.yml")["jobs"]
-    assert set(jobs["all-green"]["needs"]) == set(jobs) - {"all-green"}
-    assert jobs["all-green"]["if"] == "always()"
+def test_the_required_check_waits_for_every_job_that_judges() -> None:
+    found = jobs("ci")
+    assert set(found["all-green"]["needs"]) == set(found) - {"all-green", "comment"}
+    assert found["all-green"]["if"] == "always()"
 
 
-def test_a_pull_request_writes_nowhere() -> None:
-    granted = [job.get("permissions", {}) for job in parse(FOLDER / "ci.yml")["jobs"].values()]
-    assert {access for permissions in granted for access in permissions.values()} == {"read"}
+def test_the_required_check_keeps_its_name() -> None:
+    """Branch protection knows it by this, README names it, and a check that never comes blocks every merge."""
+    assert jobs("ci")["all-green"]["name"] == "all green"
+
+
+def test_a_pull_request_does_not_run_twice_for_a_commit() -> None:
+    assert set(parse(FOLDER / "ci.yml")["on"]) == {"pull_request", "merge_group"}
+
+
+def test_a_pull_request_writes_nothing_but_its_comment() -> None:
+    found = jobs("ci")
+    comment = found.pop("comment")
+    assert {access for job in found.values() for access in job.get("permissions", {}).values()} == {"read"}
+    assert comment["permissions"] == {"pull-requests": "write"}
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in comment["if"]
+
+
+def test_who_may_write_the_comment_never_sees_the_code() -> None:
+    ran = [step.get("run") or step["uses"].partition("@")[0] for step in jobs("ci")["comment"]["steps"]]
+    assert all(each == "actions/download-artifact" or each.startswith("gh pr comment ") for each in ran)
+
+
+def test_an_image_comes_from_the_default_branch_whatever_it_is_called() -> None:
+    assert (
+        jobs("train-validate-build-push")["road"]["if"] == "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+    )
+
+
+def test_what_is_signed_is_what_was_pushed() -> None:
+    found = jobs("train-validate-build-push")
+    attest = found["attest"]
+    assert attest["if"] == "github.event.repository.visibility == 'public'"
+    assert found["road"]["outputs"] == {name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("image", "digest")}
+    signed = [step["with"] for step in attest["steps"] if step["uses"].startswith("actions/attest@")]
+    assert [each["subject-digest"] for each in signed] == ["${{ needs.road.outputs.digest }}"] * 2
+    assert all(job["permissions"].keys().isdisjoint({"id-token", "attestations"}) for name, job in found.items() if name != "attest")
 
 
 def test_a_rollback_queues_behind_nothing() -> None:
     assert "github.run_id" in parse(FOLDER / "rollback.yml")["concurrency"]["group"]
 
 
+@each_workflow
+def test_only_production_has_secrets(path: Path) -> None:
+    for job in parse(path)["jobs"].values():
+        named = set(re.findall(r"secrets\.(\w+)", str(job)))
+        assert named == (SECRETS if "environment" in job else set())
+
+
 @pytest.mark.parametrize("name", ["deploy", "rollback"])
-def test_production_is_touched_only_where_there_is_a_host(name: str) -> None:
-    jobs = parse(FOLDER / f"{name}.yml")["jobs"].values()
-    assert {job["if"]: job.get("environment") for job in jobs} == {"vars.DEPLOY_HOST != ''": "production", "vars.DEPLOY_HOST == ''": None}
+def test_the_environment_is_production_and_the_tag_is_what_gets_recorded(name: str) -> None:
+    [job] = jobs(name).values()
+    assert job["environment"] == {"name": "production", "deployment": False}
+    assert job["steps"][-1]["run"].startswith('./run record "$TAG"')
+    checkout = job["steps"][0]["with"]
+    assert (checkout["ref"], checkout["fetch-depth"]) == ("${{ github.event.repository.default_branch }}", 0)
+
+
+def test_a_deploy_trains_and_builds_nothing() -> None:
+    called = {verb for script in scripts(FOLDER / "deploy.yml") for verb in CALLED.findall(script)}
+    assert called == {"host", "resume", "deploy", "record"}
 
 
 def test_zizmor_finds_nothing() -> None:
