@@ -94,8 +94,8 @@ def finish(project: Project, target: Target, what: str, done: Done, files: Path)
     """Say what was done, and record it where people look; none of this can undo it."""
     was = f", was {done.before.tag}" if done.before else ""
     text = f"{done.after.tag} serves{was}: {what} in {done.seconds:.1f} s"
-    attempt("the history was not written, so this counts as not proven", lambda: target.note(event(what, done)))
     attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.shown(done.checks)}"))
+    attempt("the history was not written, so this counts as not proven", lambda: target.note(event(what, done)))
     attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.shown(done.checks)}"))
     attempt("the pointer `production` was not moved", lambda: target.point(done.after.digest))
     ledger.move(project, ledger.PRODUCTION, Manifest.model_validate_json((files / "manifest.json").read_bytes()).mlflow_run)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docker.models.containers import Container
+from docker.models.images import Image
 
 from pipeline import docker_engine, registry
 from pipeline.chain import Deployment
@@ -22,6 +23,7 @@ from pipeline.targets.release_container import (
     asking,
     create,
     deployment,
+    is_copy,
     refuse_mislabelled,
     unpack,
     wait_ready,
@@ -52,18 +54,23 @@ class Docker:
         return digest
 
     def fetch(self, digest: str) -> Path:
-        """Pull the image unless it is on the host, and copy its `/release` here."""
+        """Pull the image unless it is on the host, and copy its `/release` here unless that was done before."""
         image = registry.ensure(self.client, self.predictor(digest))
         files = self.project.state / "docker" / digest.removeprefix("sha256:")
+        if not is_copy(image, files / "release"):
+            self.copy(image, digest, files)
+        refuse_mislabelled(image, files / "release", digest)
+        return files / "release"
+
+    def copy(self, image: Image, digest: str, into: Path) -> None:
+        """Copy `/release` here, from a container that stands or from one that is made for it."""
         standing = [each for each in self.containers() if each.labels[LABEL + "digest"] == digest]
         container = standing[0] if standing else self.client.containers.create(image)
         try:
-            unpack(container, "/release", files)
+            unpack(container, "/release", into)
         finally:
             if not standing:
                 container.remove()
-        refuse_mislabelled(image, files / "release", digest)
-        return files / "release"
 
     def predictor(self, digest: str) -> str:
         """Return the image by digest."""

@@ -18,7 +18,7 @@ from pipeline.docker_engine import CONFINED, STAYING, said
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy
-from service.manifest import read
+from service.manifest import read, sha256
 
 LABEL = "release."
 PROJECT = LABEL + "project"
@@ -110,6 +110,17 @@ def unpack(container: Container, path: str, into: Path) -> None:
     stream, _ = container.get_archive(path)
     with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
         archive.extractall(into, filter="data")
+
+
+def is_copy(image: Image, files: Path) -> bool:
+    """Tell whether a folder holds an image's release: the manifest that its label names, and the files that the manifest names."""
+    try:
+        manifest, manifest_sha256 = read(files)
+        parts = (manifest.model, manifest.config, manifest.golden)
+        whole = all(sha256((files / part.file).read_bytes()) == part.sha256 for part in parts)
+    except (OSError, ValueError):
+        return False
+    return whole and image.labels.get("release.manifest.sha256") == manifest_sha256
 
 
 def refuse_mislabelled(image: Image, files: Path, digest: str) -> None:

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 import httpx
 import pytest
@@ -68,7 +69,7 @@ Suffers = Callable[..., AbstractContextManager[load.Seen]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-faults", action="store_true", help="write docs/faults.md from what callers saw; wants -n 0")
+    parser.addoption("--write-faults", action="store_true", help="write docs/faults.md from what callers saw")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,10 +85,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the page when that is asked for."""
-    if session.config.getoption("--write-faults", default=False):
-        figures = session.config.stash[FIGURES]
+    """Write the page when that is asked for; one of several processes hands over what it has seen."""
+    figures = session.config.stash[FIGURES]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = [[*key, *astuple(found)] for key, found in figures.items()]
+    elif session.config.getoption("--write-faults", default=False):
         page.write(figures)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what one of several processes has seen."""
+    for number, what, target, *found in node.workeroutput["faults"]:
+        node.config.stash[FIGURES].setdefault((number, what, target), Figures()).add(*found)
 
 
 class Relay(socketserver.ThreadingTCPServer):

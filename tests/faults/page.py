@@ -1,15 +1,16 @@
 """docs/faults.md: what the tests of this folder declare, and the figures of the run that wrote it."""
 
 import importlib
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import pytest
 
 from pipeline.__main__ import ROOT
 
-PAGE = ROOT / "docs" / "faults.md"
+PAGE, KEPT = ROOT / "docs" / "faults.md", ROOT / "build" / "faults.json"
 TARGETS = ("local", "docker")
 # A sentence that begins so says why there is no test.
 NOT_HERE = "Not meaningful here: "
@@ -22,7 +23,7 @@ callers with open connections; *recovery* is the time from the fault, or from th
 answered and the verb had ended. Two busy cores made these figures: take them as upper bounds. What to do at 3 a.m. is in
 [rollback.md](rollback.md).
 
-Made by `./run test tests/faults -n 0 --write-faults`, which needs a Docker engine and root on Linux. A test holds the sentences against the
+Made by `./run test tests/faults --write-faults`, which needs a Docker engine and root on Linux. A test holds the sentences against the
 tests.
 
 """
@@ -96,6 +97,19 @@ def rows(figures: Mapping[Key, Figures]) -> list[list[str]]:
 
 
 def write(figures: Mapping[Key, Figures]) -> None:
-    """Write the page."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD), *rows(figures))]
+    """Write the page, once each test has been run; what earlier runs saw is kept for that in `build/faults.json`."""
+    seen = [[*key, *astuple(found)] for key, found in {**kept(), **figures}.items()]
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps(seen), encoding="utf-8")
+    wanted = {each.key(target) for each in declared() for target in TARGETS if each.tried(target)}
+    if missing := wanted - set(kept()):
+        print("docs/faults.md is not written, since these were not run:", *sorted(missing), sep="\n")
+        return
+    lines = ["| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD), *rows(kept()))]
     PAGE.write_text(TEXT + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def kept() -> dict[Key, Figures]:
+    """Return what earlier runs saw."""
+    seen = json.loads(KEPT.read_bytes()) if KEPT.is_file() else []
+    return {(number, what, target): Figures(*found) for number, what, target, *found in seen}
