@@ -159,6 +159,14 @@ class Relayed(Registry):
             self.relay.cut_after, self.relay.is_cut = None, False
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _a_breath() -> Iterator[None]:
+    """Let callers ask five times a second each: more would only make each start of a service slower."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "PAUSE_SECONDS", 0.2)
+        yield
+
+
 @pytest.fixture(scope="session")
 def registry(registry: Registry) -> Iterator[Registry]:
     with Relay(int(registry.address.rpartition(":")[2])) as relay:
