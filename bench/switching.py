@@ -42,9 +42,12 @@ def run(root: Path, target: str, *words: str) -> Verb:
     proof, said = start, 0.0
     with subprocess.Popen(command, cwd=root, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        for line in process.stdout:
-            if found := PROOF.search(line.rstrip()):
-                proof, said = time.monotonic(), float(found["seconds"])
+        try:
+            for line in process.stdout:
+                if found := PROOF.search(line.rstrip()):
+                    proof, said = time.monotonic(), float(found["seconds"])
+        finally:
+            process.wait()  # on an interrupt, too: it would go on while its place is cleared away
     assert process.returncode == 0, f"{' '.join(words)} ended with {process.returncode}"
     return Verb(words[0], start, proof, time.monotonic(), said)
 

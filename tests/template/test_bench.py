@@ -1,5 +1,6 @@
 """The benchmarks still run, and what they last measured is what the gate promises."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -7,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bench import switch_figures
+from bench.steady_load import CALLERS, Answer, Caller, Failure, Kind, Seen
+from bench.switch_figures import Cycle, Verb
 
 ROOT = Path(__file__).parents[2]
 GOALS = [
@@ -61,3 +66,58 @@ def test_the_error_rates_can_be_measured_and_a_quick_look_is_not_written_down() 
     [worst] = [line for line in done.stdout.splitlines() if line.startswith("| worse by 2 margins everywhere ")]
     assert "| 100.0%" in worst
     assert (ROOT / "bench" / "results" / "gate_errors.json").read_bytes() == before
+
+
+async def outcome(kind: Kind, *answers: bytes) -> Seen:
+    """Ask a server that gives these answers, each in a turn of its own, and closes every connection after the one answer."""
+    left, seen = list(answers), Seen([], [])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(left.pop(0))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        caller = Caller(CALLERS.index(kind), f"{host}:{port}", seen)
+        for _ in answers:
+            await caller.ask(b"a request")
+        caller.close()
+    return seen
+
+
+def answered(status: str, *headers: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", "x-release: v1", "content-length: 2", *headers, "", "[]"]).encode()
+
+
+def test_a_close_that_was_announced_is_no_failure_and_one_that_was_not_is() -> None:
+    keeps = Kind(True, False)
+    announced = asyncio.run(outcome(keeps, answered("200 OK", "connection: close"), answered("200 OK", "Connection: Close")))
+    assert (len(announced.answers), announced.failures) == (2, [])
+    silent = asyncio.run(outcome(keeps, answered("200 OK"), answered("200 OK")))
+    assert (len(silent.answers), len(silent.failures)) == (1, 1)
+    assert "on a kept connection" in silent.failures[0].text
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(answered("503 No"), "503: []"), (b"", "IncompleteReadError"), (answered("200 OK")[:-1], "IncompleteReadError")]
+)
+def test_whatever_is_not_answered_with_200_failed(answer: bytes, told: str) -> None:
+    seen = asyncio.run(outcome(Kind(False, False), answer))
+    assert seen.answers == []
+    assert told in seen.failures[0].text
+
+
+def test_what_switches_come_to() -> None:
+    verbs = [Verb("deploy", 1.0, 2.0, 3.0, 0.5), Verb("rollback", 4.0, 4.5, 5.0, 0.25), Verb("resume", 5.5, 5.5, 6.0, 0.0)]
+    times = {0.5: "a", 1.5: "a", 1.75: "b", 3.5: "b", 4.25: "b", 4.75: "a", 5.75: "a"}
+    answers = [Answer(at, 20.0 if at in (0.5, 3.5) else 30.0, release, 0) for at, release in times.items()]
+    seen = Seen(answers, [Failure(4.5, 4.25, str(CALLERS[0]), "reset")])
+    cycles = [Cycle(False, *verbs)]
+    found = switch_figures.figures(seen, cycles)
+    assert (found["requests"], found["failed"], found["p99_ratio_during"]) == (8, 1, 1.5)
+    assert (found["warm_seconds"], found["warm_command_seconds"], found["warm_switch_seconds"]) == (0.5, 1.0, 0.5)
+    assert switch_figures.table(seen, cycles)[0]["deploy_switch_seconds"] == 0.25
+    assert switch_figures.failures(seen, cycles) == [
+        "cycle 1, 0.50 s after rollback began: keep-alive, 1 row: reset after 0.250 s",
+    ]
