@@ -59,7 +59,7 @@ def build(release: Release, drain: Drain) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        drain.install(release.config.drain_seconds)
+        drain.install(release.config.drain_seconds, shared=os.environ.get("WORKERS", "1") != "1")
         metrics.announce(release)
         # What was loaded so far stays: without this a full collection stops the event loop for some 80 ms.
         gc.collect()

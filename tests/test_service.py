@@ -545,6 +545,37 @@ def test_the_servers_own_handler_runs_when_the_pause_is_over(seconds: float, sto
     assert stopped == [signal.SIGTERM] * stops
 
 
+class Listening:
+    """A server as uvicorn has it: its handler is a method, and it knows its listeners."""
+
+    def __init__(self) -> None:
+        self.servers, self.closed = [self], False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def handle_exit(self, *_: object) -> None:
+        """End, some time."""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_shares_its_socket_stops_taking_callers_before_it_ends(shared: bool) -> None:
+    server = Listening()
+
+    async def terminated() -> None:
+        Drain().install(3600, shared)
+        signal.raise_signal(signal.SIGTERM)
+        for _ in range(10):  # rounds of the event loop
+            await asyncio.sleep(0)
+
+    before = signal.signal(signal.SIGTERM, server.handle_exit)
+    try:
+        asyncio.run(terminated())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert server.closed == shared
+
+
 @contextmanager
 def started(folder: Path, log: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start a real service; yields it with its port, at once."""
