@@ -1,0 +1,211 @@
+"""A repository as on GitHub, the host that it deploys to, and `act`, which executes its real workflow files for an event."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline import project, registry, repository, targets
+from pipeline.process import free_port
+from pipeline.targets.docker import Docker
+
+HERE = Path(__file__).parent
+ACT = ("--pull=false", "-P", "ubuntu-24.04=-self-hosted", "--no-skip-checkout", "--no-cache-server")
+# act 0.2.87 refuses to read this key, and ignores the environment otherwise.
+UNKNOWN = ", deployment: false"
+HOST_PYTHON = Path(getattr(sys, "_base_executable", sys.executable)).parent
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended: its summary, its artefacts, and the log for when an assertion fails."""
+
+    code: int
+    summary: str
+    artifacts: Path
+    log: str
+
+    def ended(self, code: int) -> "Ran":
+        """Return it. Fails with the log unless it is green for 0, red for 1."""
+        assert self.code == code, self.log[-6000:]
+        return self
+
+
+class GitHub(BaseHTTPRequestHandler):
+    """Takes deployments and their statuses."""
+
+    posted: list[tuple[str, dict[str, Any]]]
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.posted.append((self.path, asked))
+        self.send_response(201)
+        self.end_headers()
+        self.wfile.write(b'{"id": 7}')
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@dataclass
+class Scenario:
+    """The repository: a working copy and a bare one, beside the runner's own home."""
+
+    act: str
+    work: Path
+    registry: str
+    name: str
+    api: str
+    posted: list[tuple[str, dict[str, Any]]]
+    secrets: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it lies."""
+        return self.work.parents[1]
+
+    @property
+    def bare(self) -> Path:
+        """What GitHub would hold."""
+        return self.folder / "origin.git"
+
+    @property
+    def images(self) -> str:
+        """What IMAGE_REPOSITORY says, capitals and all."""
+        return f"{self.registry}/{self.name}"
+
+    @property
+    def place(self) -> Docker:
+        """The host, asked directly."""
+        found = targets.of(project.load(self.work))
+        assert isinstance(found, Docker)
+        return found
+
+    def git(self, *words: str) -> str:
+        """Run git in the working copy."""
+        return repository.git(self.work, *words)
+
+    def commit(self, message: str, rows: pd.DataFrame | None = None) -> str:
+        """Commit other training data, or nothing, and return the commit."""
+        if rows is not None:
+            rows.to_csv(self.work / "data" / "train.csv", index=False)
+        self.git("commit", "--quiet", "--all", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def stored(self, tag: str) -> str | None:
+        """Return the digest of a commit's image in the registry, or of the pointer `production`."""
+        return registry.digest(self.place.client, f"{project.load(self.work).repository}:{tag}")
+
+    def run(self, workflow: str, event: str, ref: str, commit: str, job: str = "", secrets: bool = True, **payload: Any) -> Ran:
+        """Execute a workflow, as it is in a commit, on a runner that nothing is left on."""
+        self.runs += 1
+        runner = self.folder / f"run-{self.runs}"
+        for name in ("workspace", "home", "artifacts", "cache"):
+            (runner / name).mkdir(parents=True)
+        text = repository.show(self.bare, commit, f".github/workflows/{workflow}.yml").decode()
+        (runner / "workflow.yml").write_text(text.replace(UNKNOWN, ""))
+        told = {"visibility": "private", **payload.pop("repository", {}), "default_branch": "main", "full_name": self.name}
+        (runner / "event.json").write_text(json.dumps({"ref": ref, "repository": told, **payload}))
+        (runner / "bash_env").write_text(f"export GITHUB_STEP_SUMMARY={runner}/summary.md\n")
+        own = {"GITHUB_REPOSITORY": self.name, "GITHUB_REF": ref, "SHA_REF": commit, "GITHUB_API_URL": self.api, "GITHUB_RUN_ID": "1"}
+        words = [
+            self.act,
+            event,
+            *ACT,
+            "-C",
+            str(runner / "workspace"),
+            "-W",
+            str(runner / "workflow.yml"),
+            "-e",
+            str(runner / "event.json"),
+        ]
+        words += ["--action-cache-path", str(runner / "cache"), "--actor", "somebody", "-s", "GITHUB_TOKEN=token"]
+        words += ["--var", f"IMAGE_REPOSITORY={self.images}", *(["-j", job] if job else []), *stand_ins(text)]
+        words += [word for name, value in own.items() for word in ("--env", f"{name}={value}")]
+        words += [word for name, value in self.secrets.items() if secrets for word in ("-s", f"{name}={value}")]
+        done = subprocess.run(words, env=self.environment(runner), capture_output=True, text=True, check=False)
+        said = runner / "summary.md"
+        summary = said.read_text() if said.exists() else ""
+        return Ran(done.returncode, summary, runner / "artifacts", done.stdout + done.stderr)
+
+    def environment(self, runner: Path) -> dict[str, str]:
+        """Return what the steps inherit: nothing of the person, the stand-ins, packages that are there already."""
+        kept = ("LANG", "DOCKER_BUILD_OPTIONS", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
+        return {
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            "PATH": os.pathsep.join([str(HERE), str(HOST_PYTHON), os.environ["PATH"]]),
+            "HOME": str(runner / "home"),
+            "BASH_ENV": str(runner / "bash_env"),
+            "OMP_NUM_THREADS": "1",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
+            "STAND_INS": str(HERE / "actions"),
+            "SCENARIO_REPOSITORY": str(self.bare),
+            "SCENARIO_VENV": sys.prefix,
+            "SCENARIO_ARTIFACTS": str(runner / "artifacts"),
+        }
+
+    def merge(self, commit: str, **payload: Any) -> Ran:
+        """Push to main, and do what that starts."""
+        self.git("push", "--quiet", "--force", "origin", f"{commit}:refs/heads/main")
+        return self.run("train-validate-build-push", "push", "refs/heads/main", commit, after=commit, deleted=False, **payload)
+
+    def pull_request(self, number: int, base: str, commit: str, owner: str = "") -> Ran:
+        """Open a pull request, and do the road and the comment."""
+        self.git("push", "--quiet", "origin", f"{commit}:refs/pull/{number}/head")
+        head = {"sha": commit, "ref": "change", "repo": {"full_name": owner or self.name}}
+        opened = {"base": {"sha": base, "ref": "main"}, "head": head, "html_url": f"https://github.com/{self.name}/pull/{number}"}
+        return self.run("ci", "pull_request", f"refs/pull/{number}/merge", commit, job="comment", number=number, pull_request=opened)
+
+    def tag(self, name: str, commit: str, **settings: Any) -> Ran:
+        """Push a tag, and do what that starts."""
+        self.git("tag", name, commit)
+        self.git("push", "--quiet", "origin", name)
+        return self.run("deploy", "push", f"refs/tags/{name}", commit, after=commit, deleted=False, **settings)
+
+    def press(self, workflow: str, secrets: bool = True, **inputs: Any) -> Ran:
+        """Press a button on the default branch. As on GitHub, the event has a tick as a word."""
+        given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in inputs.items()}
+        return self.run(workflow, "workflow_dispatch", "refs/heads/main", repository.head(self.bare), secrets=secrets, inputs=given)
+
+
+def stand_ins(workflow: str) -> list[str]:
+    """Return which folder is used for each pinned action."""
+    used = sorted(set(re.findall(r"uses: ([\w.-]+/([\w.-]+)@[0-9a-f]{40})", workflow)))
+    return [word for pin, name in used for word in ("--local-repository", f"{pin}={HERE / 'actions' / name}")]
+
+
+@contextmanager
+def github() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
+    """Answer as GitHub's API; yields its address, and what it was told."""
+    posted: list[tuple[str, dict[str, Any]]] = []
+    handler = type("Handler", (GitHub,), {"posted": posted})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", posted
+        server.shutdown()
+
+
+def prepare(work: Path) -> None:
+    """Give a baked project a port and a name of its own, short watching and budgets for a busy machine, and a bare repository."""
+    path = work / "project.toml"
+    text = path.read_text(encoding="utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}")
+    text = text.replace("seconds = 30", "seconds = 3").replace("p99_ms = 250", "p99_ms = 2000").replace("p99_ms = 1000", "p99_ms = 2000")
+    path.write_text(re.sub(r'^name = ".*"', f'name = "story-{uuid.uuid4().hex[:8]}"', text, flags=re.MULTILINE), encoding="utf-8")
+    bare = work.parents[1] / "origin.git"
+    repository.git(work, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    repository.git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+    repository.git(work, "remote", "add", "origin", str(bare))
+    shutil.rmtree(work / "build", ignore_errors=True)

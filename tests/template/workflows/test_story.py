@@ -1,0 +1,276 @@
+"""The real workflow files, executed: from the first merge to a rollback, as GitHub would run them. README.md has the figures."""
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from pipeline import project, rehearsal
+from tests.conftest import Registry
+from tests.template.workflows.scenario import Ran, Scenario, github, prepare
+from tests.test_remote import HERE, Far, listening
+
+__all__ = ["listening"]
+pytestmark = pytest.mark.docker
+EARLIER = 0.8549
+A, B = "v1.0.0", "v1.1.0"
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path], registry: Registry, listening: Far) -> Iterator["Story"]:
+    """A project on its way, of an owner with capitals."""
+    act = shutil.which("act")
+    if act is None:
+        if os.environ.get("REQUIRE_DOCKER") == "1":
+            pytest.fail("REQUIRE_DOCKER=1, and there is no act on the PATH", pytrace=False)
+        pytest.skip("there is no act on the PATH")
+    work = bake(tmp_path_factory.mktemp("story") / "baked")
+    prepare(work)
+    key = (listening.folder / "host.pub").read_text()
+    secrets = {
+        "DEPLOY_HOST": listening.url.removeprefix("ssh://"),
+        "DEPLOY_KNOWN_HOSTS": f"[{HERE}]:{listening.port} {key}",
+        "DEPLOY_SSH_KEY": (listening.home / ".ssh" / "id_ed25519").read_text(),
+    }
+    with github() as (api, posted), pytest.MonkeyPatch.context() as patch:
+        name = f"Some-Owner/{project.load(work).name}"
+        scenario = Scenario(act, work, registry.address, name, api, posted, secrets)
+        patch.setenv("IMAGE_REPOSITORY", scenario.images)
+        try:
+            yield Story(scenario)
+        finally:
+            scenario.place.stop()
+            rehearsal.clear(project.load(work))
+
+
+class Story:
+    """What happens once, in order: a test that needs a step has it done."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.on = scenario
+        self.rows = pd.read_csv(scenario.work / "data" / "train.csv")
+        self.first = scenario.commit("The project, with the oldest rows", self.rows.head(int(len(self.rows) * EARLIER)))
+        self.merged = cache(self._merged)
+        self.deployed = cache(self._deployed)
+        self.second = cache(self._second)
+        self.upgraded = cache(self._upgraded)
+
+    def _merged(self) -> Ran:
+        return self.on.merge(self.first).ended(0)
+
+    def _deployed(self) -> Ran:
+        self.merged()
+        return self.on.tag(A, self.first).ended(0)
+
+    def _second(self) -> tuple[str, Ran]:
+        """Merge a better model, in a public repository."""
+        self.deployed()
+        commit = self.change("more rows", self.rows)
+        return commit, self.on.merge(commit, repository={"visibility": "public"}).ended(0)
+
+    def _upgraded(self) -> Ran:
+        return self.on.tag(B, self.second()[0]).ended(0)
+
+    def change(self, message: str, rows: pd.DataFrame | None = None) -> str:
+        """Commit on top of the first release."""
+        self.on.git("checkout", "--quiet", "--force", "--detach", self.first)
+        return self.on.commit(message, rows)
+
+    def serves(self, tag: str) -> None:
+        """Hold what callers get, and the pointer, against the registry."""
+        commit = self.on.git("rev-parse", f"{tag}^{{commit}}")
+        version = httpx.get(f"http://{project.load(self.on.work).address}/version").raise_for_status().json()
+        assert (version["tag"], version["digest"]) == (tag, self.on.stored(commit))
+        assert self.on.stored("production") == version["digest"]
+        assert self.on.place.holder() is None
+
+
+def shuffled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows to learn nothing from."""
+    return rows.assign(cnt=rows["cnt"].sample(frac=1, random_state=0).to_numpy())
+
+
+def proven(ran: Ran) -> bool:
+    """Tell whether the summary holds a proof, all of it kept."""
+    rows = [line.split("|") for line in ran.summary.splitlines() if "golden answers" in line or "served digest" in line]
+    return len(rows) >= 2 and all(row[-2].strip() == "yes" for row in rows)
+
+
+def test_the_first_merge_pushes_what_was_judged(story: Story) -> None:
+    ran = story.merged()
+    note = json.loads((ran.artifacts / "gate" / "release.json").read_bytes())
+    assert (note["commit"], note["digest"]) == (story.first, story.on.stored(story.first))
+    judged = json.loads((ran.artifacts / "gate" / "gate.json").read_bytes())
+    assert judged["verdict"] == "PASS"
+    assert ran.summary.rstrip().endswith(f"git tag v1.2.3 {story.first[:12]}\n    git push origin v1.2.3")
+    assert "No SBOM and no provenance" in ran.summary
+    assert not (ran.artifacts / "attest").exists()
+
+
+def test_a_tag_without_secrets_is_green_and_says_what_is_missing(story: Story) -> None:
+    before = list(story.on.posted)
+    ran = story.on.run("deploy", "push", "refs/tags/v0.0.1", pushed(story, "v0.0.1"), secrets=False).ended(0)
+    assert "deploy skipped: set DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY" in ran.summary
+    assert {each.tag for each in story.on.place.deployed()} <= {A, B}
+    assert story.on.posted == before
+
+
+def pushed(story: Story, tag: str) -> str:
+    """Tag the first commit without starting anything."""
+    story.merged()
+    story.on.git("tag", tag, story.first)
+    story.on.git("push", "--quiet", "origin", tag)
+    return story.first
+
+
+def test_a_rollback_without_secrets_is_red(story: Story) -> None:
+    story.merged()
+    ran = story.on.press("rollback", secrets=False, reason="a try").ended(1)
+    assert "There is no way to the host: DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY are not set" in ran.summary
+
+
+def test_a_tag_deploys_and_proves(story: Story) -> None:
+    ran = story.deployed()
+    story.serves(A)
+    assert proven(ran)
+    assert ("/repos/" + story.on.name + "/deployments", A) in [(path, asked.get("ref")) for path, asked in story.on.posted]
+
+
+def test_a_pull_request_with_a_better_model_is_told_in_one_comment(story: Story) -> None:
+    story.deployed()
+    commit = story.change("more rows", story.rows)
+    ran = story.on.pull_request(1, story.first, commit).ended(0)
+    assert "PASS" in ran.summary
+    assert (ran.artifacts / "comment.md").read_text() == (ran.artifacts / "gate" / "gate.md").read_text()
+    assert {"--edit-last", "--create-if-none"} <= set((ran.artifacts / "gh").read_text().split())
+    assert (ran.artifacts / "gate" / "gate.html").is_file()
+    assert story.on.stored(commit) is None
+
+
+def test_a_pull_request_with_a_worse_model_is_red_and_pushes_nothing(story: Story) -> None:
+    story.deployed()
+    commit = story.change("nothing learnt", shuffled(story.rows))
+    ran = story.on.pull_request(2, story.first, commit).ended(1)
+    assert "FAIL" in ran.summary
+    assert "FAIL" in (ran.artifacts / "comment.md").read_text()
+    assert story.on.stored(commit) is None
+    story.serves(A)
+
+
+def test_a_pull_request_of_a_fork_gets_no_comment(story: Story) -> None:
+    story.deployed()
+    ran = story.on.pull_request(3, story.first, story.change("more rows", story.rows), owner="somebody/fork").ended(0)
+    assert "PASS" in ran.summary
+    assert not (ran.artifacts / "gh").exists()
+
+
+def test_what_is_public_is_signed_as_it_was_pushed(story: Story) -> None:
+    commit, ran = story.second()
+    digest = story.on.stored(commit)
+    asked = [json.loads(line) for line in (ran.artifacts / "attest").read_text().splitlines()]
+    assert [each["subject-digest"] for each in asked] == [digest, digest]
+    assert asked[0]["subject-name"] == story.on.images.lower()
+    assert [bool(each["sbom-path"]) for each in asked] == [True, False]
+    assert "No SBOM" not in ran.summary
+
+
+def test_the_button_puts_the_first_release_back_while_callers_ask(story: Story, tmp_path: Path) -> None:
+    story.upgraded()
+    story.serves(B)
+    with callers(story, tmp_path):
+        ran = story.on.press("rollback", tag="", reason="answers are off").ended(0)
+    story.serves(A)
+    assert proven(ran)
+    assert "rollback (answers are off) in " in ran.summary
+    seen: dict[str, Any] = json.loads((tmp_path / "load.json").read_bytes())
+    assert seen["failed"] == 0
+    assert set(seen["by_release"]) == {A, B}
+    assert story.on.posted[-2][1]["ref"] == A
+
+
+def callers(story: Story, folder: Path) -> Any:
+    """Have callers ask for what serves."""
+    place = story.on.place
+    digest = story.on.stored("production")
+    assert digest
+    files = place.fetch(digest)
+    on = project.load(story.on.work)
+    shutil.copytree(files, on.bundle, dirs_exist_ok=True)
+    return rehearsal.callers(on, folder)
+
+
+def test_deploys_are_held_after_a_rollback_until_they_are_resumed(story: Story) -> None:
+    held_back(story)
+    ran = story.on.press("deploy", tag=B).ended(1)
+    assert "held" in ran.summary
+    story.serves(A)
+    story.on.press("deploy", tag=B, resume=True).ended(0)
+    story.serves(B)
+
+
+def held_back(story: Story) -> None:
+    """Be rolled back to the first release."""
+    story.upgraded()
+    [version] = story.on.place.public()(("/version", None))
+    if version["tag"] == B:
+        story.on.press("rollback", tag="", reason="once more").ended(0)
+
+
+def test_a_rollback_to_an_unknown_tag_changes_nothing(story: Story) -> None:
+    live = standing(story)
+    ran = story.on.press("rollback", tag="v9.9.9", reason="a slip").ended(1)
+    assert "v9.9.9" in ran.summary
+    story.serves(live)
+
+
+def standing(story: Story) -> str:
+    """Have something deployed, and return its tag."""
+    story.deployed()
+    [version] = story.on.place.public()(("/version", None))
+    return str(version["tag"])
+
+
+def test_a_tag_without_a_judged_image_is_red_and_says_what_to_do(story: Story) -> None:
+    live = standing(story)
+    ran = story.on.tag("v2.0.0", story.change("never merged")).ended(1)
+    assert "There is no image for commit" in ran.summary
+    assert "Next: merge it" in ran.summary
+    assert story.on.posted[-1][1]["state"] == "failure"
+    story.serves(live)
+
+
+def test_a_registry_that_is_down(story: Story, registry: Registry) -> None:
+    live = standing(story)
+    with registry.down():
+        ran = story.on.press("deploy", tag=A).ended(1)
+        assert "The registry could not be asked" in ran.summary
+    story.serves(live)
+
+
+def test_two_deploys_at_once(story: Story) -> None:
+    story.upgraded()
+    if standing(story) == A:
+        story.on.press("deploy", tag=B, resume=True).ended(0)
+    ran: list[Ran] = []
+    tags = ("v1.2.0", "v1.3.0")
+    for tag in tags:
+        story.on.git("tag", tag, story.second()[0])
+        story.on.git("push", "--quiet", "origin", tag)
+    runs = [threading.Thread(target=lambda tag=tag: ran.append(story.on.press("deploy", tag=tag))) for tag in tags]
+    for each in runs:
+        each.start()
+    for each in runs:
+        each.join()
+    assert 0 in [each.code for each in ran], ran[0].log[-3000:]
+    assert all(proven(each) if each.code == 0 else "is at work here" in each.summary for each in ran)
+    live = standing(story)
+    assert live in tags
+    story.serves(live)
