@@ -482,35 +482,6 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
     assert shown == [what for what, _, _ in told]
 
 
-@pytest.mark.parametrize("road", both[1:], indirect=True)
-def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry: Registry) -> None:
-    road.stand(A, B, C)
-    road.must("deploy", FAULTY)
-    assert isinstance(road.place, on_docker.Docker)
-    client = road.place.client
-    assert on_host(client, road) == {road.digests[tag] for tag in (FAULTY, C, B)}
-    # What `docker system prune --all` does, to what is ours.
-    client.containers.prune(filters={"label": f"release.project={road.project.name}"})
-    for tag in (FAULTY, C, B):
-        commit = road.git("rev-parse", f"{tag}^{{commit}}")
-        client.images.prune(filters={"dangling": False, "label": f"org.opencontainers.image.revision={commit}"})
-    assert on_host(client, road) == {road.digests[tag] for tag in (FAULTY, C, B)}
-    with registry.down():
-        assert f"{C} serves, was {FAULTY}" in road.must("rollback", "--accept-contract").text
-        assert f"{B} serves, was {C}" in road.must("rollback").text
-        with road.unchanged():
-            needs = "is not on the host, and could not be pulled: "
-            refused(road.run("rollback"), 2, needs, "It takes the registry, or a machine that has it: docker save there")
-    assert f"{A} serves, was {B}" in road.must("rollback").text
-    road.serves(A)
-
-
-def on_host(client: docker.DockerClient, road: Road) -> set[str]:
-    """Return the digests of a project's images on the host."""
-    names = [name for image in client.images.list() for name in image.attrs["RepoDigests"] or []]
-    return {name.partition("@")[2] for name in names if name.startswith(f"{road.project.repository}@")}
-
-
 def test_stopping_leaves_nothing(road: Road) -> None:
     if not road.standing():
         road.stand(A)
