@@ -23,7 +23,7 @@ class Refused(PipelineError):
             f"The gate says {judged.verdict.value} against what is live now. {' '.join(judged.reasons)} Nothing was deployed. "
             "Next: ./run status. Who answers for it all the same adds --approved-by NAME and --reason TEXT."
         )
-        self.exit_code = judged.exit_code
+        self.exit_code = judged.verdict.exit_code  # and not what the file says beside it
 
 
 def refuse_other(files: Path, digest: str, commit: str) -> Manifest:
