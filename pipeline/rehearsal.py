@@ -18,7 +18,7 @@ from pipeline.process import free_port
 from pipeline.project import Project
 
 # What could lead the rehearsal to a real deployment, registry, tracking server or job summary.
-OUTSIDE = ("DOCKER_HOST", "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "GITHUB_STEP_SUMMARY")
+OUTSIDE = ("DOCKER_HOST", "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")
 AUTHOR = ("-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.invalid", "-c", "commit.gpgsign=false")
 REGISTRY = "registry:2"
 

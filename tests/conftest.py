@@ -85,7 +85,7 @@ def no_engine() -> str | None:
 def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep tests away from the person's git settings, registry, tracking server and job summary. DOCKER_HOST stays."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [*(each for each in os.environ if each.startswith("GIT_")), "IMAGE_REPOSITORY", "GITHUB_STEP_SUMMARY"]:
+        for name in [*(each for each in os.environ if each.startswith("GIT_")), "IMAGE_REPOSITORY", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"]:
             patch.delenv(name, raising=False)
         for role in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{role}_NAME", "Test")

@@ -274,3 +274,11 @@ def test_two_deploys_at_once(story: Story) -> None:
     live = standing(story)
     assert live in tags
     story.serves(live)
+
+
+def test_the_drill_ends_with_the_time_to_restore(story: Story) -> None:
+    story.merged()
+    ran = story.on.press("drill", secrets=False).ended(0)
+    assert "## Rehearsal on docker: as it should be" in ran.summary
+    assert json.loads((ran.artifacts / "drill" / "report.json").read_bytes())["requests"]["failed"] == 0
+    assert (ran.artifacts / "drill" / "report.html").is_file()
