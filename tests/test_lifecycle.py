@@ -34,6 +34,7 @@ from pipeline.process import free_port
 from pipeline.project import Bake
 from pipeline.targets import docker as on_docker
 from pipeline.targets import release_container
+from pipeline.targets.local import Local
 from pipeline.targets.proxy import Proxy
 from pipeline.targets.supervisor import Supervisor
 from service.manifest import canonical, read, sha256
@@ -71,7 +72,7 @@ class Tired(Release):
 
     first = {}
     # What the workers of a service share.
-    seen = Path(tempfile.gettempdir()) / f"{os.getppid()}-seen"
+    seen = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.gettempdir()) / f"{os.getppid()}-seen"
 
     def answer(self, rows):
         if len(rows) == 1:
@@ -92,7 +93,11 @@ class Tired(Release):
             file.seek(0)
             words = file.read().split()
         proofs = 1 if "WORKERS" in os.environ else 2
-        if rows == 1 and words.count("proof") >= proofs and words[len(words) - words[::-1].index("proof") :].count("row") == 20:
+        if rows == 1 and words.count("proof") >= proofs and words[::-1].index("proof") >= 20:
+            try:
+                self.seen.with_suffix(".died").open("x").close()
+            except FileExistsError:
+                return
             os._exit(1)
 
 
@@ -156,15 +161,23 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
 
 @pytest.fixture(scope="module", params=both)
 def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
-    """The releases pushed to a target, on which nothing is deployed yet, and of which nothing is left afterwards."""
+    """The releases on a target, on which nothing is deployed yet."""
+    with pushed(made, request, A, B, C, WEAK, FAULTY) as road:
+        road.digests |= dict.fromkeys((WRONG, ENDING, STUCK, *TIRED), road.digests[FAULTY])
+        yield road
+
+
+@contextmanager
+def pushed(made: Road, request: pytest.FixtureRequest, *tags: str) -> Iterator[Road]:
+    """Push releases to a target, and leave nothing of them afterwards."""
     road = Road(made.root, request.param)
     with pytest.MonkeyPatch.context() as patch:
         if road.target == "docker":
             patch.setenv("IMAGE_REPOSITORY", f"{request.getfixturevalue('registry').address}/{road.project.name}")
         try:
-            for tag in (A, B, C, WEAK, FAULTY):
+            for tag in tags:
                 road.store(tag)
-            road.digests |= dict.fromkeys((WRONG, ENDING, STUCK, *TIRED), road.digests[FAULTY])
+            road.checkout("main")
             yield road
         finally:
             road.stop()
@@ -480,6 +493,46 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
     assert told == [("rollback (because)", C, B), ("resume (mended)", "", A), ("rollback", B, A), ("rollback", C, B)]
     shown = [line.split("|")[2].strip() for line in road.must("history").out.splitlines()[2:6]]
     assert shown == [what for what, _, _ in told]
+
+
+@pytest.mark.parametrize("road", both[1:], indirect=True)
+def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry: Registry) -> None:
+    road.stop()
+    forget_images(road)  # a host that only pulls has no other name of an image than its digest
+    for tag in (A, B, C, FAULTY):
+        road.must("deploy", tag)
+    assert isinstance(road.place, on_docker.Docker)
+    client, stay = road.place.client, {road.digests[tag] for tag in (FAULTY, C, B)}
+    assert on_host(client, road) == stay
+    # What `docker system prune --all` does, to what is ours.
+    client.containers.prune(filters={"label": f"release.project={road.project.name}"})
+    for tag in (FAULTY, C, B):
+        commit = road.git("rev-parse", f"{tag}^{{commit}}")
+        client.images.prune(filters={"dangling": False, "label": f"org.opencontainers.image.revision={commit}"})
+    assert on_host(client, road) == stay
+    with registry.down():
+        assert f"{C} serves, was {FAULTY}" in road.must("rollback", "--accept-contract").text
+        assert f"{B} serves, was {C}" in road.must("rollback").text
+        with road.unchanged():
+            needs = "is not on the host, and could not be pulled: "
+            refused(road.run("rollback"), 2, needs, "It takes the registry, or a machine that has it: docker save there")
+    assert f"{A} serves, was {B}" in road.must("rollback").text
+    road.serves(A)
+
+
+def on_host(client: docker.DockerClient, road: Road) -> set[str]:
+    """Return the digests of a project's images on the host."""
+    names = [name for image in client.images.list() for name in image.attrs["RepoDigests"] or []]
+    return {name.partition("@")[2] for name in names if name.startswith(f"{road.project.repository}@")}
+
+
+def test_a_lock_that_was_torn_is_no_lock(made: Road) -> None:
+    place = Road(made.root).place
+    assert isinstance(place, Local)
+    place.lock.touch()
+    with lock.held(place, "deploy v9.9.9"):
+        assert (place.holder() or {})["what"] == "deploy v9.9.9"
+    assert list(place.state.glob("lock*")) == []
 
 
 def test_stopping_leaves_nothing(road: Road) -> None:

@@ -18,7 +18,7 @@ from pipeline.project import Project
 from pipeline.targets.docker import Docker
 from service.manifest import canonical, read
 from tests.conftest import Road
-from tests.test_lifecycle import NO_FLOORS, both, forget_images, refused, shuffled, state, training_rows, write_rows
+from tests.test_lifecycle import NO_FLOORS, both, pushed, refused, shuffled, state, training_rows, write_rows
 
 A, B, WEAK = "v1.0.0", "v1.1.0", "v1.2.0"
 Tamper = Callable[[Path], object]
@@ -47,19 +47,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
 
 @pytest.fixture(scope="module", params=both)
 def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
-    road = Road(made.root, request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        if road.target == "docker":
-            patch.setenv("IMAGE_REPOSITORY", f"{request.getfixturevalue('registry').address}/{road.project.name}")
-        try:
-            for tag in (A, B, WEAK):
-                road.store(tag)
-            road.checkout("main")
-            yield road
-        finally:
-            road.stop()
-            if road.target == "docker":
-                forget_images(road)
+    with pushed(made, request, A, B, WEAK) as road:
+        yield road
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.chain import Deployment, from_record
+from pipeline.chain import Deployment, from_record, now
 from pipeline.digest import digest_of
 from pipeline.errors import Busy, PipelineError
 from pipeline.journal import Event, appended, events
@@ -153,22 +153,31 @@ class Local:
         return events(path.read_text(encoding="utf-8")) if path.is_file() else []
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
-        """Create the lock file; only one can. A lock of a process that is gone does not count."""
+        """Create the lock file, whole; only one can. A lock of a process that is gone does not count."""
         found = self.holder()
         if found and (takeover or "gone" in found):
             self.lock.unlink(missing_ok=True)
+        ours = self.lock.with_name(f"lock-{os.getpid()}.json")
         try:
-            with self.lock.open("x", encoding="utf-8") as file:
-                file.write(json.dumps({**holder, "pid": str(os.getpid())}))
+            write(ours, json.dumps({**holder, "pid": str(os.getpid())}))
+            self.lock.hardlink_to(ours)
         except FileExistsError as error:
             raise Busy(f"{found}") from error
+        except OSError as error:
+            raise PipelineError(
+                f"The lock cannot be written in {self.state}: {error}. Nothing was changed. Next: make room there."
+            ) from error
+        finally:
+            ours.unlink(missing_ok=True)
 
     def holder(self) -> dict[str, str] | None:
         """Read the lock file."""
         try:
             found: dict[str, str] = json.loads(self.lock.read_bytes())
-        except (FileNotFoundError, ValueError):
+        except FileNotFoundError:
             return None
+        except ValueError:  # a full disk, or somebody's hand
+            return {"what": "a run that was cut short", "by": "somebody", "at": now(), "token": "", "gone": "yes"}
         return found if psutil.pid_exists(int(found["pid"])) else found | {"gone": "yes"}
 
     def release(self) -> None:

@@ -34,7 +34,7 @@ from tests.test_lifecycle import (
     C,
     both,
     callers,
-    forget_images,
+    pushed,
     shuffled,
     state,
     training_rows,
@@ -161,9 +161,10 @@ class Relayed(Registry):
 
 @pytest.fixture(scope="session", autouse=True)
 def _a_breath() -> Iterator[None]:
-    """Let callers ask five times a second each: more would only make each start of a service slower."""
+    """Let callers ask five times a second each, since more would only make each start of a service slower; declare no behaviour."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(load, "PAUSE_SECONDS", 0.2)
+        patch.setattr(behaviour, "CASES", [])  # so that a weak model passes as a first release whatever the example is
         yield
 
 
@@ -207,25 +208,6 @@ def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
     with pushed(made, request, A, B, C, WEAK, FAULTY) as road:
         road.digests |= dict.fromkeys(TAGS, road.digests[FAULTY])
         yield road
-
-
-@contextmanager
-def pushed(made: Road, request: pytest.FixtureRequest, *tags: str) -> Iterator[Road]:
-    """Push releases to a target, and leave nothing of them afterwards."""
-    road = Road(made.root, request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(behaviour, "CASES", [])
-        if road.target == "docker":
-            patch.setenv("IMAGE_REPOSITORY", f"{request.getfixturevalue('registry').address}/{road.project.name}")
-        try:
-            for tag in tags:
-                road.store(tag)
-            road.checkout("main")
-            yield road
-        finally:
-            road.stop()
-            if road.target == "docker":
-                forget_images(road)
 
 
 @pytest.fixture

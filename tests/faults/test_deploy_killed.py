@@ -19,9 +19,9 @@ import pytest
 from pipeline.__main__ import ROOT
 from service.parity import TOLERANCE, distance
 from tests.conftest import Road, Said
-from tests.faults.conftest import Suffers, pushed
+from tests.faults.conftest import Suffers
 from tests.faults.page import fault
-from tests.test_lifecycle import NO_FLOORS, A, B, both, state, works_in
+from tests.test_lifecycle import NO_FLOORS, A, B, both, pushed, state, works_in
 
 
 @pytest.fixture(scope="module")
