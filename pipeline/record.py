@@ -22,7 +22,8 @@ def record(project: Project, tag: str, outcome: str) -> None:
         found = tag or live(project)
         sent(found, STATES[outcome])
     except (httpx.HTTPError, PipelineError, KeyError, ValueError) as error:
-        text = f"GitHub's list of deployments does not show this one: {error!r}. What serves is not concerned."
+        why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
+        text = f"GitHub's list of deployments does not show this one: {why}. What serves is not concerned."
         warn(text)
         summary(f"warning: {text}")
     else:
