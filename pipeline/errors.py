@@ -42,6 +42,10 @@ class Busy(PipelineError):
     exit_code = 5
 
 
+class Moved(Busy):
+    """Another deploy or rollback has switched since this one looked."""
+
+
 class Held(PipelineError):
     """Deploys are held since a rollback, until a person resumes them."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline import bake, chain, journal, ledger, lock, proof
 from pipeline.chain import Deployment
-from pipeline.errors import PipelineError
+from pipeline.errors import Moved, PipelineError
 from pipeline.journal import Event
 from pipeline.project import Bake, Project
 from pipeline.say import line, summary, warn
@@ -74,7 +74,7 @@ def put(
     still_ours()
     ready = time.monotonic()
     try:
-        target.switch(new)
+        turn(target, new, still_ours)
         watch = bake.begin(target, limits, files) if limits and limits.seconds else None
         checks = proof.prove(target.public(), new, files, target.running_digest())
         proof.refuse(checks, "the public address; switched back to what served before")
@@ -85,9 +85,19 @@ def put(
     except BaseException:
         still_ours()  # whoever took over decides what serves
         if live is not None:
-            target.switch(live)
+            turn(target, live, still_ours)
         raise
     return Switched(checks, warm, round(ready - start, 2), round(proven - ready, 2))
+
+
+def turn(target: Target, to: Deployment, still_ours: Callable[[], None]) -> None:
+    """Switch. Where another did so since the last look, the one that was taken over stops, and the one that took over switches again."""
+    try:
+        target.switch(to)
+    except Moved:
+        still_ours()
+        target.look()
+        target.switch(to)
 
 
 def finish(project: Project, target: Target, what: str, done: Done, files: Path) -> Done:

@@ -45,7 +45,7 @@ class Target(Protocol):
         """Tell whether a release runs already, so that going back to it is one switch."""
 
     def switch(self, deployment: Deployment) -> None:
-        """Send callers to a staged release."""
+        """Send callers to a staged release. Raises Moved when another was sent for since the last `look`."""
 
     def public(self) -> Fetch:
         """Return how to ask what callers are sent to."""

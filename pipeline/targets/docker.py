@@ -15,7 +15,8 @@ from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy, retention
 from pipeline.targets.haproxy import Slots
 from pipeline.targets.lock_container import LockContainer
-from pipeline.targets.proxy import HISTORY, Proxy
+from pipeline.targets.proxy import Proxy
+from pipeline.targets.proxy_slots import HISTORY
 from pipeline.targets.release_container import (
     LABEL,
     PROJECT,

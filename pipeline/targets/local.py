@@ -11,7 +11,7 @@ import psutil
 
 from pipeline.chain import Deployment, from_record, now
 from pipeline.digest import digest_of
-from pipeline.errors import Busy, PipelineError
+from pipeline.errors import Busy, Moved, PipelineError
 from pipeline.journal import Event, appended, events
 from pipeline.process import over_http, refuse_taken, serving
 from pipeline.project import Project
@@ -33,6 +33,7 @@ class Local:
         self.current = self.state / "current"
         self.lock = self.state / "lock.json"
         self.supervisor = Supervisor(project, self.state)
+        self.seen: int | None = None
         (self.state / "commits").mkdir(parents=True, exist_ok=True)
 
     def push(self, commit: str) -> str:
@@ -78,7 +79,8 @@ class Local:
 
     def look(self) -> tuple[list[Event], int | None]:
         """Read both."""
-        return self.history(), self.live_sequence()
+        self.seen = self.live_sequence()
+        return self.history(), self.seen
 
     @contextmanager
     def staged(self, deployment: Deployment) -> Iterator[Fetch]:
@@ -94,12 +96,15 @@ class Local:
         return False
 
     def switch(self, deployment: Deployment) -> None:
-        """Move the link and have the supervisor bring up new workers one by one, each before it retires an old one."""
+        """Move the link and have the supervisor bring up new workers one by one, each before it retires an old one. Raises Moved."""
+        if self.live_sequence() != self.seen:
+            raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
         write(self.folder(deployment.digest) / NOTE, json.dumps(deployment.record()))
         link = self.current.with_name("current.new")
         link.unlink(missing_ok=True)
         link.symlink_to(self.folder(deployment.digest))
         link.replace(self.current)
+        self.seen = deployment.sequence
         running = self.supervisor.running()
         if running is None:
             self.supervisor.clear()
@@ -163,10 +168,6 @@ class Local:
             self.lock.hardlink_to(ours)
         except FileExistsError as error:
             raise Busy(f"{found}") from error
-        except OSError as error:
-            raise PipelineError(
-                f"The lock cannot be written in {self.state}: {error}. Nothing was changed. Next: make room there."
-            ) from error
         finally:
             ours.unlink(missing_ok=True)
 
@@ -194,10 +195,13 @@ class Local:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all. Raises PipelineError where there is no room, or nothing may be written."""
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise PipelineError(f"{path} cannot be written: {error}. What served still serves. Next: make room there.") from error

@@ -1,7 +1,5 @@
-"""The proxy: there from the first deploy on, given its config and its certificate, told where to send callers at each switch."""
+"""The proxy: there from the first deploy on, given its config and its certificate."""
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,73 +8,17 @@ from docker.models.containers import Container
 from pipeline.errors import PipelineError
 from pipeline.say import warn
 from pipeline.targets import certificate, haproxy, volume
-from pipeline.targets.haproxy import CERTIFICATE, CONFIG, FOLDER, Slots
-from pipeline.targets.proxy_container import USER, ProxyContainer
+from pipeline.targets.haproxy import CERTIFICATE, CONFIG, Slots
+from pipeline.targets.proxy_container import USER
+from pipeline.targets.proxy_slots import ProxySlots
 
-HISTORY = "history.jsonl"
-WAIT_SECONDS = 20
-# An answer is a complaint.
-FLIP = """set -e
-printf "%s" "$3" > "$2.part"
-exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; said=$(cat <&3)
-[[ $said != *[![:space:]]* ]] || { echo "$said"; exit 1; }
-mv "$2.part" "$2"
-"""
 # From the file to the socket: the host can read a command line.
 RENEW = """say() { exec 3<>/dev/tcp/127.0.0.1/9999; cat >&3; cat <&3; }
 { echo "set ssl cert $1 <<"; cat "$1.part"; echo; } | say; echo "commit ssl cert $1" | say"""
 
 
-class Proxy(ProxyContainer):
-    """HAProxy with two slots for releases."""
-
-    # What stands where, and the config that says so, as this verb read or told it last.
-    known: Slots | None = None
-    seen: str | None = None
-
-    def slots(self) -> Slots:
-        """Return which container stands where, as the config says."""
-        return self.look()[1]
-
-    def look(self) -> tuple[str, Slots]:
-        """Return the history and which container stands where, in one go."""
-        container = self.container()
-        files = volume.folder(container, FOLDER) if container else {}
-        self.seen = files.get("haproxy.cfg")
-        self.known = haproxy.parse(self.seen) if self.seen else Slots()
-        return files.get(HISTORY, ""), self.known
-
-    def switch(self, container: str) -> None:
-        """Send callers to a container: over the runtime interface, since a reload closes their connections, and in the config.
-
-        The two are one command within the proxy, which goes on when the one who gave it is gone: what the config says is what is so.
-        """
-        before = self.known or self.slots()
-        after = before.switched(container)
-        assert after.live is not None
-        address = self.address(container)
-        self.wait_up(haproxy.SLOTS[after.live], address, haproxy.arrive(before, after, address))
-        text = haproxy.config(self.template(), after)
-        self.run("bash", "-c", FLIP, "--", "; ".join(haproxy.leave(after)), CONFIG, text)
-        self.known, self.seen = after, text
-
-    def address(self, container: str) -> str:
-        """Return a container's address in the proxy's network."""
-        return str(self.client.containers.get(container).attrs["NetworkSettings"]["Networks"][self.network]["IPAddress"])
-
-    def wait_up(self, slot: str, address: str, commands: list[str]) -> None:
-        """Tell the proxy of a container, and wait until its own check of the slot succeeds. Raises PipelineError."""
-        state = "show servers state releases"
-        if not haproxy.is_up(self.tell([*commands, state]), slot, address):
-            self.wait(lambda: haproxy.is_up(self.tell([state]), slot, address), f"does not see slot {slot} come up")
-
-    def wait(self, condition: Callable[[], bool], otherwise: str) -> None:
-        """Wait for a condition. Raises PipelineError."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                raise PipelineError(f"The proxy {otherwise} within {WAIT_SECONDS} s. Next: docker logs {self.name}.")
-            time.sleep(0.05)
+class Proxy(ProxySlots):
+    """HAProxy as it is set up; its slots are in `proxy_slots.py`, its container in `proxy_container.py`."""
 
     def ensure(self) -> None:
         """Have a proxy run, with the config and the certificate as they are here now. Raises PipelineError."""
@@ -126,6 +68,7 @@ class Proxy(ProxyContainer):
             self.reload(container, old, text)
         elif text != old:
             self.write(CONFIG, text)
+        self.seen = text
         return not old
 
     def renew(self, container: Container, pem: str) -> None:
@@ -147,7 +90,3 @@ class Proxy(ProxyContainer):
         except BaseException:
             self.write(CONFIG, old)
             raise
-
-    def template(self) -> str:
-        """Return the config with its places to fill in."""
-        return (self.project.root / "infra" / "haproxy.cfg").read_text(encoding="utf-8")

@@ -17,6 +17,14 @@ START = f"until [ -s {CONFIG} ]; do sleep 1; done; exec haproxy -W -db -f {CONFI
 RUNTIME = 'exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3'
 
 
+class CommandFailed(PipelineError):
+    """A command in the proxy's container ended with a code other than 0."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class ProxyContainer:
     """One container, with a network and a volume of its own; their names are fixed."""
 
@@ -86,13 +94,13 @@ class ProxyContainer:
         return self.run("bash", "-c", RUNTIME, "--", "; ".join(commands))
 
     def run(self, *command: str, user: str = "root") -> str:
-        """Run a command in the container. Raises PipelineError."""
+        """Run a command in the container. Raises CommandFailed, PipelineError."""
         container = self.container()
         if container is None:
             raise PipelineError(f"There is no proxy {self.name}. Next: ./run deploy TAG, which makes it.")
         code, output = docker_engine.run(container, list(command), user=user)
         if code != 0:
-            raise PipelineError(f"{command[0]} failed in {self.name}: {output.strip()}. Next: docker logs {self.name}.")
+            raise CommandFailed(code, f"{command[0]} failed in {self.name}: {output.strip()}. Next: docker logs {self.name}.")
         return output
 
     def read(self, name: str) -> str | None:

@@ -244,13 +244,18 @@ def afterwards(road: Road, code: int, text: str) -> list[str]:
 
 
 def forget(road: Road, tag: str) -> None:
-    """Remove a release's image from the host, and the containers on it."""
+    """Remove a release's image from the host, whatever else has its files, and the containers on it."""
     place = road.place
     assert isinstance(place, on_docker.Docker)
-    image = str(place.client.images.get(place.predictor(road.digests[tag])).id)
-    for each in place.client.containers.list(all=True, filters={"ancestor": image}):
-        each.remove(force=True)
-    place.client.images.remove(image, force=True)
+    client = place.client
+    image = client.images.pull(place.predictor(road.digests[tag]))
+    for container in client.containers.list(all=True, filters={"ancestor": str(image.id)}):
+        container.remove(force=True)
+    files = image.attrs["RootFS"]["Layers"][-1]
+    for name in client.api.images(all=True, quiet=True):
+        with suppress(APIError):  # it went with another
+            if files in (client.images.get(name).attrs["RootFS"]["Layers"] or []):
+                client.images.remove(name, force=True)
 
 
 @contextmanager
@@ -304,7 +309,8 @@ def small_disk(road: Road) -> Iterator[Disk]:
     place = road.place
     with small_volume(place) if isinstance(place, on_docker.Docker) else small_folder(road.root / ".deploy" / "local") as disk:
         try:
-            road.stand(A, B)
+            for tag in (A, B):
+                road.must("deploy", tag)
             yield disk
         finally:
             with suppress(APIError):  # the volume can go only when nothing has it mounted
