@@ -50,7 +50,7 @@ class Docker:
         if digest is None:
             raise PipelineError(
                 f"There is no image for commit {commit[:12]} in {self.project.repository}: it was never judged, or not passed. "
-                "Next: merge it to main and wait for train-validate-build-push, or on that commit: ./run train, validate, build and push."
+                "Next: merge it and wait for train-validate-build-push, or on that commit: ./run train, validate, build and push."
             )
         return digest
 
