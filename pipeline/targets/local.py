@@ -163,8 +163,8 @@ class Local:
         if found and (takeover or "gone" in found):
             self.lock.unlink(missing_ok=True)
         ours = self.lock.with_name(f"lock-{os.getpid()}.json")
+        write(ours, json.dumps({**holder, "pid": str(os.getpid())}))
         try:
-            write(ours, json.dumps({**holder, "pid": str(os.getpid())}))
             self.lock.hardlink_to(ours)
         except FileExistsError as error:
             raise Busy(f"{found}") from error

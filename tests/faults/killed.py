@@ -22,7 +22,7 @@ from pipeline.engine_client import Api
 
 # What a service or the proxy is asked by a command in its container changes nothing.
 ASKING = re.compile(r"HTTP/1.0|show (info|servers)")
-NAMES = re.compile(r"[0-9a-f]{12,}|road-[0-9a-f]{8}[-a-z0-9]*|127\.0\.0\.1:\d+|(?<=name=)\S+")
+NAMES = re.compile(r"[0-9a-f]{12,}|road-[0-9a-f]{8}[-a-z0-9]*|127\.0\.0\.1:\d+|(?<=name=)\S+|(?<=lock-)\d+")
 
 
 class Steps:
