@@ -495,6 +495,15 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
     assert shown == [what for what, _, _ in told]
 
 
+def test_a_rollback_is_not_undone_by_the_deploy_it_took_over(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    road.stand(A, B)
+    with during(monkeypatch, "switch", road, lambda: road.must("rollback")):
+        refused(road.run("deploy", C), 5, f"deploy {C} was taken over", "Next: ./run status.")
+    road.serves(A)
+    assert (road.standing(), road.place.holder()) == ([A], None)
+    road.must("resume")
+
+
 @pytest.mark.parametrize("road", both[1:], indirect=True)
 def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry: Registry) -> None:
     road.stop()

@@ -160,14 +160,18 @@ class Local:
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Create the lock file, whole; only one can. A lock of a process that is gone does not count."""
         found = self.holder()
-        if found and (takeover or "gone" in found):
-            self.lock.unlink(missing_ok=True)
         ours = self.lock.with_name(f"lock-{os.getpid()}.json")
         write(ours, json.dumps({**holder, "pid": str(os.getpid())}))
         try:
+            if found and (takeover or "gone" in found):
+                self.lock.unlink(missing_ok=True)
             self.lock.hardlink_to(ours)
         except FileExistsError as error:
             raise Busy(f"{found}") from error
+        except OSError as error:  # a file system without hard links
+            raise PipelineError(
+                f"The lock cannot be taken in {self.state}: {error}. Nothing was changed. Next: move the project to a local disk."
+            ) from error
         finally:
             ours.unlink(missing_ok=True)
 
@@ -204,4 +208,4 @@ def write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise PipelineError(f"{path} cannot be written: {error}. What served still serves. Next: make room there.") from error
+        raise PipelineError(f"{path} cannot be written: {error}. Next: make room there, or let this user write there.") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pipeline.errors import Moved, PipelineError
 from pipeline.targets import haproxy, volume
 from pipeline.targets.haproxy import CONFIG, FOLDER, Slots
-from pipeline.targets.proxy_container import CommandFailed, ProxyContainer
+from pipeline.targets.proxy_container import RUNTIME, CommandFailed, ProxyContainer
 
 HISTORY = "history.jsonl"
 WAIT_SECONDS = 20
@@ -14,7 +14,7 @@ MOVED = 9
 # One at a time, and only where the config ($1) still says what was read ($2): nothing comes between this and what follows it.
 UNMOVED = f"""exec 9<"$1"; flock 9
 [[ $(<"$1") == "$(printf "%s" "$2")" ]] || exit {MOVED}
-say() {{ exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3; }}
+say() {{ {RUNTIME}; }}
 """
 TELL = 'say "$3"'
 # The slot still holds the address ($4) that was checked. An answer is a complaint.

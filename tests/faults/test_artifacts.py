@@ -160,7 +160,6 @@ def test_recorded_answers_that_are_edited(live: Road, suffers: Suffers, damage: 
         refused(live.run("deploy", C), 2, "golden" if damage is edit_golden else agreeing)
 
 
-# after the chain's change
 @fault(14, "a git tag is moved after its deploy", local="The deploy refuses it.", docker="The deploy refuses it.")
 def test_a_git_tag_that_moved(live: Road, suffers: Suffers) -> None:
     commit = live.git("rev-parse", B)
@@ -172,7 +171,6 @@ def test_a_git_tag_that_moved(live: Road, suffers: Suffers) -> None:
         live.git("tag", "--force", B, commit)
 
 
-# after the chain's change
 @fault(
     14,
     "a commit's name in the store is moved to the release of another commit",

@@ -185,7 +185,6 @@ def test_no_mlflow(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch
         assert "MLflow could not record" in live.must("rollback").text
 
 
-# after the chain's change
 @fault(
     24,
     "the image of the release before is gone from the host, with its container",
