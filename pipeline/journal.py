@@ -34,8 +34,18 @@ def proven(events: Sequence[Event]) -> list[Deployment]:
 
 
 def last_proof(events: Sequence[Event], live: Deployment) -> Event | None:
-    """Return the deploy or rollback that last put a deployment before callers, None when that was never proven."""
-    return next((each for each in reversed(events) if each.get("release") == live.record()), None)
+    """Return the deploy or rollback that put the live deployment before callers, None where none was completed since another."""
+    last = next((each for each in reversed(events) if "release" in each), None)
+    return last if last and last["release"] == live.record() else None
+
+
+def settled(events: Sequence[Event], live: Deployment | None) -> Deployment | None:
+    """Return what a rollback counts from: what is live, or what a rollback that was cut short after its switch went from.
+
+    So the same rollback again completes it, and does not go one release further back.
+    """
+    last = [from_record(each["release"]) for each in events if "release" in each][-1:]
+    return last[0] if last and live in proven(events) else live
 
 
 def held(events: Sequence[Event]) -> Event | None:

@@ -14,6 +14,8 @@ from typing import IO, Any
 from pipeline.errors import NotServing, PipelineError
 
 START_SECONDS = 60
+# In the environment of a service of `serving`: the number of the process that is to end it.
+STARTED_BY = "STARTED_BY"
 
 
 def free_port() -> int:
@@ -45,6 +47,7 @@ def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
 def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
     """Serve a release on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
     port = free_port()
+    settings = {**settings, STARTED_BY: str(os.getpid())}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "service"],

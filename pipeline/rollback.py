@@ -2,7 +2,7 @@
 
 import time
 
-from pipeline import chain, lock, targets
+from pipeline import chain, journal, lock, targets
 from pipeline.chain import Deployment
 from pipeline.project import Project
 from pipeline.switch import Done, finish, put, state_of
@@ -24,8 +24,9 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
 
 
 def planned(target: Target, to: str | None, accept_contract: bool) -> tuple[Deployment | None, Deployment]:
-    """Return what is live, and what a rollback would put back. Raises PipelineError where there is none, or callers would notice."""
+    """Return what a rollback goes from and what it puts back. Raises PipelineError where there is none, or callers would notice."""
     state = state_of(target)
-    prior = chain.prior(state.proven, state.live, to)
-    chain.refuse_contract(state.live, prior, accept_contract)
-    return state.live, prior
+    live = journal.settled(state.events, state.live)
+    prior = chain.prior(state.proven, live, to)
+    chain.refuse_contract(live, prior, accept_contract)
+    return live, prior

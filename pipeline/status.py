@@ -17,8 +17,9 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
     target = targets.of(project)
     found = state_of(target)
     live, events = found.live, found.events
+    stands = journal.settled(events, live)
     try:
-        prior = chain.prior(found.proven, live, None)
+        prior = chain.prior(found.proven, stands, None)
     except PipelineError:
         prior = None
     warm = target.warm(prior) if prior else None
@@ -33,7 +34,7 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
         "rollback_to": prior.tag if prior else None,
         "rollback_is_warm": warm,
         "rollback_seconds": round(journal.expected_seconds(events, prior, bool(warm)), 1) if prior else None,
-        "rollback_changes_contract": prior.contract != live.contract if prior and live else None,
+        "rollback_changes_contract": prior.contract != stands.contract if prior and stands else None,
         "held_by": journal.held(events),
         "busy": target.holder(),
     }
@@ -79,8 +80,7 @@ def since(state: dict[str, Any]) -> str:
     """Say since when the live release serves, and whether that was proven."""
     if state["proof"]:
         return f"{state['since']} ({chain.age(state['since'])}), proven then: {state['proof']}"
-    tag = state["live"]["tag"]
-    return f"NOT PROVEN: its deploy is at work, or was cut short. Next: ./run deploy {tag} again, or ./run rollback"
+    return "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback"
 
 
 def back(state: dict[str, Any]) -> str:

@@ -110,6 +110,28 @@ def test_what_was_never_proven_is_not_gone_back_to() -> None:
     assert place.rollback() == "v2"
 
 
+def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again() -> None:
+    place = Environment("v1", "v2", "v3")
+    events = [happened("deploy", each) for each in place.proven]
+    for tag in ("v2", "v1"):
+        before = place.live
+        place.rollback()
+        place.live = journal.settled(events, place.live)
+        assert place.live is not None
+        assert place.live == before
+        assert place.rollback() == tag
+        events += [happened("rollback", place.live), {"what": "resume"}]
+        assert journal.settled(events, place.live) == place.live
+
+
+def test_a_rollback_undoes_a_deploy_that_was_cut_short_after_its_switch() -> None:
+    place = Environment("v1", "v2")
+    events = [happened("deploy", each) for each in place.proven]
+    place.deploy("v3", proven=False)
+    assert journal.settled(events, place.live) == place.live
+    assert journal.settled([], None) is None
+
+
 @pytest.mark.parametrize(
     ("tags", "back", "kept"),
     [
@@ -200,6 +222,7 @@ def test_only_what_the_history_has_was_live_and_proven() -> None:
     events = [happened("deploy", first), happened("deploy", second), {"what": "resume"}, happened("rollback", first)]
     assert journal.proven(events) == [first, second]
     assert journal.last_proof(events, first) == events[3]
+    assert journal.last_proof(events, second) is None
     assert journal.last_proof(events, replace(second, sequence=3)) is None
 
 
@@ -259,4 +282,4 @@ def test_status_says_that_what_serves_was_never_proven() -> None:
     live = release("v2").record()
     state = {"live": live, "target": "docker", "address": "here", "proof": None, "answers": "v2, as it should", "rollback_to": None}
     said = status.told({**state, "held_by": None, "busy": None})
-    assert "NOT PROVEN: its deploy is at work, or was cut short. Next: ./run deploy v2 again, or ./run rollback" in said
+    assert "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback" in said

@@ -504,6 +504,24 @@ def test_a_rollback_is_not_undone_by_the_deploy_it_took_over(road: Road, monkeyp
     road.must("resume")
 
 
+def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    road.stand(A, B)
+
+    def full(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(road.place), "note", full)
+        assert "the history was not written, so this counts as not proven" in road.must("rollback").text
+    assert "NOT PROVEN: a deploy or rollback is at work, or was cut short." in road.must("status").text
+    assert (state(road)["live"]["tag"], state(road)["rollback_to"], state(road)["held_by"]) == (A, A, None)
+    assert f"{A} serves, was {B}" in road.must("rollback").text
+    road.serves(A)
+    assert state(road)["held_by"]["tag"] == A
+    refused(road.run("rollback", "--to", A), 2, f"{A} is what serves now.")
+    road.must("resume")
+
+
 @pytest.mark.parametrize("road", both[1:], indirect=True)
 def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry: Registry) -> None:
     road.stop()

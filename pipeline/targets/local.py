@@ -16,7 +16,7 @@ from pipeline.journal import Event, appended, events
 from pipeline.process import over_http, refuse_taken, serving
 from pipeline.project import Project
 from pipeline.targets import Fetch
-from pipeline.targets.supervisor import Supervisor, workers
+from pipeline.targets.supervisor import Supervisor, end_orphans, workers
 
 # Which deployment a release's folder is, for the chain and for the service in it.
 NOTE = "deployment.json"
@@ -85,6 +85,7 @@ class Local:
     @contextmanager
     def staged(self, deployment: Deployment) -> Iterator[Fetch]:
         """Serve the release on a port of its own; the workers for callers come up in `switch`."""
+        end_orphans(self.state / "releases")
         if not self.supervisor.running() and not self.supervisor.left():
             refuse_taken(self.project.host, self.project.port)
         folder = self.folder(deployment.digest)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.errors import PipelineError
-from pipeline.process import environment, tail, wait_ready
+from pipeline.process import STARTED_BY, environment, tail, wait_ready
 from pipeline.project import Project
 
 WORKERS = 2
@@ -99,6 +99,16 @@ class Supervisor:
         """Return the end of the service's log."""
         with self.log.open("rb") as log:
             return tail(log)
+
+
+def end_orphans(folder: Path) -> None:
+    """End the services that were staged in the folders of a folder by a run that was killed."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).parent == folder.resolve():
+                by = process.environ().get(STARTED_BY)
+                if by and not psutil.pid_exists(int(by)):
+                    process.kill()
 
 
 def works_in(process: psutil.Process, folder: Path) -> bool:
