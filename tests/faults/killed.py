@@ -31,8 +31,9 @@ class Steps:
     def __init__(self, last: int, told: Path) -> None:
         self.last, self.told, self.count, self.before = last, told, 0, ""
 
-    def come_to(self, step: str) -> None:
+    def come_to(self, what: str) -> None:
         """Come to a step."""
+        step = NAMES.sub("*", " ".join(what.split()))[:120]
         if step == self.before:
             return
         self.before = step
@@ -57,7 +58,7 @@ def on_docker(steps: Steps) -> None:
         command = commands.get(path.split("/")[-2], [])
         if request.method not in {"GET", "HEAD"} and not ASKING.search(" ".join(command)):
             what = "run " + " ".join(command[:3]) if command else f"{request.method} {request.path_url}"
-            steps.come_to(NAMES.sub("*", " ".join(what.split()))[:120])
+            steps.come_to(what)
         return send(self, request, **settings)
 
     Api.send = counted  # type: ignore[method-assign]
