@@ -70,6 +70,10 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "--outcome": {"default": "success", "choices": ["success", "failure", "cancelled"], "help": "how the job ended"},
         },
     ),
+    "doctor": (
+        "look at GitHub's settings, the host and the registry, and say what to mend: 0 nothing, 8 something",
+        {"--fix": {"action": "store_true", "help": "do what `gh` can do, each after showing it and a yes"}},
+    ),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
     "demo": (
         "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",

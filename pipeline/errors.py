@@ -5,6 +5,7 @@
 4  the proof failed, the old release serves
 5  another deploy or rollback is at work, or has taken over
 6  deploys are held since a rollback     7  the new release failed while it was watched, the old one serves
+8  the doctor found something to mend
 """
 
 

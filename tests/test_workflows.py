@@ -50,8 +50,8 @@ def jobs(name: str) -> dict[str, Any]:
     return found
 
 
-def test_the_project_has_its_five_workflows() -> None:
-    assert {path.stem for path in WORKFLOWS} >= {"ci", "train-validate-build-push", "deploy", "rollback", "drill"}
+def test_the_project_has_its_six_workflows() -> None:
+    assert {path.stem for path in WORKFLOWS} >= {"ci", "train-validate-build-push", "deploy", "rollback", "drill", "doctor"}
 
 
 @each_workflow
@@ -172,6 +172,14 @@ def test_only_production_has_secrets(path: Path) -> None:
     for job in parse(path)["jobs"].values():
         named = set(re.findall(r"secrets\.(\w+)", str(job)))
         assert named == (SECRETS if "environment" in job else set())
+
+
+def test_the_doctor_only_looks() -> None:
+    [job] = jobs("doctor").values()
+    assert job["environment"] == {"name": "production", "deployment": False}
+    assert set(job["permissions"].values()) == {"read"}
+    assert set(parse(FOLDER / "doctor.yml")["on"]) == {"workflow_dispatch"}
+    assert [CALLED.findall(script) for script in scripts(FOLDER / "doctor.yml")] == [["host"], ["doctor"]]
 
 
 @pytest.mark.parametrize("name", ["deploy", "rollback"])

@@ -55,6 +55,12 @@ class GitHub(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"id": 7}')
 
+    def do_GET(self) -> None:
+        """Tell nothing, as a token without rights is told nothing."""
+        self.send_response(404)
+        self.end_headers()
+        self.wfile.write(b'{"message": "Not Found"}')
+
     def log_message(self, *_: object) -> None:
         return
 

@@ -1,10 +1,8 @@
 """The real workflow files, executed: from the first merge to a rollback, as GitHub would run them. README.md has the figures."""
 
 import json
-import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,40 +13,17 @@ import pytest
 
 from pipeline import project, rehearsal
 from tests.conftest import Registry
-from tests.template.workflows.scenario import Ran, Scenario, github, prepare
-from tests.test_remote import HERE, Far, listening
+from tests.template.workflows.scenario import Ran, Scenario
 
-__all__ = ["listening"]
 pytestmark = pytest.mark.docker
 EARLIER = 0.8549
 A, B = "v1.0.0", "v1.1.0"
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path], registry: Registry, listening: Far) -> Iterator["Story"]:
-    """A project on its way, of an owner with capitals."""
-    act = shutil.which("act")
-    if act is None:
-        if os.environ.get("REQUIRE_DOCKER") == "1":
-            pytest.fail("REQUIRE_DOCKER=1, and there is no act on the PATH", pytrace=False)
-        pytest.skip("there is no act on the PATH")
-    work = bake(tmp_path_factory.mktemp("story") / "baked")
-    prepare(work)
-    key = (listening.folder / "host.pub").read_text()
-    secrets = {
-        "DEPLOY_HOST": listening.url.removeprefix("ssh://"),
-        "DEPLOY_KNOWN_HOSTS": f"[{HERE}]:{listening.port} {key}",
-        "DEPLOY_SSH_KEY": (listening.home / ".ssh" / "id_ed25519").read_text(),
-    }
-    with github() as (api, posted), pytest.MonkeyPatch.context() as patch:
-        name = f"Some-Owner/{project.load(work).name}"
-        scenario = Scenario(act, work, registry.address, name, api, posted, secrets)
-        patch.setenv("IMAGE_REPOSITORY", scenario.images)
-        try:
-            yield Story(scenario)
-        finally:
-            scenario.place.stop()
-            rehearsal.clear(project.load(work))
+def story(scenario: Scenario) -> "Story":
+    """A project on its way."""
+    return Story(scenario)
 
 
 class Story:
@@ -274,6 +249,18 @@ def test_two_deploys_at_once(story: Story) -> None:
     live = standing(story)
     assert live in tags
     story.serves(live)
+
+
+def test_the_doctor_looks_at_the_host_from_where_deploys_run(story: Story) -> None:
+    story.merged()
+    ran = story.on.press("doctor").ended(1)  # this GitHub shows no repository
+    rows = {cells[1].strip(): cells[2].strip() for line in ran.summary.splitlines() if len(cells := line.split("|")) == 5}
+    assert rows["repository"] == "to mend"
+    assert {name: rows[name] for name in ("engine", "disk", "clock", "port", "registry")} == dict.fromkeys(
+        ("engine", "disk", "clock", "port", "registry"), "ok"
+    )
+    ran = story.on.press("doctor", secrets=False).ended(1)
+    assert "none is named" in ran.summary
 
 
 def test_the_drill_ends_with_the_time_to_restore(story: Story) -> None:

@@ -1,0 +1,75 @@
+"""Look at what the road needs beside this repository: GitHub's settings, the host, the registry. Nothing is changed unless asked."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.doctor import api, github, host
+from pipeline.doctor.finding import MEND, Finding, unseen
+from pipeline.project import Project
+from pipeline.say import line, summary, table, warn
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was looked at."""
+
+    findings: Sequence[Finding]
+
+    @property
+    def exit_code(self) -> int:
+        """8 while something is to be mended."""
+        return 8 if any(each.state == MEND for each in self.findings) else 0
+
+
+def doctor(project: Project, fix: bool) -> Report:
+    """Print what was found and what mends it; with `fix` do what can be done with `gh`, each after a yes, and look again."""
+    report = Report(look(project))
+    line(told(report))
+    if fix and sum(mended(each) for each in report.findings if each.state == MEND and each.commands):
+        report = Report(look(project))
+        line(told(report))
+    summary(told(report))
+    return report
+
+
+def look(project: Project) -> list[Finding]:
+    """Return what is found."""
+    return [*on_github(project.root, project.repository), *host.findings(project)]
+
+
+def on_github(root: Path, images: str) -> list[Finding]:
+    """Return what GitHub has; one finding where it cannot be asked."""
+    try:
+        with api.connected() as ask:
+            return list(github.findings(root, api.full_name(root), images, ask))
+    except api.NotTold as error:
+        return [unseen("GitHub", str(error), "install gh from https://cli.github.com, then gh auth login, in a clone of the repository")]
+
+
+def told(report: Report) -> str:
+    """Return the report: a table, and below it what to do."""
+    rows = [[each.what, each.state, each.found.replace("|", "/")] for each in report.findings]
+    todo = [
+        "\n".join([f"**{each.what}**: {each.found}. {each.why}", *(f"    {step}" for step in each.next())])
+        for each in report.findings
+        if each.fix or each.commands
+    ]
+    return "\n\n".join([table(["what", "is", "found"], rows), *todo])
+
+
+def mended(finding: Finding) -> bool:
+    """Show what would be done, and do it on a yes; tells whether all of it was done."""
+    line(f"\n{finding.what}: " + "\n".join(finding.next()))
+    if input("Do this? [y/N] ").strip().lower() not in ("y", "yes"):
+        return False
+    for command in finding.commands:
+        given = command.words if command.body is None else (*command.words, "--input", "-")
+        text = "" if command.body is None else json.dumps(command.body)
+        done = subprocess.run(["gh", *given], input=text, capture_output=True, text=True, check=False)
+        if done.returncode:
+            warn(f"{command.shown()} failed: {done.stderr.strip() or done.stdout.strip()}")
+            return False
+    return True

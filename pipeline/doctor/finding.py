@@ -1,0 +1,53 @@
+"""What the doctor says of one thing: how it is, why that matters, and what mends it."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GOOD, MEND, UNSEEN = "ok", "to mend", "not seen"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What `gh` is called with, and the JSON that it reads."""
+
+    words: tuple[str, ...]
+    body: Mapping[str, Any] | None = None
+
+    def shown(self) -> str:
+        """Return it as one types it."""
+        typed = shlex.join(("gh", *self.words))
+        return typed if self.body is None else f"{typed} --input - <<< {shlex.quote(json.dumps(self.body))}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing: `commands` are what `--fix` may do, `fix` says it where only a person can."""
+
+    what: str
+    state: str
+    found: str
+    why: str = ""
+    fix: str = ""
+    commands: tuple[Command, ...] = ()
+
+    def next(self) -> list[str]:
+        """Return what mends it, a line each."""
+        return [each.shown() for each in self.commands] or [self.fix]
+
+
+def good(what: str, found: str) -> Finding:
+    """Return that all is well."""
+    return Finding(what, GOOD, found)
+
+
+def mend(what: str, found: str, why: str, fix: str = "", *commands: Command) -> Finding:
+    """Return what has to be mended."""
+    return Finding(what, MEND, found, why, fix, commands)
+
+
+def unseen(what: str, why: str, fix: str) -> Finding:
+    """Return that something could not be looked at."""
+    return Finding(what, UNSEEN, "could not be asked", why, fix)

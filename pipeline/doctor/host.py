@@ -1,0 +1,178 @@
+"""What the host has to be for a release to run there. It is asked as a deploy asks it; a container of the proxy's image looks around."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import docker
+import httpx
+from cryptography.x509 import load_pem_x509_certificates
+from docker.errors import APIError, DockerException
+
+from pipeline import docker_engine, registry
+from pipeline.docker_engine import CONFINED
+from pipeline.doctor.finding import Finding, good, mend
+from pipeline.errors import PipelineError
+from pipeline.host import SECRETS
+from pipeline.project import Project
+from pipeline.record import ENVIRONMENT
+from pipeline.switch import KEPT
+from pipeline.targets import certificate
+from pipeline.targets.lock_container import moment
+from pipeline.targets.proxy_container import IMAGE, ProxyContainer
+
+# The first engine whose API the verbs speak.
+OLDEST_API = (1, 41)
+CLOCK_SECONDS, RENEW_DAYS, MLFLOW_SECONDS = 60, 21, 10
+
+
+def findings(project: Project) -> Iterator[Finding]:
+    """Yield what the place is where the project's service runs."""
+    if project.target == "docker" and in_workflow() and not os.environ.get("DOCKER_HOST"):
+        fix = f"set {', '.join(SECRETS)} in the environment {ENVIRONMENT}"
+        yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
+        yield tls(project)
+    elif project.target == "docker":
+        yield from on_engine(project)
+        yield tls(project)
+    else:
+        yield own_port(project)
+    yield ledger()
+
+
+def in_workflow() -> bool:
+    """Tell whether the engine of this machine is a runner's, on which nothing is deployed."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def on_engine(project: Project) -> Iterator[Finding]:
+    """Yield what the host's engine says; without one there is one finding."""
+    try:
+        client = docker_engine.connect()
+        client.info()
+    except (DockerException, PipelineError) as error:
+        yield mend("host", str(error), "Nothing can be deployed or rolled back.", "the error says it")
+        return
+    for what, check in CHECKS.items():
+        try:
+            yield check(what, project, client)
+        except (DockerException, PipelineError) as error:
+            yield mend(what, "could not be looked at", "A deploy may fail there.", str(error))
+
+
+def engine(what: str, _: Project, client: docker.DockerClient) -> Finding:
+    """Look whether the engine is new enough."""
+    told, where = client.version(), os.environ.get("DOCKER_HOST") or "this machine"
+    found = f"Docker Engine {told['Version']} on {where}"
+    if tuple(map(int, told["ApiVersion"].split("."))) >= OLDEST_API:
+        return good(what, found)
+    return mend(what, found, "The verbs speak a newer language than it knows.", "install Docker Engine 20.10 or later there")
+
+
+def disk(what: str, project: Project, client: docker.DockerClient) -> Finding:
+    """Look whether there is room for the releases that are kept, and for the next."""
+    printed = looking(client, ["df", "--output=avail", "--block-size=1M", "/"]).split()
+    free, wanted = float(printed[-1]), (KEPT + 1) * project.image_mb
+    found = f"{free / 1000:.1f} GB free, {wanted / 1000:.1f} wanted for {KEPT + 1} images of the largest size allowed"
+    if free >= wanted:
+        return good(what, found)
+    return mend(
+        what, found, "A deploy ends when the disk is full; what serves goes on.", "on the host: docker system df, docker system prune"
+    )
+
+
+def clock(what: str, _: Project, client: docker.DockerClient) -> Finding:
+    """Hold its clock against the one here."""
+    off = (moment(client.info()["SystemTime"]) - datetime.now(UTC)).total_seconds()
+    if abs(off) <= CLOCK_SECONDS:
+        return good(what, "as here")
+    why = "Logs and history cannot be put beside each other, and TLS certificates are refused."
+    return mend(what, f"{off:+.0f} s from the one here", why, "on the host: timedatectl set-ntp true")
+
+
+def port(what: str, project: Project, client: docker.DockerClient) -> Finding:
+    """Look whether the address is the proxy's, or free."""
+    proxy = ProxyContainer(project, client).container()
+    if proxy and proxy.status == "running":
+        return good(what, f"{project.address}, the proxy's")
+    at = {"80/tcp": (project.host, project.port)}
+    try:
+        looking(client, ["true"], network_mode="bridge", ports=at)
+    except APIError as error:
+        why = "The first deploy cannot start the proxy."
+        return mend(
+            what, f"{project.address}: {error.explanation}", why, "stop what listens there, or change [deploy] address in project.toml"
+        )
+    return good(what, f"{project.address} is free")
+
+
+def images(what: str, project: Project, client: docker.DockerClient) -> Finding:
+    """Look whether the host reaches the registry, as it pulls from there."""
+    found = registry.digest(client, f"{project.repository}:production")
+    return good(what, f"{project.repository} answers, production is {found[:19] if found else 'not set yet'}")
+
+
+def looking(client: docker.DockerClient, command: list[str], **settings: object) -> str:
+    """Return what a command prints in a container on the host. Raises DockerException."""
+    registry.ensure(client, IMAGE)
+    container = client.containers.create(IMAGE, entrypoint=command, **{**CONFINED, "network_mode": "none", **settings})
+    try:
+        container.start()
+        container.wait()
+        return str(container.logs().decode(errors="replace"))
+    finally:
+        container.remove(force=True)
+
+
+def tls(project: Project) -> Finding:
+    """Look whether the certificate is valid for a while."""
+    if project.certificate is None:
+        return good("certificate", "none: callers come with http")
+    why, fix = "Callers are refused when it has expired.", f"put the renewed one into {project.certificate}, and deploy"
+    try:
+        pem = certificate.read(project.certificate)
+        certificate.check(pem, project.certificate)
+    except PipelineError as error:
+        return mend("certificate", str(error), why, fix)
+    days = (load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
+    return good("certificate", f"{days} days left") if days >= RENEW_DAYS else mend("certificate", f"{days} days left", why, fix)
+
+
+def own_port(project: Project) -> Finding:
+    """Look whether the address on this machine is the service's, or free."""
+    served = (project.state / "local" / "current").is_symlink()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((project.host, project.port))
+        except OSError as error:
+            if not served:
+                why = "The first deploy cannot start the service."
+                fix = "stop what listens there, or change [deploy] address in project.toml"
+                return mend("port", f"{project.address}: {error.strerror}", why, fix)
+    return good("port", f"{project.address}, {'the service' if served else 'free'}")
+
+
+def ledger() -> Finding:
+    """Look whether the runs can be recorded; a rollback does without."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri.startswith("http"):
+        return good("MLflow", uri or f"the file {Path('mlflow.db')}")
+    try:
+        httpx.get(f"{uri.rstrip('/')}/health", timeout=MLFLOW_SECONDS).raise_for_status()
+    except httpx.HTTPError as error:
+        return mend(
+            "MLflow", f"{uri}: {error}", "A training cannot be recorded, and ends.", "start the server, or correct MLFLOW_TRACKING_URI"
+        )
+    return good("MLflow", f"{uri} answers")
+
+
+CHECKS: dict[str, Callable[[str, Project, docker.DockerClient], Finding]] = {
+    "engine": engine,
+    "disk": disk,
+    "clock": clock,
+    "port": port,
+    "registry": images,
+}
