@@ -20,8 +20,8 @@ TEXT = """# What goes wrong, and what happens then
 For whoever is on call, and for whoever runs the platform: each fault was brought about for real while callers kept asking. Afterwards
 the right release served (its digest, its manifest, its recorded answers), and the next deploy worked. *Failed requests* are those of four
 callers with open connections; *recovery* is the time from the fault, or from the start of the verb that met it, until the right release
-answered and the verb had ended; where a fault is tried at each step (2, 10), that of all tries together. Two busy cores made these figures: take them as upper bounds. What to do at 3 a.m. is in
-[rollback.md](rollback.md).
+answered and the verb had ended; where a fault is tried at each step (2, 10), that of all tries together. Two busy cores made these figures:
+take them as upper bounds. What to do at 3 a.m. is in [rollback.md](rollback.md).
 
 Made by `./run test tests/faults --write-faults`, which needs a Docker engine and root on Linux. A test holds the sentences against the
 tests.
