@@ -23,6 +23,7 @@ GOALS = [
     ("switching", "docker_failed", 0),
     ("switching", "local_failed", 0),
     ("switching", "docker_warm_switch_seconds", 0.3),
+    ("switching", "docker_warm_seconds", 1),
     ("switching", "docker_cold_seconds", 15),
     ("switching", "local_cold_seconds", 15),
 ]
