@@ -18,7 +18,7 @@ import pytest
 
 from pipeline import docker_engine, doctor, project
 from pipeline.__main__ import ROOT, main
-from pipeline.doctor import api, github, host
+from pipeline.doctor import api, github, here, host
 from pipeline.doctor.finding import Finding
 from pipeline.errors import PipelineError
 from pipeline.process import free_port
@@ -346,7 +346,7 @@ AT = project.load(ROOT, "docker")
         (lambda: next(host.findings(AT)), "none is named"),  # in a workflow without the secrets
         (partial(host.engine, "", AT, engine(api="1.40")), "Docker Engine 20.10.24 on "),
         (lambda: host.clock("", AT, engine(off=timedelta(days=1))), "+86400 s from the one here"),
-        (partial(host.tls, replace(AT, certificate=ROOT / "README.md")), "holds no certificate that can be read"),
+        (partial(here.tls, replace(AT, certificate=ROOT / "README.md")), "holds no certificate that can be read"),
     ],
 )
 def test_what_is_to_mend_on_the_host(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Finding], sentence: str) -> None:
@@ -366,15 +366,15 @@ def test_an_engine_that_does_not_answer_is_one_finding(monkeypatch: pytest.Monke
 
 def test_mlflow_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1/")
-    assert (host.ledger().state, "http://127.0.0.1:1" in host.ledger().found) == ("to mend", True)
+    assert (here.ledger().state, "http://127.0.0.1:1" in here.ledger().found) == ("to mend", True)
 
 
 def test_a_port_of_this_machine_that_is_taken(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         taken = replace(AT, root=tmp_path, address=f"127.0.0.1:{server.server_port}")
-        assert host.own_port(taken).state == "to mend"
+        assert here.own_port(taken).state == "to mend"
     free = replace(AT, root=tmp_path, address=f"127.0.0.1:{free_port()}")
-    assert (host.own_port(free).state, "free" in host.own_port(free).found) == ("ok", True)
+    assert (here.own_port(free).state, "free" in here.own_port(free).found) == ("ok", True)
 
 
 def refusing(*_: object) -> Sequence[str]:

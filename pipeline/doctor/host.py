@@ -1,31 +1,27 @@
 """What the host has to be for a release to run there. It is asked as a deploy asks it; a container of the proxy's image looks around."""
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import docker
-import httpx
-from cryptography.x509 import load_pem_x509_certificates
 from docker.errors import APIError, DockerException
 
 from pipeline import docker_engine, registry
 from pipeline.docker_engine import CONFINED
+from pipeline.doctor import here
 from pipeline.doctor.finding import Finding, good, mend
 from pipeline.errors import PipelineError
 from pipeline.host import SECRETS
 from pipeline.project import Project
 from pipeline.record import ENVIRONMENT
 from pipeline.switch import KEPT
-from pipeline.targets import certificate
 from pipeline.targets.lock_container import moment
 from pipeline.targets.proxy_container import IMAGE, ProxyContainer
 
 # The first engine whose API the verbs speak.
 OLDEST_API = (1, 41)
-CLOCK_SECONDS, RENEW_DAYS, MLFLOW_SECONDS = 60, 21, 10
+CLOCK_SECONDS = 60
 
 
 def findings(project: Project) -> Iterator[Finding]:
@@ -33,13 +29,13 @@ def findings(project: Project) -> Iterator[Finding]:
     if project.target == "docker" and in_workflow() and not os.environ.get("DOCKER_HOST"):
         fix = f"set {', '.join(SECRETS)} in the environment {ENVIRONMENT}"
         yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
-        yield tls(project)
+        yield here.tls(project)
     elif project.target == "docker":
         yield from on_engine(project)
-        yield tls(project)
+        yield here.tls(project)
     else:
-        yield own_port(project)
-    yield ledger()
+        yield here.own_port(project)
+    yield here.ledger()
 
 
 def in_workflow() -> bool:
@@ -124,49 +120,6 @@ def looking(client: docker.DockerClient, command: list[str], **settings: object)
         return str(container.logs().decode(errors="replace"))
     finally:
         container.remove(force=True)
-
-
-def tls(project: Project) -> Finding:
-    """Look whether the certificate is valid for a while."""
-    if project.certificate is None:
-        return good("certificate", "none: callers come with http")
-    why, fix = "Callers are refused when it has expired.", f"put the renewed one into {project.certificate}, and deploy"
-    try:
-        pem = certificate.read(project.certificate)
-        certificate.check(pem, project.certificate)
-    except PipelineError as error:
-        return mend("certificate", str(error), why, fix)
-    days = (load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
-    return good("certificate", f"{days} days left") if days >= RENEW_DAYS else mend("certificate", f"{days} days left", why, fix)
-
-
-def own_port(project: Project) -> Finding:
-    """Look whether the address on this machine is the service's, or free."""
-    served = (project.state / "local" / "current").is_symlink()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((project.host, project.port))
-        except OSError as error:
-            if not served:
-                why = "The first deploy cannot start the service."
-                fix = "stop what listens there, or change [deploy] address in project.toml"
-                return mend("port", f"{project.address}: {error.strerror}", why, fix)
-    return good("port", f"{project.address}, {'the service' if served else 'free'}")
-
-
-def ledger() -> Finding:
-    """Look whether the runs can be recorded; a rollback does without."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not uri.startswith("http"):
-        return good("MLflow", uri or f"the file {Path('mlflow.db')}")
-    try:
-        httpx.get(f"{uri.rstrip('/')}/health", timeout=MLFLOW_SECONDS).raise_for_status()
-    except httpx.HTTPError as error:
-        return mend(
-            "MLflow", f"{uri}: {error}", "A training cannot be recorded, and ends.", "start the server, or correct MLFLOW_TRACKING_URI"
-        )
-    return good("MLflow", f"{uri} answers")
 
 
 CHECKS: dict[str, Callable[[str, Project, docker.DockerClient], Finding]] = {

@@ -37,7 +37,7 @@ def tool(name: str) -> str:
 def said(*command: str | Path) -> list[str]:
     """Return what a linter says, a line each: nothing where it ends with 0, and otherwise something."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = (done.stdout + done.stderr).splitlines()
+    lines = (done.stdout + done.stderr).replace("ok -- validation done\n", "").splitlines()
     assert bool(lines) == bool(done.returncode)
     return lines
 
@@ -69,7 +69,7 @@ def test_github_s_own_parser_finds_nothing(broken: Path, tmp_path: Path) -> None
 
 
 def test_the_workflows_fit_their_schema(broken: Path) -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows"]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
     assert said(*command, *WORKFLOWS) == []
     assert any("timeout-minute" in line for line in said(*command, broken))
 

@@ -1,0 +1,59 @@
+"""What a deploy needs on the machine that it is typed on: certificate, address, ledger."""
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from cryptography.x509 import load_pem_x509_certificates
+
+from pipeline.doctor.finding import Finding, good, mend
+from pipeline.errors import PipelineError
+from pipeline.project import Project
+from pipeline.targets import certificate
+
+RENEW_DAYS, MLFLOW_SECONDS = 21, 10
+
+
+def tls(project: Project) -> Finding:
+    """Look whether the certificate is valid for a while."""
+    if project.certificate is None:
+        return good("certificate", "none: callers come with http")
+    why, fix = "Callers are refused when it has expired.", f"put the renewed one into {project.certificate}, and deploy"
+    try:
+        pem = certificate.read(project.certificate)
+        certificate.check(pem, project.certificate)
+    except PipelineError as error:
+        return mend("certificate", str(error), why, fix)
+    days = (load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
+    return good("certificate", f"{days} days left") if days >= RENEW_DAYS else mend("certificate", f"{days} days left", why, fix)
+
+
+def own_port(project: Project) -> Finding:
+    """Look whether the address on this machine is the service's, or free."""
+    served = (project.state / "local" / "current").is_symlink()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((project.host, project.port))
+        except OSError as error:
+            if not served:
+                why = "The first deploy cannot start the service."
+                fix = "stop what listens there, or change [deploy] address in project.toml"
+                return mend("port", f"{project.address}: {error.strerror}", why, fix)
+    return good("port", f"{project.address}, {'the service' if served else 'free'}")
+
+
+def ledger() -> Finding:
+    """Look whether the runs can be recorded; a rollback does without."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri.startswith("http"):
+        return good("MLflow", uri or f"the file {Path('mlflow.db')}")
+    try:
+        httpx.get(f"{uri.rstrip('/')}/health", timeout=MLFLOW_SECONDS).raise_for_status()
+    except httpx.HTTPError as error:
+        return mend(
+            "MLflow", f"{uri}: {error}", "A training cannot be recorded, and ends.", "start the server, or correct MLFLOW_TRACKING_URI"
+        )
+    return good("MLflow", f"{uri} answers")

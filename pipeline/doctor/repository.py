@@ -1,0 +1,28 @@
+"""The repository on GitHub that is looked at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.doctor.finding import Command
+
+PAGE = "https://github.com/{0}/settings/{1}"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The repository, as GitHub tells it, and the checkout."""
+
+    name: str
+    branch: str
+    private: bool
+    root: Path
+    images: str
+
+    def page(self, of: str) -> str:
+        """Return the address of a page of its settings."""
+        return PAGE.format(self.name, of)
+
+    def api(self, method: str, path: str, **body: Any) -> Command:
+        """Return a call of the API."""
+        return Command(("api", "--method", method, f"repos/{self.name}/{path}"), body)
