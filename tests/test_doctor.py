@@ -187,10 +187,11 @@ def test_what_is_to_mend_is_found_with_what_mends_it(
 ) -> None:
     answers |= other
     found = seen()
-    assert (found[what].state, sentence in found[what].found) == ("to mend", True)
+    is_limit = "this plan" in sentence
+    assert (found[what].state, sentence in found[what].found) == ("limit" if is_limit else "to mend", True)
     assert mends in "\n".join(found[what].next())
     assert found[what].why.endswith(".")
-    assert [each.what for each in found.values() if each.state == "to mend"] == [what]
+    assert [each.what for each in found.values() if each.state in ("to mend", "limit")] == [what]
 
 
 @pytest.mark.parametrize(
@@ -321,6 +322,9 @@ def test_the_verb_ends_with_eight_while_something_is_to_mend(
 ) -> None:
     monkeypatch.setattr(project, "load", lambda *_: alone)
     assert main(["doctor"]) == 0
+    answers[f"{OF}/rules/branches/main"] = PLAN
+    assert main(["doctor"]) == 0
+    assert "| branch rules   | limit | this plan has no rules" in capsys.readouterr().out
     answers[f"{ENVIRONMENT}/secrets"] = {"secrets": []}
     assert main(["doctor"]) == 8
     assert "| secrets        | to mend | not set in production: DEPLOY_HOST" in capsys.readouterr().out

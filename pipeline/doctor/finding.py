@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-GOOD, MEND, UNSEEN = "ok", "to mend", "not seen"
+# A limit is what this plan of GitHub's does not have: to be known, and no reason to be red for ever.
+GOOD, MEND, LIMIT, UNSEEN = "ok", "to mend", "limit", "not seen"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ def good(what: str, found: str) -> Finding:
 def mend(what: str, found: str, why: str, fix: str = "", *commands: Command) -> Finding:
     """Return what has to be mended."""
     return Finding(what, MEND, found, why, fix, commands)
+
+
+def limit(what: str, found: str, why: str, fix: str) -> Finding:
+    """Return what cannot be had on this plan."""
+    return Finding(what, LIMIT, found, why, fix)
 
 
 def unseen(what: str, why: str, fix: str) -> Finding:

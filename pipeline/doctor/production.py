@@ -1,7 +1,7 @@
 """The environment `production`: for which refs it is, who approves, and the secrets in it."""
 
 from pipeline.doctor.api import Ask, NotTold
-from pipeline.doctor.finding import Command, Finding, good, mend, unseen
+from pipeline.doctor.finding import Command, Finding, good, limit, mend, unseen
 from pipeline.doctor.repository import Repository
 from pipeline.doctor.rules import TAGS
 from pipeline.host import SECRETS
@@ -44,7 +44,7 @@ def reviewers(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
     named = [each for rule in rules if rule["type"] == "required_reviewers" for each in rule.get("reviewers", ())]
     if repo.private and not is_enterprise(repo, top):
         why = "For a private repository only GitHub Enterprise has them. Whoever may push a tag deploys; what stops a bad one is the gate."
-        return mend(what, "not enforced by this plan", why, "nothing, if that is meant; else make the repository public, or take that plan")
+        return limit(what, "not enforced by this plan", why, "none, if that is meant; or make the repository public, or take that plan")
     if not named:
         why = "Whoever may push a tag deploys; what stops a bad one is the gate."
         return mend(what, "nobody has to approve a deploy", why, f"add them on {page}; let those on call approve their own, for rollbacks")

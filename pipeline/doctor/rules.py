@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.doctor.api import Ask, NotTold
-from pipeline.doctor.finding import Command, Finding, good, mend
+from pipeline.doctor.finding import Command, Finding, good, limit, mend
 from pipeline.doctor.repository import Repository
 
 CHECK, TAGS = "all green", "v*"
@@ -21,7 +21,7 @@ def branch_rules(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
         rules = ask(f"/rules/branches/{quote(repo.branch, safe='')}") or []
     except NotTold as error:
         if PLAN in str(error):
-            return mend(what, "this plan has no rules for a private repository", why, NO_PLAN)
+            return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
         raise
     checks = [each["context"] for rule in rules for each in rule.get("parameters", {}).get("required_status_checks", ())]
     classic = ((ask(f"/branches/{quote(repo.branch, safe='')}") or {}).get("protection") or {}).get("required_status_checks") or {}
@@ -46,7 +46,7 @@ def tag_rules(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
         listed = ask("/rulesets?targets=tag") or []
     except NotTold as error:
         if PLAN in str(error):
-            return mend(what, "this plan has no rules for a private repository", why, NO_PLAN)
+            return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
         raise
     held = set[str]()
     for each in listed:
