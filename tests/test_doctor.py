@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -36,28 +37,32 @@ PLACE = {"id": 1, "name": "production", "can_admins_bypass": False, "deployment_
 SECRETS = {"secrets": [{"name": name} for name in ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")]}
 SELECTED = {"enabled": True, "allowed_actions": "selected"}
 PRIVATE = {"full_name": NAME, "default_branch": "main", "private": True}
+POLICIES = {"branch_policies": [{"name": "main", "type": "branch"}, {"name": "v*", "type": "tag"}]}
 # What GitHub answers where all is well.
 WELL: dict[str, Any] = {
     OF: {"full_name": NAME, "default_branch": "main", "private": False, "visibility": "public"},
     f"{OF}/actions/permissions": {"enabled": True, "allowed_actions": "all"},
     f"{OF}/rules/branches/main": [{"type": "deletion"}, STATUS],
     f"{OF}/branches/main": {"name": "main", "protected": True, "protection": {"enabled": False}},
-    f"{OF}/rulesets?targets=tag": [RULESET],
+    f"{OF}/rulesets?targets=tag&per_page=100": [RULESET],
     f"{OF}/rulesets/9": {**RULESET, **TAGS},
     ENVIRONMENT: PLACE,
-    f"{ENVIRONMENT}/deployment-branch-policies": {"branch_policies": [{"name": "main", "type": "branch"}, {"name": "v*", "type": "tag"}]},
-    f"{OF}/actions/secrets": {"total_count": 0, "secrets": []},
-    f"{ENVIRONMENT}/secrets": SECRETS,
+    f"{ENVIRONMENT}/deployment-branch-policies?per_page=100": {
+        "branch_policies": [{"name": "main", "type": "branch"}, {"name": "v*", "type": "tag"}]
+    },
+    f"{OF}/actions/secrets?per_page=100": {"total_count": 0, "secrets": []},
+    f"{ENVIRONMENT}/secrets?per_page=100": SECRETS,
     f"/users/some-owner{PACKAGE}": {"name": "demand", "visibility": "public", "repository": {"full_name": NAME}},
 }
 GONE = None
 DEVELOP = {
     OF: {**WELL[OF], "default_branch": "develop"},
     f"{OF}/rules/branches/develop": [STATUS],
-    f"{ENVIRONMENT}/deployment-branch-policies": {
+    f"{ENVIRONMENT}/deployment-branch-policies?per_page=100": {
         "branch_policies": [{"name": "develop", "type": "branch"}, {"name": "v*", "type": "tag"}]
     },
 }
+MORE = {"branch_policies": [{"name": "*", "type": "branch"}, {"name": "main", "type": "branch"}, {"name": "v*", "type": "tag"}]}
 CLASSIC = {
     f"{OF}/rules/branches/main": [],
     f"{OF}/branches/main": {"protection": {"required_status_checks": {"contexts": ["all green"]}}},
@@ -125,11 +130,10 @@ def test_where_all_is_well_nothing_is_to_mend() -> None:
                 f"{OF}/actions/permissions/selected-actions": {"github_owned_allowed": True, "patterns_allowed": ["docker/*"]},
             },
             "not allowed: anchore/sbom-action, astral-sh/setup-uv",
-            "allow anchore/sbom-action@*, astral-sh/setup-uv@* on ",
+            "among them anchore/sbom-action@*, astral-sh/setup-uv@*",
         ),
         ("branch rules", {f"{OF}/rules/branches/main": []}, "main takes whatever is pushed", '"context": "all green"'),
-        ("branch rules", {f"{OF}/rules/branches/main": PLAN}, "this plan has no rules", "make the repository public"),
-        ("tag rules", {f"{OF}/rulesets?targets=tag": []}, "v* can be moved and deleted", '"refs/tags/v*"'),
+        ("tag rules", {f"{OF}/rulesets?targets=tag&per_page=100": []}, "v* can be moved and deleted", '"refs/tags/v*"'),
         (
             "tag rules",
             {f"{OF}/rulesets/9": {**RULESET, **TAGS, "enforcement": "evaluate"}},
@@ -137,7 +141,6 @@ def test_where_all_is_well_nothing_is_to_mend() -> None:
             "POST repos/Some-Owner/demand/rulesets",
         ),
         ("tag rules", {f"{OF}/rulesets/9": {**RULESET, **TAGS, "rules": [{"type": "deletion"}]}}, "v* can be moved", '"type": "update"'),
-        ("tag rules", {f"{OF}/rulesets?targets=tag": PLAN}, "this plan has no rules", "make the repository public"),
         ("environment", {ENVIRONMENT: GONE}, "there is no production", "PUT repos/Some-Owner/demand/environments/production"),
         ("environment", {ENVIRONMENT: {**PLACE, "deployment_branch_policy": None}}, "production is open to every branch", '"name": "v*"'),
         (
@@ -148,23 +151,24 @@ def test_where_all_is_well_nothing_is_to_mend() -> None:
         ),
         (
             "environment",
-            {f"{ENVIRONMENT}/deployment-branch-policies": {"branch_policies": [{"name": "main"}]}},
+            {f"{ENVIRONMENT}/deployment-branch-policies?per_page=100": {"branch_policies": [{"name": "main"}]}},
             "production is not for v*",
             'deployment-branch-policies --input - <<< \'{"name": "v*", "type": "tag"}\'',
         ),
+        ("environment", {f"{ENVIRONMENT}/deployment-branch-policies?per_page=100": MORE}, "is also for *", "/settings/environments"),
         ("reviewers", {ENVIRONMENT: {**PLACE, "protection_rules": []}}, "nobody has to approve", "/settings/environments"),
         ("reviewers", {ENVIRONMENT: {**PLACE, "can_admins_bypass": True}}, "1, and administrators need none", "untick"),
         ("reviewers", {OF: PRIVATE}, "not enforced by this plan", "make the repository public"),
         ("reviewers", {OF: PRIVATE, "/orgs/Some-Owner": {"plan": {"name": "team"}}}, "not enforced by this plan", "take that plan"),
         (
             "secrets",
-            {f"{ENVIRONMENT}/secrets": {"secrets": []}},
+            {f"{ENVIRONMENT}/secrets?per_page=100": {"secrets": []}},
             "not set in production: DEPLOY_HOST, ",
             "gh secret set DEPLOY_HOST --env production",
         ),
         (
             "secrets",
-            {f"{OF}/actions/secrets": SECRETS},
+            {f"{OF}/actions/secrets?per_page=100": SECRETS},
             "for the whole repository",
             "gh secret delete DEPLOY_HOST --repo Some-Owner/demand",
         ),
@@ -207,6 +211,39 @@ def test_what_is_well_in_another_way(answers: dict[str, Any], what: str, other: 
     assert (seen()[what].state, sentence in seen()[what].found) == ("ok", True)
 
 
+def test_a_private_repository_on_a_plan_that_has_no_rules_has_limits_and_its_secrets_elsewhere(answers: dict[str, Any]) -> None:
+    answers |= {
+        OF: PRIVATE,
+        f"{OF}/rulesets?targets=tag&per_page=100": PLAN,
+        ENVIRONMENT: GONE,
+        f"{ENVIRONMENT}/secrets?per_page=100": GONE,
+    }
+    found = seen()
+    assert {what for what, each in found.items() if each.state == "limit"} == {"branch rules", "tag rules", "environment", "reviewers"}
+    assert all(each.why and each.fix for each in found.values() if each.state == "limit")
+    assert "gh secret set DEPLOY_HOST --repo Some-Owner/demand < FILE" in found["secrets"].fix
+    answers[f"{OF}/actions/secrets?per_page=100"] = SECRETS
+    assert (seen()["secrets"].state, seen()["secrets"].found) == ("ok", "all three, in the repository")
+
+
+def test_in_a_workflow_the_images_are_those_it_pushes(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    answers[f"{OF}/actions/variables/IMAGE_REPOSITORY"] = (403, {"message": "Resource not accessible by integration"})
+    assert seen()["package"].state == "ok"
+
+
+def test_whose_actions_are_verified_is_not_told(answers: dict[str, Any]) -> None:
+    may = {"github_owned_allowed": True, "verified_allowed": True, "patterns_allowed": []}
+    answers |= {f"{OF}/actions/permissions": SELECTED, f"{OF}/actions/permissions/selected-actions": may}
+    assert (seen()["actions"].state, "docker/login-action@*" in seen()["actions"].fix) == ("not seen", True)
+
+
+def test_a_name_that_is_spelled_otherwise_is_the_same_repository(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "some-owner/demand")
+    answers["/repos/some-owner/demand"] = answers[OF]
+    assert {each.state for each in seen().values()} == {"ok"}
+
+
 def test_images_that_are_not_on_github_have_no_package_there(answers: dict[str, Any]) -> None:
     answers[f"{OF}/actions/variables/IMAGE_REPOSITORY"] = {"value": "registry.example.com/demand"}
     assert seen("registry.example.com/demand")["package"].found == "registry.example.com/demand, not on GitHub"
@@ -218,7 +255,7 @@ def test_what_a_token_may_not_see_is_said_and_does_not_count(answers: dict[str, 
     if what == "reviewers":
         answers |= {OF: PRIVATE, "/orgs/Some-Owner": {"login": "Some-Owner"}}
     else:
-        answers |= {f"{OF}/actions/{'permissions' if what == 'actions' else 'secrets'}": refusal}
+        answers |= {f"{OF}/actions/{'permissions' if what == 'actions' else 'secrets?per_page=100'}": refusal}
     found = seen()[what]
     assert (found.state, "as an owner" in found.fix) == ("not seen", True)
     assert found.why == (
@@ -277,7 +314,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Project:
 def test_fix_shows_each_command_and_does_it_on_a_yes(
     answers: dict[str, Any], alone: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers |= {ENVIRONMENT: GONE, f"{OF}/rulesets?targets=tag": [], f"{ENVIRONMENT}/secrets": {"secrets": []}}
+    answers |= {ENVIRONMENT: GONE, f"{OF}/rulesets?targets=tag&per_page=100": [], f"{ENVIRONMENT}/secrets?per_page=100": {"secrets": []}}
     asked, said = gh(tmp_path, monkeypatch), iter(["no", "yes"])
     monkeypatch.setattr("builtins.input", lambda _: next(said))
     assert doctor.doctor(alone, fix=True).exit_code == 8  # the server has not changed
@@ -305,6 +342,19 @@ def test_a_fix_that_fails_is_told_and_the_rest_of_it_is_left(
     assert doctor.doctor(alone, fix=True).exit_code == 8
     assert len(asked.read_text().splitlines()) == 1
     assert f"warning: gh api --method PUT repos/{NAME}/environments/production" in capsys.readouterr().err
+    monkeypatch.setenv("PATH", "")
+    assert doctor.doctor(alone, fix=True).exit_code == 8
+    assert "No such file or directory: 'gh'" in capsys.readouterr().err
+
+
+def test_a_fix_that_nobody_can_be_asked_about_is_left(
+    answers: dict[str, Any], alone: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers[ENVIRONMENT] = GONE
+    asked = gh(tmp_path, monkeypatch)
+    monkeypatch.setattr("sys.stdin", StringIO())
+    assert doctor.doctor(alone, fix=True).exit_code == 8
+    assert not asked.exists()
 
 
 def test_without_a_token_that_of_gh_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,10 +372,11 @@ def test_the_verb_ends_with_eight_while_something_is_to_mend(
 ) -> None:
     monkeypatch.setattr(project, "load", lambda *_: alone)
     assert main(["doctor"]) == 0
-    answers[f"{OF}/rules/branches/main"] = PLAN
+    answers |= {OF: PRIVATE}
     assert main(["doctor"]) == 0
-    assert "| branch rules   | limit | this plan has no rules" in capsys.readouterr().out
-    answers[f"{ENVIRONMENT}/secrets"] = {"secrets": []}
+    assert "| reviewers      | limit | not enforced by this plan" in capsys.readouterr().out
+    answers |= {OF: WELL[OF]}
+    answers[f"{ENVIRONMENT}/secrets?per_page=100"] = {"secrets": []}
     assert main(["doctor"]) == 8
     assert "| secrets        | to mend | not set in production: DEPLOY_HOST" in capsys.readouterr().out
 

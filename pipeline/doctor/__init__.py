@@ -1,4 +1,4 @@
-"""Look at what the road needs beside this repository: GitHub's settings, the host, the registry. Nothing is changed unless asked."""
+"""Look at what the road needs beside this repository: GitHub's settings, the host, the registry. It changes them only with `--fix`."""
 
 import json
 import subprocess
@@ -63,13 +63,18 @@ def told(report: Report) -> str:
 def mended(finding: Finding) -> bool:
     """Show what would be done, and do it on a yes; tells whether all of it was done."""
     line(f"\n{finding.what}: " + "\n".join(finding.next()))
-    if input("Do this? [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input("Do this? [y/N] ")
+    except EOFError:  # nobody is there to ask
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         return False
     for command in finding.commands:
         given = command.words if command.body is None else (*command.words, "--input", "-")
         text = "" if command.body is None else json.dumps(command.body)
-        done = subprocess.run(["gh", *given], input=text, capture_output=True, text=True, check=False)
-        if done.returncode:
-            warn(f"{command.shown()} failed: {done.stderr.strip() or done.stdout.strip()}")
+        try:
+            subprocess.run(["gh", *given], input=text, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            warn(f"{command.shown()} failed: {getattr(error, 'stderr', '') or error}")
             return False
     return True

@@ -8,6 +8,10 @@ from pipeline.doctor.api import Ask, NotTold
 from pipeline.doctor.finding import Finding, mend, unseen
 from pipeline.doctor.repository import Repository
 
+# So begins what GitHub answers where a plan does not have something.
+PLAN = "Upgrade to GitHub"
+SCOPES = "repo,read:packages,admin:org"
+
 
 def findings(root: Path, name: str, images: str, ask: Ask) -> Iterator[Finding]:
     """Yield what GitHub has of a repository."""
@@ -15,12 +19,22 @@ def findings(root: Path, name: str, images: str, ask: Ask) -> Iterator[Finding]:
     if told is None:
         yield mend("repository", f"there is no {name}, or it is not shown to you", "Everything else is set there.", "gh repo create")
         return
-    repo = Repository(name, told["default_branch"], told["private"], root, images)
+    at = f"/repos/{told['full_name']}"
+    repo = Repository(told["full_name"], told["default_branch"], told["private"], is_limited(at, ask), root, images)
     for what, check in CHECKS.items():
         try:
-            yield check(what, repo, lambda path: ask(f"/repos/{name}{path}"), ask)
+            yield check(what, repo, lambda path: ask(at + path), ask)
         except NotTold as error:
-            yield unseen(what, str(error), "run ./run doctor as an owner of the repository: gh auth refresh --scopes repo,read:packages")
+            yield unseen(what, str(error), f"run ./run doctor as an owner of the repository: gh auth refresh --scopes {SCOPES}")
+
+
+def is_limited(at: str, ask: Ask) -> bool:
+    """Tell whether the plan has neither rules nor environments for this repository."""
+    try:
+        ask(f"{at}{rules.TAG_RULES}")
+    except NotTold as error:
+        return PLAN in str(error)
+    return False
 
 
 CHECKS: dict[str, Callable[[str, Repository, Ask, Ask], Finding]] = {

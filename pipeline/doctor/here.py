@@ -16,6 +16,11 @@ from pipeline.targets import certificate
 RENEW_DAYS, MLFLOW_SECONDS = 21, 10
 
 
+def in_workflow() -> bool:
+    """Tell whether this machine is a runner, on which nothing is deployed."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def tls(project: Project) -> Finding:
     """Look whether the certificate is valid for a while."""
     if project.certificate is None:

@@ -26,7 +26,7 @@ CLOCK_SECONDS = 60
 
 def findings(project: Project) -> Iterator[Finding]:
     """Yield what the place is where the project's service runs."""
-    if project.target == "docker" and in_workflow() and not os.environ.get("DOCKER_HOST"):
+    if project.target == "docker" and here.in_workflow() and not os.environ.get("DOCKER_HOST"):
         fix = f"set {', '.join(SECRETS)} in the environment {ENVIRONMENT}"
         yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
         yield here.tls(project)
@@ -36,11 +36,6 @@ def findings(project: Project) -> Iterator[Finding]:
     else:
         yield here.own_port(project)
     yield here.ledger()
-
-
-def in_workflow() -> bool:
-    """Tell whether the engine of this machine is a runner's, on which nothing is deployed."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def on_engine(project: Project) -> Iterator[Finding]:

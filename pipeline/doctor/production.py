@@ -10,8 +10,10 @@ from pipeline.record import ENVIRONMENT
 
 def environment(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     """Look whether the secrets have their place, for the default branch and the tags alone."""
-    found = ask(f"/environments/{ENVIRONMENT}")
-    path = f"environments/{ENVIRONMENT}"
+    if repo.limited:
+        why = "The secrets for the host are the whole repository's, so a workflow on any branch can read them."
+        return limit(what, "this plan has none for a private repository", why, "make the repository public, or take a plan that has them")
+    found, path = ask(f"/environments/{ENVIRONMENT}"), f"environments/{ENVIRONMENT}"
     restrict = repo.api("PUT", path, deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True})
     wanted = {(repo.branch, "branch"), (TAGS, "tag")}
     named = {each: repo.api("POST", f"{path}/deployment-branch-policies", name=each[0], type=each[1]) for each in sorted(wanted)}
@@ -25,30 +27,34 @@ def environment(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     if policy["protected_branches"]:
         why = "Tags are refused, so nothing is deployed."
         return mend(what, f"{ENVIRONMENT} is for protected branches only", why, "", restrict, *named.values())
-    listed = (ask(f"/{path}/deployment-branch-policies") or {}).get("branch_policies", ())
+    listed = (ask(f"/{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", ())
     open_to = {(each["name"], each.get("type", "branch")) for each in listed}
     if missing := sorted(wanted - open_to):
         why = f"A rollback runs on {repo.branch}, a deploy on a tag: both are refused unless they are listed."
         return mend(
             what, f"{ENVIRONMENT} is not for {' and '.join(name for name, _ in missing)}", why, "", *(named[each] for each in missing)
         )
+    if more := sorted(name for name, _ in open_to - wanted):
+        why = "A workflow there can read the secrets for the host."
+        page = repo.page("environments")
+        return mend(what, f"{ENVIRONMENT} is also for {', '.join(more)}", why, f"take that away on {page}")
     return good(what, f"{ENVIRONMENT}, for {' and '.join(sorted(name for name, _ in open_to))}")
 
 
 def reviewers(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
     """Look who has to approve, and whether this plan holds to it."""
     page, found = repo.page("environments"), ask(f"/environments/{ENVIRONMENT}")
-    if found is None:
+    if found is None and not repo.limited:
         return unseen(what, f"there is no {ENVIRONMENT} yet", "mend the environment first")
-    rules = found.get("protection_rules", ())
+    rules = (found or {}).get("protection_rules", ())
     named = [each for rule in rules if rule["type"] == "required_reviewers" for each in rule.get("reviewers", ())]
-    if repo.private and not is_enterprise(repo, top):
+    if repo.limited or (repo.private and not is_enterprise(repo, top)):
         why = "For a private repository only GitHub Enterprise has them. Whoever may push a tag deploys; what stops a bad one is the gate."
         return limit(what, "not enforced by this plan", why, "none, if that is meant; or make the repository public, or take that plan")
     if not named:
         why = "Whoever may push a tag deploys; what stops a bad one is the gate."
         return mend(what, "nobody has to approve a deploy", why, f"add them on {page}; let those on call approve their own, for rollbacks")
-    if found.get("can_admins_bypass"):
+    if (found or {}).get("can_admins_bypass"):
         why = "An administrator's token deploys past them."
         return mend(what, f"{len(named)}, and administrators need none", why, f"untick that administrators may bypass on {page}")
     return good(what, f"{len(named)}, enforced")
@@ -64,14 +70,15 @@ def is_enterprise(repo: Repository, top: Ask) -> bool:
 
 def secrets(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     """Look whether the way to the host is given, and only where it belongs."""
-    wide = {each["name"] for each in (ask("/actions/secrets") or {}).get("secrets", ())} & set(SECRETS)
-    if wide:
+    wide = {each["name"] for each in (ask("/actions/secrets?per_page=100") or {}).get("secrets", ())} & set(SECRETS)
+    if wide and not repo.limited:
         calls = [Command(("secret", "delete", name, "--repo", repo.name)) for name in sorted(wide)]
         why = "A workflow on any branch can read them."
         fix = f"{'; '.join(each.shown() for each in calls)}, once they are in {ENVIRONMENT}"
         return mend(what, f"{', '.join(sorted(wide))} for the whole repository", why, fix)
-    held = {each["name"] for each in (ask(f"/environments/{ENVIRONMENT}/secrets") or {}).get("secrets", ())}
-    if missing := [name for name in SECRETS if name not in held]:
-        fix = "; ".join(f"gh secret set {name} --env {ENVIRONMENT} --repo {repo.name} < FILE" for name in missing)
-        return mend(what, f"not set in {ENVIRONMENT}: {', '.join(missing)}", "A tag ends with `deploy skipped`, a rollback red.", fix)
-    return good(what, f"all three, in {ENVIRONMENT}")
+    own = {each["name"] for each in (ask(f"/environments/{ENVIRONMENT}/secrets?per_page=100") or {}).get("secrets", ())}
+    place, option = ("the repository", "") if repo.limited else (ENVIRONMENT, f" --env {ENVIRONMENT}")
+    if missing := [name for name in SECRETS if name not in (wide if repo.limited else own)]:
+        fix = "; ".join(f"gh secret set {name}{option} --repo {repo.name} < FILE" for name in missing)
+        return mend(what, f"not set in {place}: {', '.join(missing)}", "A tag ends with `deploy skipped`, a rollback red.", fix)
+    return good(what, f"all three, in {place}")

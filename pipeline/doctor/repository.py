@@ -11,11 +11,12 @@ PAGE = "https://github.com/{0}/settings/{1}"
 
 @dataclass(frozen=True)
 class Repository:
-    """The repository, as GitHub tells it, and the checkout."""
+    """The repository, as GitHub tells it, and the checkout; `limited`: private, on a plan without rules and environments for that."""
 
     name: str
     branch: str
     private: bool
+    limited: bool
     root: Path
     images: str
 

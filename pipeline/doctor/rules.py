@@ -3,26 +3,23 @@
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.doctor.api import Ask, NotTold
+from pipeline.doctor.api import Ask
 from pipeline.doctor.finding import Command, Finding, good, limit, mend
 from pipeline.doctor.repository import Repository
 
 CHECK, TAGS = "all green", "v*"
 # GitHub Actions, which alone may say that the check passed.
 ACTIONS_APP = 15368
-PLAN = "Upgrade to GitHub"
+TAG_RULES = "/rulesets?targets=tag&per_page=100"
 NO_PLAN = "make the repository public, or take a plan that has this; until then it holds only as long as everybody keeps to it"
 
 
 def branch_rules(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     """Look whether something can get to the default branch that the checks did not see."""
     why = f"What is pushed past a pull request, or merged while {CHECK!r} is red, is trained and built all the same."
-    try:
-        rules = ask(f"/rules/branches/{quote(repo.branch, safe='')}") or []
-    except NotTold as error:
-        if PLAN in str(error):
-            return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
-        raise
+    if repo.limited:
+        return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
+    rules = ask(f"/rules/branches/{quote(repo.branch, safe='')}") or []
     checks = [each["context"] for rule in rules for each in rule.get("parameters", {}).get("required_status_checks", ())]
     classic = ((ask(f"/branches/{quote(repo.branch, safe='')}") or {}).get("protection") or {}).get("required_status_checks") or {}
     if CHECK in [*checks, *classic.get("contexts", ())]:
@@ -42,12 +39,9 @@ def branch_rules(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
 def tag_rules(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     """Look whether a tag that was deployed can move."""
     why = "A tag that moved or is gone no longer says what was deployed; the deploy verb refuses it, and the history cannot be followed."
-    try:
-        listed = ask("/rulesets?targets=tag") or []
-    except NotTold as error:
-        if PLAN in str(error):
-            return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
-        raise
+    if repo.limited:
+        return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
+    listed = ask(TAG_RULES) or []
     held = set[str]()
     for each in listed:
         rules = ask(f"/rulesets/{each['id']}") or {}

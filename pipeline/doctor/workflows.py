@@ -7,14 +7,16 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.doctor.api import Ask
-from pipeline.doctor.finding import Finding, good, mend
+from pipeline.doctor.finding import Finding, good, mend, unseen
+from pipeline.doctor.here import in_workflow
 from pipeline.doctor.repository import Repository
 
 
 def default_branch(what: str, repo: Repository, *_: Ask) -> Finding:
     """Look whether merges to the default branch make images."""
     file = Path(".github", "workflows", "train-validate-build-push.yml")
-    listed = re.search(r"branches: \[([^]]*)\]", (repo.root / file).read_text(encoding="utf-8"))
+    path = repo.root / file
+    listed = re.search(r"branches: \[([^]]*)\]", path.read_text(encoding="utf-8")) if path.is_file() else None
     if listed and repo.branch in re.split(r"[,\s]+", listed[1]):
         return good(what, repo.branch)
     why = "No merge makes an image, as the workflow does not listen to it."
@@ -33,8 +35,11 @@ def actions(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     refused = [each for each in used(repo.root) if not allowed(each, may)]
     if not refused:
         return good(what, "on, what the workflows use is allowed")
+    names = ", ".join(f"{each}@*" for each in refused)
+    if may.get("verified_allowed"):
+        return unseen(what, "GitHub does not tell whose actions are verified", f"see that {names} are allowed on {page}")
     why = "A workflow that uses one ends before its first step."
-    return mend(what, f"not allowed: {', '.join(refused)}", why, f"allow {', '.join(f'{each}@*' for each in refused)} on {page}")
+    return mend(what, f"not allowed: {', '.join(refused)}", why, f"on {page} allow selected actions, among them {names}")
 
 
 def used(root: Path) -> list[str]:
@@ -52,7 +57,9 @@ def allowed(action: str, may: dict[str, Any]) -> bool:
 
 def package(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
     """Look where images go, and whether the workflows may push them there."""
-    pushed = ((ask("/actions/variables/IMAGE_REPOSITORY") or {}).get("value") or f"ghcr.io/{repo.name}").lower()
+    # In a workflow its token may not read the variable, and needs not: `repo.images` is made from it.
+    here = in_workflow()
+    pushed = repo.images if here else ((ask("/actions/variables/IMAGE_REPOSITORY") or {}).get("value") or f"ghcr.io/{repo.name}").lower()
     if pushed != repo.images:
         why = "What is done by hand looks for images in another place than the workflows push them to."
         return mend(
@@ -68,6 +75,6 @@ def package(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
     linked = (found.get("repository") or {}).get("full_name")
     if linked != repo.name:
         why = "It was first pushed by a person, so the workflows of this repository may not push to it."
-        page = f"the package's settings on https://github.com/{owner}?tab=packages"
-        return mend(what, f"{repo.images} belongs to {linked or 'no repository'}", why, f"give {repo.name} the role Write in {page}")
+        fix = f"connect {repo.name} there and give it the role Write: https://github.com/{owner}?tab=packages, the package's settings"
+        return mend(what, f"{repo.images} belongs to {linked or 'no repository'}", why, fix)
     return good(what, f"{repo.images}, {found['visibility']}")
