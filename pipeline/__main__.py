@@ -115,6 +115,6 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
-    # A workflow that is cancelled, too, shall stop what it started.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # A workflow that is cancelled, too, shall stop what it started; not by way of SIGINT, which what runs in the background may ignore.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
