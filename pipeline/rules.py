@@ -5,7 +5,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import repository
+from pipeline import archive, repository
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from validation import thresholds
@@ -46,8 +46,8 @@ def of(project: Project, ref: str | None = None) -> Rules:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     repository.git(project.root, "archive", "--output", str(folder / "all.tar"), commit, *TAKEN)
-    with tarfile.open(folder / "all.tar") as archive:
-        archive.extractall(folder, filter="data")
+    with tarfile.open(folder / "all.tar") as taken:
+        archive.unpack(taken, folder)
     changed = repository.git(project.root, "diff", "--name-only", commit, "--", *TAKEN, *OWN).splitlines()
     return Rules(folder / "validation", commit[:12], read(folder / "validation"), changed)
 

@@ -1,6 +1,7 @@
 """The parts of the road that decide: which release follows which, what the proxy is told, who holds the lock, what a person reads."""
 
 import inspect
+import tarfile
 import zipfile
 from contextlib import ExitStack
 from importlib import import_module
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from model import features
 from pipeline import __main__ as command_line
-from pipeline import dataset, ledger, lock, project, repository, rules, say, skops_file, train, validate
+from pipeline import archive, dataset, ledger, lock, project, repository, rules, say, skops_file, train, validate
 from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError
 from pipeline.process import free_port
 from pipeline.project import Project
@@ -546,3 +547,29 @@ def test_slices_by_what_is_no_column_are_told(ruled: Project, monkeypatch: pytes
     monkeypatch.setattr(features, "SLICES", {"nowhere": None})
     with pytest.raises(PipelineError, match=r"model/features\.py has slices by nowhere, which .*reference\.csv does not have\. Next: "):
         dataset.reference(rules.of(ruled))
+
+
+@pytest.mark.parametrize("name", ["release/model.skops", "../elsewhere"])
+def test_an_archive_is_unpacked_nowhere_else(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("content")
+    with tarfile.open(tmp_path / "all.tar", "w") as made:
+        made.add(tmp_path / "file", name)
+    with tarfile.open(tmp_path / "all.tar") as taken:
+        if name.startswith(".."):
+            if hasattr(tarfile, "data_filter"):
+                with pytest.raises(tarfile.OutsideDestinationError):
+                    archive.unpack(taken, tmp_path / "into")
+        else:
+            archive.unpack(taken, tmp_path / "into")
+            assert (tmp_path / "into" / name).read_text() == "content"
+
+
+def test_an_archive_is_unpacked_by_the_python_of_debian_12(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("content")
+    with tarfile.open(tmp_path / "all.tar", "w") as made:
+        made.add(tmp_path / "file", "file")
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(lambda member, _: member), raising=False)
+    with tarfile.open(tmp_path / "all.tar") as taken:
+        archive.unpack(taken, tmp_path / "into")
+    assert (tmp_path / "into" / "file").read_text() == "content"

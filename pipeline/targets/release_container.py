@@ -12,7 +12,7 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from pipeline import docker_engine
+from pipeline import archive, docker_engine
 from pipeline.chain import Deployment, from_record
 from pipeline.docker_engine import CONFINED, STAYING, said
 from pipeline.errors import PipelineError
@@ -108,8 +108,8 @@ def wait_ready(container: Container, fetch: Fetch) -> None:
 def unpack(container: Container, path: str, into: Path) -> None:
     """Copy a folder out of a container."""
     stream, _ = container.get_archive(path)
-    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-        archive.extractall(into, filter="data")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as taken:
+        archive.unpack(taken, into)
 
 
 def is_copy(image: Image, files: Path) -> bool:
