@@ -24,6 +24,7 @@ from pipeline.doctor.finding import Finding
 from pipeline.errors import PipelineError
 from pipeline.process import free_port
 from pipeline.project import Project
+from tests.test_proxy import pem
 
 NAME, IMAGES = "Some-Owner/demand", "ghcr.io/some-owner/demand"
 OF, ENVIRONMENT, PACKAGE = f"/repos/{NAME}", f"/repos/{NAME}/environments/production", "/packages/container/demand"
@@ -417,6 +418,13 @@ def test_an_engine_that_does_not_answer_is_one_finding(monkeypatch: pytest.Monke
     found = list(host.findings(AT))
     assert [(each.what, each.state) for each in found] == [("host", "to mend"), ("certificate", "ok"), ("MLflow", "ok")]
     assert "tcp://127.0.0.1:1" in found[0].found
+
+
+@pytest.mark.parametrize(("days", "state"), [(5.5, "to mend"), (90.5, "ok")])
+def test_how_long_a_certificate_is_valid(tmp_path: Path, days: float, state: str) -> None:
+    (tmp_path / "callers.pem").write_text(pem((-1, days)))
+    found = here.tls(replace(AT, certificate=tmp_path / "callers.pem"))
+    assert (found.state, found.found) == (state, f"{int(days)} days left")
 
 
 def test_mlflow_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
