@@ -417,7 +417,8 @@ def test_an_engine_that_does_not_answer_is_one_finding(monkeypatch: pytest.Monke
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     found = list(host.findings(AT))
     assert [(each.what, each.state) for each in found] == [("host", "to mend"), ("certificate", "ok"), ("MLflow", "ok")]
-    assert "tcp://127.0.0.1:1" in found[0].found
+    assert found[0].found == "no engine answers on tcp://127.0.0.1:1"
+    assert found[0].fix.endswith("Start it, or add --target local, which needs none.")
 
 
 @pytest.mark.parametrize(("days", "state"), [(5.5, "to mend"), (90.5, "ok")])

@@ -46,7 +46,8 @@ def on_github(root: Path, images: str) -> list[Finding]:
         with api.connected() as ask:
             return list(github.findings(root, api.full_name(root), images, ask))
     except api.NotTold as error:
-        return [unseen("GitHub", str(error), "install gh from https://cli.github.com, then gh auth login, in a clone of the repository")]
+        fix = "gh auth status, in a clone of the repository, says whether GitHub is reached and knows you; gh is at https://cli.github.com"
+        return [unseen("GitHub", str(error), fix)]
 
 
 def told(report: Report) -> str:

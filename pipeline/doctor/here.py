@@ -30,7 +30,7 @@ def tls(project: Project) -> Finding:
         pem = certificate.read(project.certificate)
         certificate.check(pem, project.certificate)
     except PipelineError as error:
-        return mend("certificate", str(error), why, fix)
+        return mend("certificate", str(error).partition(". ")[0], why, fix)
     days = (load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
     return good("certificate", f"{days} days left") if days >= RENEW_DAYS else mend("certificate", f"{days} days left", why, fix)
 

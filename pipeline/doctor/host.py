@@ -44,7 +44,8 @@ def on_engine(project: Project) -> Iterator[Finding]:
         client = docker_engine.connect()
         client.info()
     except (DockerException, PipelineError) as error:
-        yield mend("host", str(error), "Nothing can be deployed or rolled back.", "the error says it")
+        where = os.environ.get("DOCKER_HOST") or "this machine"
+        yield mend("host", f"no engine answers on {where}", "Nothing can be deployed or rolled back.", str(error))
         return
     for what, check in CHECKS.items():
         try:

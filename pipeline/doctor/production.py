@@ -1,5 +1,7 @@
 """The environment `production`: for which refs it is, who approves, and the secrets in it."""
 
+from typing import Any
+
 from pipeline.doctor.api import Ask, NotTold
 from pipeline.doctor.finding import Command, Finding, good, limit, mend, unseen
 from pipeline.doctor.repository import Repository
@@ -17,16 +19,8 @@ def environment(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     restrict = repo.api("PUT", path, deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True})
     wanted = {(repo.branch, "branch"), (TAGS, "tag")}
     named = {each: repo.api("POST", f"{path}/deployment-branch-policies", name=each[0], type=each[1]) for each in sorted(wanted)}
-    if found is None:
-        why = "The secrets for the host have no place, and a tag is not deployed."
-        return mend(what, f"there is no {ENVIRONMENT}", why, "", restrict, *named.values())
-    policy = found.get("deployment_branch_policy")
-    if not policy:
-        why = "A workflow on any branch can read the secrets for the host, before anybody has read the workflow."
-        return mend(what, f"{ENVIRONMENT} is open to every branch", why, "", restrict, *named.values())
-    if policy["protected_branches"]:
-        why = "Tags are refused, so nothing is deployed."
-        return mend(what, f"{ENVIRONMENT} is for protected branches only", why, "", restrict, *named.values())
+    if wrong := misplaced(found):
+        return mend(what, *wrong, "", restrict, *named.values())
     listed = (ask(f"/{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", ())
     open_to = {(each["name"], each.get("type", "branch")) for each in listed}
     if missing := sorted(wanted - open_to):
@@ -41,20 +35,35 @@ def environment(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     return good(what, f"{ENVIRONMENT}, for {' and '.join(sorted(name for name, _ in open_to))}")
 
 
+def misplaced(found: dict[str, Any] | None) -> tuple[str, str] | None:
+    """Return what is wrong with an environment before it comes to single refs, and why that matters; None where nothing is."""
+    if found is None:
+        return f"there is no {ENVIRONMENT}", "The secrets for the host have no place, and a tag is not deployed."
+    policy = found.get("deployment_branch_policy")
+    if not policy:
+        why = "A workflow on any branch can read the secrets for the host, before anybody has read the workflow."
+        return f"{ENVIRONMENT} is open to every branch", why
+    return (
+        (f"{ENVIRONMENT} is for protected branches only", "Tags are refused, so nothing is deployed.")
+        if policy["protected_branches"]
+        else None
+    )
+
+
 def reviewers(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
     """Look who has to approve, and whether this plan holds to it."""
-    page, found = repo.page("environments"), ask(f"/environments/{ENVIRONMENT}")
-    if found is None and not repo.limited:
-        return unseen(what, f"there is no {ENVIRONMENT} yet", "mend the environment first")
-    rules = (found or {}).get("protection_rules", ())
-    named = [each for rule in rules if rule["type"] == "required_reviewers" for each in rule.get("reviewers", ())]
     if repo.limited or (repo.private and not is_enterprise(repo, top)):
         why = "For a private repository only GitHub Enterprise has them. Whoever may push a tag deploys; what stops a bad one is the gate."
         return limit(what, "not enforced by this plan", why, "none, if that is meant; or make the repository public, or take that plan")
+    page, found = repo.page("environments"), ask(f"/environments/{ENVIRONMENT}")
+    if found is None:
+        return unseen(what, f"there is no {ENVIRONMENT} yet", "mend the environment first")
+    rules = found.get("protection_rules", ())
+    named = [each for rule in rules if rule["type"] == "required_reviewers" for each in rule.get("reviewers", ())]
     if not named:
         why = "Whoever may push a tag deploys; what stops a bad one is the gate."
         return mend(what, "nobody has to approve a deploy", why, f"add them on {page}; let those on call approve their own, for rollbacks")
-    if (found or {}).get("can_admins_bypass"):
+    if found.get("can_admins_bypass"):
         why = "An administrator's token deploys past them."
         return mend(what, f"{len(named)}, and administrators need none", why, f"untick that administrators may bypass on {page}")
     return good(what, f"{len(named)}, enforced")
@@ -76,9 +85,10 @@ def secrets(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
         why = "A workflow on any branch can read them."
         fix = f"{'; '.join(each.shown() for each in calls)}, once they are in {ENVIRONMENT}"
         return mend(what, f"{', '.join(sorted(wide))} for the whole repository", why, fix)
-    own = {each["name"] for each in (ask(f"/environments/{ENVIRONMENT}/secrets?per_page=100") or {}).get("secrets", ())}
+    own = {} if repo.limited else ask(f"/environments/{ENVIRONMENT}/secrets?per_page=100") or {}
+    held = wide if repo.limited else {each["name"] for each in own.get("secrets", ())}
     place, option = ("the repository", "") if repo.limited else (ENVIRONMENT, f" --env {ENVIRONMENT}")
-    if missing := [name for name in SECRETS if name not in (wide if repo.limited else own)]:
+    if missing := [name for name in SECRETS if name not in held]:
         fix = "; ".join(f"gh secret set {name}{option} --repo {repo.name} < FILE" for name in missing)
         return mend(what, f"not set in {place}: {', '.join(missing)}", "A tag ends with `deploy skipped`, a rollback red.", fix)
     return good(what, f"all three, in {place}")

@@ -52,14 +52,14 @@ def allowed(action: str, may: dict[str, Any]) -> bool:
     """Tell whether an action may be used."""
     if action.startswith(("actions/", "github/")) and may.get("github_owned_allowed"):
         return True
-    return any(fnmatchcase(f"{action}@x", each.partition("@")[0] + "@x") for each in may.get("patterns_allowed", ()))
+    return any(fnmatchcase(action, each.partition("@")[0]) for each in may.get("patterns_allowed", ()))
 
 
 def package(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
     """Look where images go, and whether the workflows may push them there."""
     # In a workflow its token may not read the variable, and needs not: `repo.images` is made from it.
-    here = in_workflow()
-    pushed = repo.images if here else ((ask("/actions/variables/IMAGE_REPOSITORY") or {}).get("value") or f"ghcr.io/{repo.name}").lower()
+    said = {} if in_workflow() else ask("/actions/variables/IMAGE_REPOSITORY") or {"value": f"ghcr.io/{repo.name}"}
+    pushed = said.get("value", repo.images).lower()
     if pushed != repo.images:
         why = "What is done by hand looks for images in another place than the workflows push them to."
         return mend(
