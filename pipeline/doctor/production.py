@@ -43,11 +43,9 @@ def misplaced(found: dict[str, Any] | None) -> tuple[str, str] | None:
     if not policy:
         why = "A workflow on any branch can read the secrets for the host, before anybody has read the workflow."
         return f"{ENVIRONMENT} is open to every branch", why
-    return (
-        (f"{ENVIRONMENT} is for protected branches only", "Tags are refused, so nothing is deployed.")
-        if policy["protected_branches"]
-        else None
-    )
+    if policy["protected_branches"]:
+        return f"{ENVIRONMENT} is for protected branches only", "Tags are refused, so nothing is deployed."
+    return None
 
 
 def reviewers(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
