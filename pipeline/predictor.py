@@ -14,7 +14,8 @@ from pipeline import docker_engine
 from pipeline.errors import PipelineError
 from pipeline.process import serving
 from pipeline.project import Project
-from service.answers import Answers, records
+from service.answers import Answers
+from service.frames import records
 from service.manifest import Manifest
 
 ROWS_PER_REQUEST = 500

@@ -18,8 +18,13 @@ from pipeline.errors import ModelRefused
 from pipeline.project import Project
 from pipeline.rules import Rules
 from pipeline.say import line
+from service import bins, shortcut
 from service import manifest as parts
-from service.answers import Answers, answer, records
+from service.answers import Answers, answer
+from service.declared import FEATURES
+from service.frames import columns as columns_of
+from service.frames import records
+from service.parity import distance
 from validation import gate, slices, statistics
 
 GOLDEN_ROWS = 20
@@ -57,6 +62,7 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
     chosen = np.unique(np.linspace(0, len(reference) - 1, GOLDEN_ROWS).astype(int))
     golden = {"rows": records(reference.iloc[chosen][columns]), "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
+    (bundle / "bins.json").write_bytes(parts.canonical(watched(rows, answer(fitted, rows[columns], features.TASK)).model_dump(mode="json")))
     return parts.Manifest(
         project=project.name,
         commit=repository.head(project.root),
@@ -67,9 +73,10 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
         task=features.TASK,
         target=features.TARGET,
-        model=described(fitted, bundle),
+        model=described(fitted, bundle, compiled(fitted, reference, answers)),
         config=file(bundle, "config.toml"),
         golden=file(bundle, "golden.json"),
+        bins=file(bundle, "bins.json"),
         data=described_data(project, project.train_data, rows),
         reference=described_data(project, rules.reference, reference),
         features=parts.Features(columns=columns, schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
@@ -84,12 +91,38 @@ def file(bundle: Path, name: str) -> parts.File:
     return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
 
 
-def described(fitted: Any, bundle: Path) -> parts.Model:
+def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
+    """Cut the training data and the answers to it into the bins in which the service counts."""
+    found = columns_of(rows)
+    return bins.Watched(
+        features={each.name: bins.of(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
+        predictions=bins.of(answers if answers.ndim == 1 else answers.argmax(axis=1), range(answers.shape[1]) if answers.ndim == 2 else ()),
+    )
+
+
+def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> parts.Compiled:
+    """Compile the model as the service does, and hold its answers on the whole reference dataset against the pipeline's."""
+    differences: list[float] = []
+
+    def off(short: shortcut.Answer) -> float:
+        differences.append(distance(short(columns_of(reference)), answers))
+        return differences[-1]
+
+    return parts.Compiled(reason=shortcut.choose(fitted, features.TASK, None, off).reason, difference=next(iter(differences), None))
+
+
+def described(fitted: Any, bundle: Path, short: parts.Compiled) -> parts.Model:
     """Describe the fitted model."""
     parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
     classes = None if features.TASK == "regression" else fitted.classes_.tolist()
     last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
-    return parts.Model(**file(bundle, "model.skops").model_dump(), estimator=type(last).__name__, parameters=parameters, classes=classes)
+    return parts.Model(
+        **file(bundle, "model.skops").model_dump(),
+        estimator=type(last).__name__,
+        parameters=parameters,
+        classes=classes,
+        compiled=short,
+    )
 
 
 def described_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:

@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Answers = NDArray[np.float64]
 
 
-def answer(pipeline: Any, rows: pd.DataFrame, task: str) -> Answers:
-    """Answer rows.
+def answer(pipeline: Any, rows: Any, task: str) -> Answers:
+    """Answer rows, a DataFrame.
 
     A regression gives its prediction, shape (n,); a binary task the probability of its second class, shape (n,); a multiclass task the
     probability of each class, shape (n, classes).
@@ -19,9 +18,3 @@ def answer(pipeline: Any, rows: pd.DataFrame, task: str) -> Answers:
         return np.asarray(pipeline.predict(rows), dtype=np.float64)
     probabilities = np.asarray(pipeline.predict_proba(rows), dtype=np.float64)
     return probabilities[:, 1] if task == "binary" else probabilities
-
-
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON values, to the last digit; what is missing becomes null."""
-    columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in rows.columns]
-    return [dict(zip(map(str, rows.columns), values, strict=True)) for values in zip(*columns, strict=True)]

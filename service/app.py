@@ -1,61 +1,58 @@
 """The HTTP interface of one release."""
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from pydantic import BaseModel, Discriminator, Field, Tag
+from fastapi.telemetry import TelemetryConfig
+from pydantic import BaseModel
+from pydantic_core import to_json
 
-from model.features import Row
-from service import errors, metrics
+from service import body, contracts, description, errors, metrics
 from service.drain import Drain
+from service.endpoint import Answered, Endpoint
 from service.manifest import Manifest
+from service.observe import Observe
 from service.release import Release, ReleaseError, load
+from service.watch import Watch
 
 # uvicorn's own exit status for an app that did not start: its supervisor then stops instead of trying for ever.
 STARTUP_FAILURE = 3
 
-# One row or many, told apart by their JSON type, so that an error speaks of the form that was meant.
-Rows = Annotated[
-    Annotated[Row, Tag("row")] | Annotated[list[Row], Tag("rows"), Field(min_length=1)],
-    Discriminator(lambda body: "rows" if isinstance(body, list) else "row"),
-]
-
-
-class Prediction(BaseModel):
-    """A number per row; for a classification the probability of the second class, or of each class, and the likeliest label."""
-
-    predictions: list[float] | list[list[float]]
-    labels: list[Any] | None = None
+log = logging.getLogger("service")
 
 
 class Version(BaseModel):
-    """What answers."""
+    """What answers, and whether by the compiled model or, for the reason given, by the pipeline itself."""
 
     tag: str
     digest: str
     manifest_sha256: str
+    path: str
+    path_reason: str | None
     manifest: Manifest
 
 
 def create() -> FastAPI:
     """Build the app for the release in `RELEASE_DIR`; a release that must not serve ends the process with the reason."""
     try:
-        release = load(Path(os.environ.get("RELEASE_DIR", "/release")))
+        return build(load(Path(os.environ.get("RELEASE_DIR", "/release"))), Drain())
     except ReleaseError as error:
         print(f"This release does not serve. {error}", file=sys.stderr, flush=True)
         sys.exit(STARTUP_FAILURE)
-    return build(release, Drain())
 
 
 def build(release: Release, drain: Drain) -> FastAPI:
     """Build the app for a loaded release."""
+    watch = Watch(release.watched)
+    endpoint = Endpoint(release, watch)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -64,34 +61,45 @@ def build(release: Release, drain: Drain) -> FastAPI:
         # What was loaded so far stays: without this a full collection stops the event loop for some 80 ms.
         gc.collect()
         gc.freeze()
+        log.info("serving", extra={"tag": release.tag, "path": release.answering.path, "path_reason": release.answering.reason})
         yield
         metrics.retire()
 
-    app = FastAPI(title=release.manifest.project, version=release.tag, lifespan=lifespan)
-    app.add_middleware(metrics.Observe, release=release, drain=drain)
-    errors.install(app, release.manifest.features.columns)
-    add_routes(app, release, drain)
+    # Traces and metrics by OpenTelemetry, as its environment variables say; no logs, which would hold what was asked.
+    traced = os.environ.get("FASTAPI_OTEL_AUTO_CONFIGURE", "").lower() == "true"
+    telemetry: TelemetryConfig = {"tracing": traced, "metrics": traced, "logs": False}
+    app = FastAPI(title=release.manifest.project, version=release.tag, lifespan=lifespan, telemetry=telemetry)
+    app.add_middleware(Observe, release=release, drain=drain)
+    errors.install(app)
+    add_routes(app, endpoint, drain)
+    contracts.install(app, endpoint, drain)
+    description.install(app)
     return app
 
 
-def add_routes(app: FastAPI, release: Release, drain: Drain) -> None:
+def add_routes(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
     """Give an app its routes."""
-    changes = metrics.Changes()
+    release, watch = endpoint.release, endpoint.watch
 
-    @app.post("/predict", response_model_exclude_none=True)
-    def predict(body: Rows) -> Prediction:
-        rows = body if isinstance(body, list) else [body]
-        if len(rows) > release.config.max_rows:
-            raise errors.too_many(len(rows), release.config.max_rows)
-        asked = [row.model_dump() for row in rows]
-        answers = release.answer(asked)
-        predictions = answers.tolist()
-        changes.count(asked, predictions)
-        return Prediction(predictions=predictions, labels=labels(release, answers))
+    async def predict(request: Request) -> Response:
+        """Predict from one row, or from a list of rows."""
+        content = await body.read(request, release.config.max_body_bytes)
+        return Response(to_json(said(await endpoint.ask_json(content))), media_type=body.JSON)
+
+    # Starlette's own route: FastAPI would spend half of a request's time on parameters that are not there.
+    app.add_route(description.PREDICT, predict, methods=["POST"], include_in_schema=False)
 
     @app.get("/version")
     async def version() -> Version:
-        return Version(tag=release.tag, digest=release.digest, manifest_sha256=release.manifest_sha256, manifest=release.manifest)
+        answering = release.answering
+        return Version(
+            tag=release.tag,
+            digest=release.digest,
+            manifest_sha256=release.manifest_sha256,
+            path=answering.path,
+            path_reason=answering.reason,
+            manifest=release.manifest,
+        )
 
     @app.get("/healthz")
     async def healthz() -> dict[str, bool]:
@@ -99,18 +107,16 @@ def add_routes(app: FastAPI, release: Release, drain: Drain) -> None:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        body = {"ready": not drain.on, "manifest_sha256": release.manifest_sha256, "golden_difference": release.golden_difference}
-        return JSONResponse(body, 503 if drain.on else 200)
+        said = {"ready": not drain.on, "manifest_sha256": release.manifest_sha256, "golden_difference": release.golden_difference}
+        return JSONResponse(said, 503 if drain.on else 200)
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def exposition() -> PlainTextResponse:
+        watch.flush()
         return PlainTextResponse(metrics.exposition(), media_type="text/plain; version=0.0.4")
 
 
-def labels(release: Release, answers: Any) -> list[Any] | None:
-    """Return the likeliest class of each row, None for a regression."""
-    classes = release.manifest.model.classes
-    if classes is None:
-        return None
-    likeliest = answers.argmax(axis=1) if answers.ndim == 2 else (answers > 0.5).astype(int)
-    return [classes[i] for i in likeliest]
+def said(answered: Answered) -> dict[str, Any]:
+    """Return the answer of /predict; what there is nothing of is left out."""
+    found = {"predictions": answered.answers.tolist(), "labels": answered.labels, "unknown_categories": answered.unknown}
+    return {name: value for name, value in found.items() if value}

@@ -17,14 +17,20 @@ class Drain:
         `shared` says that other processes listen on the same socket.
         """
         stop: Any = signal.getsignal(signal.SIGTERM)
+        server: Any = getattr(stop, "__self__", None)
         loop = asyncio.get_running_loop()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            if hasattr(server, "should_exit"):
+                server.should_exit = True  # its handler would do the same, and then end the process by the signal instead of with 0
+            elif callable(stop):
+                stop(number, frame)
 
         def begin(number: int, frame: FrameType | None) -> None:
             self.on = True
             # Where another worker accepts in its place, this one takes no more callers: uvicorn drops those whose request it has not read.
-            for server in getattr(getattr(stop, "__self__", None), "servers", []) if shared else []:
-                loop.call_soon_threadsafe(server.close)
-            if callable(stop):
-                loop.call_soon_threadsafe(loop.call_later, seconds, stop, number, frame)
+            for listener in getattr(server, "servers", []) if shared else []:
+                loop.call_soon_threadsafe(listener.close)
+            loop.call_soon_threadsafe(loop.call_later, seconds, end, number, frame)
 
         signal.signal(signal.SIGTERM, begin)

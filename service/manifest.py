@@ -21,12 +21,20 @@ class File(Part):
     sha256: str
 
 
+class Compiled(Part):
+    """Whether the model's short cut may answer: how far it was off the pipeline on the reference dataset, or why there is none."""
+
+    difference: float | None
+    reason: str | None
+
+
 class Model(File):
     """The fitted pipeline."""
 
     estimator: str
     parameters: dict[str, str]
     classes: list[JsonValue] | None
+    compiled: Compiled
 
 
 class Data(Part):
@@ -79,6 +87,7 @@ class Manifest(Part):
     model: Model
     config: File
     golden: File
+    bins: File
     data: Data
     reference: Data
     features: Features

@@ -2,13 +2,11 @@
 
 import os
 import time
-from itertools import pairwise
-from typing import Any
+from collections import Counter as Sums
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.drain import Drain
+from service.bins import Watched
 from service.release import Release
 
 REQUESTS = Counter("ml_requests_total", "Requests answered.", ["route", "code"])
@@ -18,9 +16,25 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+PREDICT_SECONDS = Histogram(
+    "ml_predict_seconds",
+    "Time of one call of the model, with a batch of rows.",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
+)
+BATCH_ROWS = Histogram("ml_batch_rows", "Rows in one call of the model.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
+# livesum and livemax: with several worker processes, of those that are alive.
+QUEUE = Gauge("ml_queue_depth", "Requests that wait for the model.", multiprocess_mode="livesum")
+SHED = Counter("ml_shed_total", "Requests refused because too many waited (queue), or they waited for too long (late).", ["reason"])
+INPUTS = Counter("ml_input_bin_total", "Values asked, by bins of the training data.", ["feature", "bin"])
+PREDICTIONS = Counter("ml_prediction_bin_total", "Answers, by bins of those to the training data.", ["bin"])
+INPUT_SHARE = Gauge("ml_reference_share", "Share of a bin in the training data.", ["feature", "bin"], multiprocess_mode="livemax")
+PREDICTION_SHARE = Gauge(
+    "ml_prediction_reference_share", "Share of a bin in the answers to the training data.", ["bin"], multiprocess_mode="livemax"
+)
+REFERENCE_ROWS = Gauge("ml_reference_rows", "Rows of the training data.", multiprocess_mode="livemax")
+LOADED = Gauge("ml_release_loaded_timestamp_seconds", "When the release was loaded.", multiprocess_mode="livemax")
 ROWS_CHANGED = Counter("ml_rows_changed_total", "Rows that differed from the row before.")
 ANSWERS_CHANGED = Counter("ml_answers_changed_total", "Rows that differed from the row before, and were answered otherwise.")
-# livemax: with several worker processes, the value of those that are alive.
 RELEASE = Gauge(
     "ml_release_info",
     "The release that answers.",
@@ -30,25 +44,32 @@ RELEASE = Gauge(
 
 
 def announce(release: Release) -> None:
-    """Publish which release answers."""
+    """Publish which release answers, and what its training data looked like."""
     manifest = release.manifest
     labels = (release.tag, release.digest, manifest.commit, manifest.model.sha256, manifest.data.sha256, manifest.config.sha256)
     RELEASE.labels(*labels).set(1)
+    LOADED.set(time.time())
+    REFERENCE_ROWS.set(manifest.data.rows)
+    publish(release.watched)
+    for reason in ("queue", "late"):
+        SHED.labels(reason)
 
 
-class Changes:
-    """Counts how rows and answers change from one to the next: where rows do and answers do not, the model has become a constant."""
+def publish(watched: Watched) -> None:
+    """Publish the shares of the training data's bins; a word may be called as a bin of ours is, so equal names are added up."""
+    for feature, bins in watched.features.items():
+        for name, share in added(bins.names, bins.shares).items():
+            INPUT_SHARE.labels(feature, name).set(share)
+    for name, share in added(watched.predictions.names, watched.predictions.shares).items():
+        PREDICTION_SHARE.labels(name).set(share)
 
-    def __init__(self) -> None:
-        self.last: list[tuple[Any, Any]] = []
 
-    def count(self, rows: list[Any], answers: list[Any]) -> None:
-        """Count rows that were answered, after those before."""
-        asked = [*self.last, *zip(rows, answers, strict=True)]
-        self.last = asked[-1:]
-        changed = [answer != before for (earlier, before), (row, answer) in pairwise(asked) if row != earlier]
-        ROWS_CHANGED.inc(len(changed))
-        ANSWERS_CHANGED.inc(sum(changed))
+def added(names: list[str], shares: list[float]) -> dict[str, float]:
+    """Add up the shares of equal names."""
+    sums: Sums[str] = Sums()
+    for name, share in zip(names, shares, strict=True):
+        sums[name] += share  # type: ignore[assignment]  # a Counter holds any number
+    return dict(sums)
 
 
 def exposition() -> bytes:
@@ -64,32 +85,3 @@ def retire() -> None:
     """Take this worker process out of the live figures."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
-
-
-class Observe:
-    """ASGI middleware: counts each request, names the release in each answer, and says goodbye while draining."""
-
-    def __init__(self, app: ASGIApp, release: Release, drain: Drain) -> None:
-        self.app, self.drain = app, drain
-        self.headers = [(b"x-release", release.tag.encode()), (b"x-release-digest", release.digest.encode())]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and look at its answer."""
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        start, code = time.perf_counter(), 500
-
-        async def observed(message: Message) -> None:
-            nonlocal code
-            if message["type"] == "http.response.start":
-                code = message["status"]
-                message["headers"] = [*message["headers"], *self.headers, *([(b"connection", b"close")] if self.drain.on else [])]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, observed)
-        finally:
-            # The matched route, never the caller's path: a label must not come from a request.
-            route = getattr(scope.get("route"), "path", "none")
-            REQUESTS.labels(route, str(code)).inc()
-            SECONDS.labels(route).observe(time.perf_counter() - start)

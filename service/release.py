@@ -3,17 +3,20 @@
 import json
 import os
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import skops.io
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from service.answers import Answers, answer
+from service.answers import Answers
+from service.bins import Watched
+from service.config import Config
 from service.manifest import File, Manifest, read, sha256
 from service.parity import TOLERANCE, distance
+from service.rows import Columns, columns
+from service.shortcut import Answer, Answering, choose
 
 # Types of scikit-learn and numpy that skops does not trust by itself: a crafted file could crash them, not run code, and the file's
 # hash is checked first. Never take this list from the file.
@@ -31,14 +34,6 @@ class ReleaseError(Exception):
     """A release that must not serve."""
 
 
-class Config(BaseModel):
-    """`config.toml`."""
-
-    model_config = ConfigDict(extra="forbid")
-    max_rows: int = Field(ge=1)
-    drain_seconds: float = Field(ge=0)
-
-
 @dataclass(frozen=True)
 class Release:
     """A verified release, ready to answer."""
@@ -48,12 +43,13 @@ class Release:
     manifest: Manifest
     manifest_sha256: str
     config: Config
-    pipeline: Any
+    watched: Watched
+    answering: Answering
     golden_difference: float
 
-    def answer(self, rows: list[dict[str, Any]]) -> Answers:
+    def answer(self, columns: Columns) -> Answers:
         """Answer rows; shape (n,) for a regression and a binary task, (n, classes) for a multiclass one."""
-        return answer(self.pipeline, pd.DataFrame(rows, columns=self.manifest.features.columns), self.manifest.task)
+        return self.answering.answer(columns)
 
 
 def load(folder: Path) -> Release:
@@ -65,17 +61,23 @@ def load(folder: Path) -> Release:
     try:
         manifest, manifest_sha256 = read(folder)
         config = Config.model_validate(tomllib.loads(checked(folder, manifest.config).decode()))
+        watched = Watched.model_validate_json(checked(folder, manifest.bins))
         golden = json.loads(checked(folder, manifest.golden))
         checked(folder, manifest.model)
         golden_rows, golden_answers = golden["rows"], golden["answers"]
     except (OSError, ValidationError, ValueError, KeyError) as error:
         raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
     tag, digest = identity(folder)
-    release = Release(tag, digest, manifest, manifest_sha256, config, load_model(folder / manifest.model.file), 0.0)
-    difference = distance(release.answer(golden_rows), golden_answers)
+    model = load_model(folder / manifest.model.file)
+
+    def off(answer: Answer) -> float:
+        return distance(answer(columns(golden_rows)), golden_answers)
+
+    answering = choose(model, manifest.task, manifest.model.compiled.reason, off)
+    difference = off(answering.answer)
     if not difference <= TOLERANCE:
         raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
-    return replace(release, golden_difference=difference)
+    return Release(tag, digest, manifest, manifest_sha256, config, watched, answering, difference)
 
 
 def checked(folder: Path, part: File) -> bytes:

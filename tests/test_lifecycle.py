@@ -63,28 +63,38 @@ FAULT = '''
 class Wrong(Release):
     """Answers otherwise than it did when it was trained and judged."""
 
-    def answer(self, rows):
-        return super().answer(rows) + 1
+    def answer(self, columns):
+        return super().answer(columns) + 1
 
 
-class Tired(Release):
-    """Answers the rows of the proof as it should, which come together, and single rows not."""
+class Constant(Release):
+    """Answers the rows of the proof as it should, which come together, and all others alike."""
 
-    first = {}
+    first = []
+
+    def answer(self, columns):
+        answers = super().answer(columns)
+        if len(answers) >= 20:
+            return answers
+        self.first or self.first.append(answers[0])
+        return answers * 0 + self.first[0]
+
+
+class Tired(Endpoint):
+    """Answers the rows of the proof as it should, and single rows not."""
+
     # What the workers of a service share.
     seen = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.gettempdir()) / f"{os.getppid()}-seen"
 
-    def answer(self, rows):
-        if len(rows) == 1:
-            if self.tag.endswith("-erring"):
-                raise ValueError("it errs, since it is told to")
-            if self.tag.endswith("-slow"):
-                time.sleep(0.3)
-            if self.tag.endswith("-constant"):
-                return super().answer([self.first.setdefault("row", rows[0])])
-        if self.tag.endswith("-dying"):
+    async def ask(self, rows):
+        tag = self.release.tag
+        if len(rows) == 1 and tag.endswith("-erring"):
+            raise ValueError("it errs, since it is told to")
+        if len(rows) == 1 and tag.endswith("-slow"):
+            await asyncio.sleep(0.3)
+        if tag.endswith("-dying"):
             self.die(len(rows))
-        return super().answer(rows)
+        return await super().ask(rows)
 
     def die(self, rows):
         """Die once, some single rows after the last proof; the process that is asked before callers is with one process the same."""
@@ -108,8 +118,9 @@ def build(release, drain):
     if release.tag.endswith("-ending"):
         raise SystemExit("it ends, since it is told to")
     drain.on = release.tag.endswith("-stuck")
-    tired = release.tag.endswith(("-erring", "-slow", "-dying", "-constant"))
-    kind = Wrong if release.tag.endswith("-wrong") else Tired if tired else Release
+    if release.tag.endswith(("-erring", "-slow", "-dying")):
+        globals()["Endpoint"] = Tired
+    kind = Wrong if release.tag.endswith("-wrong") else Constant if release.tag.endswith("-constant") else Release
     return honest(kind(**vars(release)), drain)
 '''
 
@@ -148,7 +159,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     write_rows(road, rows)
     app = road.root / "service" / "app.py"
     app.write_text(
-        app.read_text(encoding="utf-8").replace("import gc\n", "import gc\nimport tempfile\nimport time\n") + FAULT, encoding="utf-8"
+        app.read_text(encoding="utf-8").replace("import gc\n", "import asyncio\nimport gc\nimport tempfile\n") + FAULT, encoding="utf-8"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "CONTRACT_VERSION", features.CONTRACT_VERSION + 1)

@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from model import data, estimator, features, metrics
 from pipeline import skops_file
-from service.answers import answer, records
+from service.answers import answer
+from service.frames import records
 from service.manifest import sha256
 from validation import thresholds
 

@@ -1,0 +1,87 @@
+"""Into which part of the training data's distribution values fall, so that drift is a comparison of counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+MISSING, BELOW, ABOVE, OTHER = "missing", "below", "above", "other"
+DECILES = np.linspace(0, 1, 11)
+# A number with so few values is told apart by them, not by deciles.
+FEW = 12
+# So many words get a bin of their own, the most frequent ones.
+WORDS = 50
+# So many features are watched, the first ones, so that a wide model does not flood Prometheus.
+FEATURES = 50
+
+
+class Bins(BaseModel):
+    """The bins of one feature, or of the answers.
+
+    `edges` are ascending and cut numbers: the first is the smallest value of the training data, the last the largest. `values` are those of
+    a category. One of the two is there. `shares` are the training data's, in the order of `names`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    edges: list[float] | None = None
+    values: list[JsonValue] | None = None
+    shares: list[float] = []
+
+    @property
+    def names(self) -> list[str]:
+        """What the bins are called."""
+        if self.edges is not None:
+            return [*(f"q{number}" for number in range(len(self.edges) - 1)), BELOW, ABOVE, MISSING]
+        return [*map(str, self.values or []), OTHER, MISSING]
+
+    def count(self, column: NDArray[Any]) -> NDArray[np.intp]:
+        """Count a column's values by bin, shape (bins,), in the order of `names`."""
+        return np.bincount(self.numbers(column) if self.edges is not None else self.places(column), minlength=len(self.names))
+
+    def numbers(self, column: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the bin of each number, shape (n,)."""
+        edges = self.edges or []
+        last = len(edges) - 1
+        found = np.minimum(np.searchsorted(edges, column, side="right") - 1, last - 1)
+        return np.select([np.isnan(column), column < edges[0], column > edges[-1]], [last + 2, last, last + 1], found)
+
+    def places(self, column: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the bin of each category, shape (n,)."""
+        known = {value: place for place, value in enumerate(self.values or [])}
+        other = len(known)
+        values = [None if value != value else value for value in column.tolist()]  # NaN alone is not itself
+        return np.fromiter(map({**known, None: other + 1}.get, values, repeat(other)), np.intp, len(values))
+
+
+class Watched(BaseModel):
+    """The bins of a release, `bins.json`: of its first features, and of its answers (of a multiclass task the likeliest class)."""
+
+    model_config = ConfigDict(extra="forbid")
+    features: dict[str, Bins]
+    predictions: Bins
+
+
+def of(column: NDArray[Any], categories: Sequence[Any] = ()) -> Bins:
+    """Cut a column of the training data, shape (n,), into bins, and take their shares."""
+    bins = cut(column, categories)
+    return bins.model_copy(update={"shares": (bins.count(column) / max(len(column), 1)).tolist()})
+
+
+def cut(column: NDArray[Any], categories: Sequence[Any]) -> Bins:
+    """Cut numbers of many values at the deciles, and tell all others apart by their values: those declared, or the most frequent."""
+    if categories:
+        return Bins(values=list(categories))
+    if column.dtype.kind in "iuf":
+        present = column[~np.isnan(column)]
+        values = np.unique(present)
+        if len(values) > FEW:
+            return Bins(edges=np.unique(np.quantile(present, DECILES)).tolist())
+        return Bins(values=values.tolist())
+    if column.dtype.kind == "b":
+        return Bins(values=[False, True])
+    words = Counter(value for value in column.tolist() if value is not None)
+    return Bins(values=sorted((word for word, _ in words.most_common(WORDS)), key=str))

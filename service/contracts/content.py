@@ -1,0 +1,70 @@
+"""From a request's content to values, and from answers to a response, for every contract."""
+
+import json
+from typing import Any, TypeVar
+
+from fastapi import Response
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from model.features import Row
+from service import body, description
+from service.endpoint import Answered
+from service.errors import SHOWN, Refused
+
+Kind = TypeVar("Kind")
+CSV = "text/csv"
+ROW_LIST = {"type": "array", "items": {"$ref": description.SCHEMAS + Row.__name__}, "minItems": 1}
+READY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready: it is about to stop"}}
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": description.Error, "description": "No such model, or version"}}
+
+
+def parsed(content: bytes) -> Any:
+    """Parse JSON in which each name is there once and each number is one. Raises Refused."""
+    try:
+        value = from_json(content, allow_inf_nan=False)
+    except ValueError:
+        raise Refused(422, "the request: this is no JSON.") from None
+    # Outside of words there are as many colons as names: only where there are more is it looked at closely.
+    if content.count(b":") != names(value):
+        json.loads(content, object_pairs_hook=refuse_repeated)
+    return value
+
+
+def names(value: Any) -> int:
+    """Count the names in the objects of a value; pydantic's parser reads no more than 200 levels."""
+    if isinstance(value, dict):
+        return len(value) + sum(names(each) for each in value.values() if isinstance(each, dict | list))
+    return sum(names(each) for each in value if isinstance(each, dict | list)) if isinstance(value, list) else 0
+
+
+def refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    """Raise Refused when an object has a name twice."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise Refused(422, "the request: a name is there twice in one object.")
+
+
+def checked(kind: TypeAdapter[Kind], value: Any, where: str) -> Kind:
+    """Return a value that has to be of a kind whose names are ours. Raises Refused with the places where it is not."""
+    try:
+        return kind.validate_python(value, strict=True)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)[:SHOWN]
+        raise Refused(422, "; ".join(f"{', '.join(map(str, (where, *each['loc'])))}: {each['msg']}" for each in errors)) from None
+
+
+def said(answered: Answered) -> Response:
+    """Return predictions, and the labels of a classification."""
+    labels = {} if answered.labels is None else {"labels": answered.labels}
+    return Response(to_json({"predictions": answered.answers.tolist()} | labels), media_type=body.JSON)
+
+
+def asked(*forms: dict[str, Any], **kinds: dict[str, Any]) -> dict[str, Any]:
+    """Describe for `/docs` what may be sent: JSON in one of several forms, and other kinds of content."""
+    content = {body.JSON: {"schema": {"anyOf": list(forms)}}, **kinds}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def member(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe an object that has to have a member."""
+    return {"type": "object", "properties": {name: schema}, "required": [name]}

@@ -1,0 +1,39 @@
+"""KServe's V1 protocol.
+
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
+"""
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from service import body, description
+from service.contracts import content, forms
+from service.drain import Drain
+from service.endpoint import Endpoint
+from service.errors import Refused
+
+SENT = content.asked(content.member("instances", content.ROW_LIST))
+
+
+def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
+    """Give an app the routes; the model is called as the project is."""
+    project = endpoint.release.manifest.project
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, list[str]]:
+        return {"models": [project]}
+
+    @app.get("/v1/models/{name}", responses=content.READY | content.UNKNOWN)
+    async def ready(name: str) -> JSONResponse:
+        known(name)
+        return JSONResponse({"name": project, "ready": not drain.on}, 503 if drain.on else 200)
+
+    @app.post("/v1/models/{name}:predict", responses=description.ANSWERS | content.UNKNOWN, openapi_extra=SENT)
+    async def predict(name: str, request: Request) -> Response:
+        known(name)
+        rows = forms.instances(content.parsed(await body.read(request, endpoint.config.max_body_bytes)))
+        return content.said(await endpoint.ask_values(rows))
+
+    def known(name: str) -> None:
+        if name != project:
+            raise Refused(404, f"The model here is called {project}.")

@@ -1,0 +1,405 @@
+"""A compiled pipeline answers as the pipeline does, refuses what it refuses, and says what it does not know."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import (
+    AdaBoostRegressor,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import (
+    ElasticNet,
+    GammaRegressor,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+    TweedieRegressor,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
+
+from service.answers import answer
+from service.compiled import Columns, NotCompiled, compiled, stitched, trees
+
+COUNTS, RATIOS, WORDS, FLAG = ["pieces", "serial"], ["weight", "length"], ["colour", "shape"], "fragile"
+NAMES, NUMBERS = [*COUNTS, *RATIOS, *WORDS, FLAG], ["pieces", *RATIOS, FLAG]
+TOLERANCE = 1e-9
+# As the batches of a service: one row, a few, and more than the trees are stitched for.
+SIZES = (1, 30, 500)
+
+
+def frame(rows: int, seed: int, missing: float = 0.1, words: str = "str", strange: bool = False) -> pd.DataFrame:
+    """Rows as a file has them; `strange` ones have categories that were not there before."""
+    random = np.random.default_rng(seed)
+    colours = ["red", "green", "blue", "grey", *(["mauve"] if strange else [])]
+
+    def holes(values: NDArray[Any], hole: Any) -> NDArray[Any]:
+        values[random.random(rows) < missing] = hole
+        return values
+
+    return pd.DataFrame(
+        {
+            "pieces": random.integers(0, 9, rows) + 9 * strange * random.integers(0, 2, rows),
+            # Neighbours here are one number in float64.
+            "serial": 2**53 + random.integers(0, 4, rows),
+            "weight": holes(random.gamma(2, 30, rows), np.nan),
+            "length": holes(random.integers(-3, 4, rows) / 2, np.nan),
+            "colour": pd.Series(holes(random.choice(colours, rows, p=None).astype(object), None), dtype=words),
+            "shape": pd.Series(random.choice(["round", "flat"], rows).astype(object), dtype=words),
+            "fragile": random.random(rows) < 0.3,
+        }
+    )
+
+
+def columns(rows: pd.DataFrame) -> Columns:
+    """Rows as a compiled pipeline takes them."""
+    missing = {name: rows[name].astype(object).where(rows[name].notna(), None) for name in rows.columns if name in WORDS}
+    return {name: missing.get(name, rows[name]).to_numpy() for name in rows.columns}
+
+
+def target(rows: pd.DataFrame, task: str) -> Any:
+    """Something to learn, positive for a regression."""
+    noise = np.random.default_rng(9).normal(0, 0.3, len(rows))
+    value = np.exp(0.1 * rows["pieces"] + 0.01 * rows["weight"].fillna(20) + 0.5 * (rows["colour"] == "red") + noise)
+    if task == "regression":
+        return value
+    names = ["no", "yes"] if task == "binary" else ["few", "many", "some"]
+    return pd.Series(np.array(names)[pd.qcut(value, len(names), labels=False)])
+
+
+def encoder(*transformers: Any, **options: Any) -> ColumnTransformer:
+    """The transformers by name, each with a name of its own."""
+    return ColumnTransformer([(f"part{place}", *each) for place, each in enumerate(transformers)], **options)
+
+
+def ordinal(**options: Any) -> OrdinalEncoder:
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, **options)
+
+
+MISSING_KEPT = {
+    "ordinal and what is left": encoder((ordinal(), WORDS), remainder="passthrough"),
+    "ordinal with a code for missing": encoder((ordinal(encoded_missing_value=-2), WORDS), ("passthrough", RATIOS)),
+    "functions": encoder((ordinal(), WORDS), (FunctionTransformer(), COUNTS[:1]), (FunctionTransformer(np.log1p), RATIOS[:1])),
+    "categories of numbers": encoder((ordinal(), [*COUNTS, "length", FLAG]), ("passthrough", ["weight"])),
+}
+FILLED = {
+    "one-hot and scaled": encoder(
+        (OneHotEncoder(handle_unknown="ignore"), WORDS),
+        (make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), RATIOS),
+        remainder="drop",
+    ),
+    "one-hot of numbers": encoder(
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), [*COUNTS, "length", FLAG, "colour"]),
+        (make_pipeline(SimpleImputer(), MinMaxScaler(clip=True)), ["weight"]),
+    ),
+    "dropped": encoder((OneHotEncoder(drop="first", handle_unknown="ignore"), WORDS), (OneHotEncoder(drop="if_binary"), [FLAG])),
+    "infrequent": encoder(
+        (OneHotEncoder(min_frequency=0.25, handle_unknown="infrequent_if_exist"), ["colour"]), (ordinal(max_categories=3), ["pieces"])
+    ),
+    "target": encoder((TargetEncoder(cv=2, random_state=0), ["colour", "pieces"])),
+    "strings filled": encoder(
+        (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")), WORDS),
+        (SimpleImputer(strategy="constant", fill_value=-1.0, add_indicator=True), RATIOS),
+        remainder=RobustScaler(),
+    ),
+    "two after each other": make_pipeline(
+        encoder((SimpleImputer(strategy="constant", fill_value="none"), WORDS), (SimpleImputer(), RATIOS)),
+        encoder((ordinal(), [0, 1]), ("passthrough", slice(2, 3)), remainder=MaxAbsScaler()),
+        "passthrough",
+        Pipeline([("scale", StandardScaler(with_mean=False))]),
+    ),
+    "with names in between": make_pipeline(
+        encoder((ordinal(encoded_missing_value=9), WORDS), (SimpleImputer(), RATIOS), verbose_feature_names_out=False).set_output(
+            transform="pandas"
+        ),
+        encoder(("passthrough", ["length"]), ("drop", ["shape"]), ("passthrough", [True, False, False, False])),
+    ),
+    "by type, and scikit-learn's own transform": encoder(
+        (make_pipeline(SimpleImputer(), PolynomialFeatures(2)), make_column_selector(dtype_include="float")),
+        (KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"), COUNTS[:1]),
+    ),
+}
+REGRESSORS = [
+    LinearRegression(),
+    Ridge(),
+    Lasso(0.01),
+    ElasticNet(0.01),
+    PoissonRegressor(),
+    GammaRegressor(),
+    TweedieRegressor(power=1.5),
+    TweedieRegressor(),
+    DecisionTreeRegressor(random_state=0),
+    ExtraTreeRegressor(random_state=0),
+    RandomForestRegressor(9, random_state=0),
+    ExtraTreesRegressor(9, random_state=0),
+    GradientBoostingRegressor(n_estimators=9, random_state=0),
+    GradientBoostingRegressor(n_estimators=9, loss="huber", init="zero", random_state=0),
+    GradientBoostingRegressor(n_estimators=9, init=LinearRegression(), random_state=0),
+    *[HistGradientBoostingRegressor(max_iter=9, loss=loss) for loss in ("squared_error", "absolute_error", "poisson", "gamma")],
+    HistGradientBoostingRegressor(max_iter=9, loss="quantile", quantile=0.8),
+    HistGradientBoostingRegressor(max_iter=1),
+    AdaBoostRegressor(n_estimators=5, random_state=0),
+    KNeighborsRegressor(),
+    QuantileRegressor(),
+    TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1),
+    GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2),
+]
+CLASSIFIERS = [
+    LogisticRegression(max_iter=1000),
+    DecisionTreeClassifier(random_state=0),
+    RandomForestClassifier(9, random_state=0),
+    ExtraTreesClassifier(9, max_depth=3, random_state=0),
+    GradientBoostingClassifier(n_estimators=9, random_state=0),
+    HistGradientBoostingClassifier(max_iter=9),
+    CalibratedClassifierCV(GaussianNB(), cv=2),
+]
+HISTOGRAMS = [HistGradientBoostingRegressor, HistGradientBoostingClassifier]
+EVERY = [(each, "regression") for each in REGRESSORS] + [(each, task) for each in CLASSIFIERS for task in ("binary", "multiclass")]
+REPRESENTATIVE = [
+    (Ridge(), "regression"),
+    (LogisticRegression(max_iter=1000), "multiclass"),
+    (GradientBoostingClassifier(n_estimators=5), "binary"),
+]
+TOLERANT = [
+    (HistGradientBoostingRegressor(max_iter=9), "regression"),
+    (HistGradientBoostingClassifier(max_iter=9), "multiclass"),
+    (RandomForestClassifier(9, random_state=0), "binary"),
+    (DecisionTreeRegressor(random_state=0), "regression"),
+]
+
+
+def fitted(pipeline: Any, task: str, words: str = "str") -> Any:
+    """The pipeline, learnt from some rows."""
+    rows = frame(300, 0, words=words)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return clone(pipeline).fit(rows, target(rows, task))
+
+
+def plainly(pipeline: Any, rows: pd.DataFrame, task: str) -> NDArray[np.float64]:
+    """What the pipeline answers itself, without its warnings about what was asked."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found unknown categories")
+        warnings.filterwarnings("ignore", "overflow encountered in cast")
+        return answer(pipeline, rows, task)
+
+
+def same(pipeline: Any, task: str, strange: bool = True, words: str = "str") -> None:
+    """Hold what is compiled against what it was compiled from."""
+    quick = compiled(pipeline, NAMES, task)
+    for size in SIZES:
+        for rows in (frame(size, 1, words=words), frame(size, 2, 0.5, words=words, strange=strange)):
+            found, expected = quick(columns(rows)), plainly(pipeline, rows, task)
+            assert (str(found.dtype), found.shape) == ("float64", expected.shape)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+
+
+def named(value: Any) -> str | None:
+    """The name of a case."""
+    return repr(value).replace("\n", "") if isinstance(value, BaseEstimator) else None
+
+
+@pytest.mark.parametrize(("estimator", "task"), EVERY, ids=named)
+def test_every_estimator(estimator: Any, task: str) -> None:
+    same(fitted(make_pipeline(FILLED["one-hot and scaled"], estimator), task), task)
+
+
+@pytest.mark.parametrize("encode", FILLED)
+@pytest.mark.parametrize(("estimator", "task"), REPRESENTATIVE, ids=named)
+def test_every_encoder(encode: str, estimator: Any, task: str) -> None:
+    same(fitted(make_pipeline(FILLED[encode], estimator), task), task)
+
+
+@pytest.mark.parametrize("encode", MISSING_KEPT)
+@pytest.mark.parametrize(("estimator", "task"), TOLERANT, ids=named)
+def test_missing_values_that_reach_the_estimator(encode: str, estimator: Any, task: str) -> None:
+    same(fitted(make_pipeline(MISSING_KEPT[encode], estimator), task), task)
+
+
+@pytest.mark.parametrize(("estimator", "task"), EVERY, ids=named)
+def test_an_estimator_alone(estimator: Any, task: str) -> None:
+    rows = frame(300, 0, missing=0.0)[NUMBERS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alone = clone(estimator).fit(rows, target(frame(300, 0, missing=0.0), task))
+    if isinstance(estimator, TransformedTargetRegressor | CalibratedClassifierCV):
+        with pytest.raises(NotCompiled, match="misses the feature names that it was fitted with"):
+            compiled(alone, NUMBERS, task)
+        return
+    quick = compiled(alone, NUMBERS, task)
+    for size in SIZES:
+        asked = frame(size, 1, missing=0.0)[NUMBERS]
+        np.testing.assert_allclose(quick(columns(asked)), answer(alone, asked, task), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("histogram", "task"), [(HISTOGRAMS[0], "regression"), (HISTOGRAMS[1], "binary"), (HISTOGRAMS[1], "multiclass")])
+def test_categories_of_histogram_gradient_boosting(histogram: Any, task: str) -> None:
+    alone = histogram(max_iter=9, categorical_features=[*WORDS, "pieces"])
+    for pipeline in (alone, make_pipeline(MISSING_KEPT["ordinal and what is left"], histogram(max_iter=9, categorical_features=[0, 1, 2]))):
+        same(fitted(pipeline, task), task)
+
+
+def test_none_that_was_a_category() -> None:
+    encode = encoder((OneHotEncoder(handle_unknown="ignore"), WORDS), (ordinal(encoded_missing_value=-2), ["colour"]))
+    same(fitted(make_pipeline(encode, Ridge()), "regression", words="object"), "regression", words="object")
+
+
+def test_a_missing_category_is_the_same_alone_and_among_others() -> None:
+    """A DataFrame of one row has None for it, of several rows NaN."""
+    pipeline = fitted(make_pipeline(FILLED["one-hot and scaled"], Ridge()), "regression")
+    rows = columns(frame(50, 1, missing=0.5))
+    quick = compiled(pipeline, NAMES, "regression")
+    alone = [quick({name: values[[place]] for name, values in rows.items()})[0] for place in range(50)]
+    np.testing.assert_allclose(alone, quick(rows), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("change", ["scikit-learn of another layout", "large forest"])
+def test_where_trees_cannot_be_stitched_the_answers_are_the_same(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if change == "large forest":
+        monkeypatch.setattr(trees, "FOREST_NODES", 0)
+    else:
+        monkeypatch.setattr(stitched, "NODE", np.dtype([("value", np.float64)]))
+        assert stitched.layout() is None
+    for estimator, task in TOLERANT:
+        same(fitted(make_pipeline(MISSING_KEPT["ordinal and what is left"], estimator), task), task)
+
+
+INFINITE, STRANGE, GAP = ("weight", np.inf), ("colour", "mauve"), ("weight", np.nan)
+REFUSED = {
+    "an unknown category": (encoder((OneHotEncoder(), WORDS)), Ridge(), STRANGE),
+    "an unknown number": (encoder((OrdinalEncoder(), COUNTS)), Ridge(), ("pieces", 10)),
+    "a category that was never missing": (encoder((OrdinalEncoder(), ["shape"])), Ridge(), ("shape", None)),
+    "a missing number, linear": (encoder(("passthrough", RATIOS)), Ridge(), GAP),
+    "a missing number, logistic": (encoder(("passthrough", RATIOS)), LogisticRegression(), GAP),
+    "a missing number, boosted": (encoder(("passthrough", RATIOS)), GradientBoostingRegressor(n_estimators=3), GAP),
+    "a missing number, own predict": (encoder(("passthrough", RATIOS)), KNeighborsRegressor(), GAP),
+    "a missing number in a sparse matrix": (
+        encoder((OneHotEncoder(handle_unknown="ignore"), ["pieces"]), ("passthrough", ["weight"])),
+        RandomForestRegressor(3),
+        GAP,
+    ),
+    "a number too large for a tree": (encoder(("passthrough", RATIOS)), RandomForestRegressor(3), ("weight", 1e300)),
+    "an infinite number, scaled": (encoder((StandardScaler(), RATIOS)), HistGradientBoostingRegressor(max_iter=3), INFINITE),
+    "an infinite number, imputed": (encoder((SimpleImputer(), RATIOS)), HistGradientBoostingRegressor(max_iter=3), INFINITE),
+    "an infinite number, linear": (encoder(("passthrough", RATIOS)), PoissonRegressor(), INFINITE),
+    "a string for a number": (encoder((StandardScaler(), RATIOS)), Ridge(), ("weight", "heavy")),
+    "a string for a tree": (encoder(("passthrough", RATIOS)), HistGradientBoostingRegressor(max_iter=3), ("weight", "heavy")),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_the_pipeline_refuses_is_refused(why: str) -> None:
+    encode, estimator, (name, value) = REFUSED[why]
+    rows, task = frame(300, 0, missing=0.0), "binary" if hasattr(estimator, "predict_proba") else "regression"
+    pipeline = make_pipeline(encode, estimator).fit(rows, target(rows, task))
+    quick = compiled(pipeline, NAMES, task)
+    assert quick(columns(rows)).shape == (300,)
+    for size in SIZES:
+        asked = frame(size, 0, missing=0.0)
+        asked[name] = asked[name].astype(object if value is None or isinstance(value, str) else asked[name].dtype)
+        asked.loc[size - 1, name] = value  # type: ignore[call-overload]
+        given = {**columns(asked), name: asked[name].to_numpy()}
+        with pytest.raises(ValueError, match=r"."):
+            plainly(pipeline, asked, task)
+        with pytest.raises(ValueError, match=r"."):
+            quick(given)
+
+
+class Own(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A transformer that is not scikit-learn's."""
+
+    def fit(self, rows: Any, _: Any = None) -> "Own":
+        self.n_features_in_ = rows.shape[1]
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        return rows[["weight"]]
+
+
+class Doubled(StandardScaler):  # type: ignore[misc]
+    """Says that it is a scaler, and is another."""
+
+
+def first(column: Any) -> Any:
+    """Take what only a DataFrame has."""
+    return column.iloc[:, :1]
+
+
+def steps(encode: Any, last: Any = None) -> Pipeline:
+    return Pipeline([("encode", encode), ("last", last or DummyRegressor())])
+
+
+NOT_COMPILED = {
+    "encode is a Own": steps(Own()),
+    "encode.part0 is a Doubled": steps(encoder((Doubled(), COUNTS))),
+    "encode.part0.function is a FunctionTransformer": steps(encoder((Pipeline([("function", FunctionTransformer(first))]), COUNTS))),
+    "encode.part0 takes one column by itself": steps(encoder((CountVectorizer(), "shape"))),
+    "encode.part0 has dtype float32": steps(encoder((OrdinalEncoder(dtype=np.float32), WORDS))),
+    "encode.part0 has missing_values other than NaN": steps(encoder((SimpleImputer(missing_values=0), COUNTS))),
+    "encode has transformer_weights": steps(encoder(("passthrough", COUNTS), transformer_weights={"part0": 2})),
+    "encode does not take plain numbers": steps(FeatureUnion([("only", encoder(("passthrough", COUNTS)))])),
+    "last does not take plain numbers": steps(
+        FunctionTransformer(), TransformedTargetRegressor(make_pipeline(encoder((StandardScaler(), COUNTS)), Ridge()))
+    ),
+    "last misses the feature names": steps(
+        encoder(("passthrough", COUNTS)).set_output(transform="pandas"), TransformedTargetRegressor(Ridge())
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", NOT_COMPILED)
+def test_what_is_not_known_is_said(reason: str) -> None:
+    with pytest.raises(NotCompiled, match=f"^{reason}"):
+        compiled(fitted(NOT_COMPILED[reason], "regression"), NAMES, "regression")
+
+
+def test_other_columns_are_not_compiled() -> None:
+    pipeline = fitted(make_pipeline(FILLED["target"], DummyRegressor()), "regression")
+    with pytest.raises(NotCompiled, match="takes colour, which is not declared"):
+        compiled(pipeline, COUNTS, "regression")
+    alone = Ridge().fit(frame(30, 0)[COUNTS], range(30))
+    with pytest.raises(NotCompiled, match="Ridge was fitted with other columns"):
+        compiled(alone, COUNTS[::-1], "regression")
+
+
+@pytest.mark.parametrize(
+    "pipeline", [Ridge(), make_pipeline(StandardScaler(), Ridge()), "no pipeline", None, StandardScaler().fit([[1.0]])]
+)
+def test_what_cannot_answer_is_not_compiled(pipeline: Any) -> None:
+    with pytest.raises(NotCompiled):
+        compiled(pipeline, COUNTS[:1], "regression")
