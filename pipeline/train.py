@@ -12,19 +12,15 @@ import pandas as pd
 
 from model import estimator, features
 from model import metrics as scores
-from pipeline import dataset, ledger, repository, skops_file, verdict
+from pipeline import dataset, ledger, repository, serveable, skops_file, verdict
 from pipeline import rules as gate_rules
 from pipeline.errors import ModelRefused
 from pipeline.project import Project
 from pipeline.rules import Rules
 from pipeline.say import line
-from service import bins, shortcut
 from service import manifest as parts
 from service.answers import Answers, answer
-from service.declared import FEATURES
-from service.frames import columns as columns_of
 from service.frames import records
-from service.parity import distance
 from validation import gate, slices, statistics
 
 GOLDEN_ROWS = 20
@@ -59,10 +55,12 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
     answers = answer(fitted, reference[columns], features.TASK)
     if broken := gate.broken(answers):
         raise ModelRefused(f"On the reference dataset {broken} Nothing was changed. Next: correct model/estimator.py, then ./run train.")
+    serveable.refuse_unanswered(fitted, reference)
     chosen = np.unique(np.linspace(0, len(reference) - 1, GOLDEN_ROWS).astype(int))
     golden = {"rows": records(reference.iloc[chosen][columns]), "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
-    (bundle / "bins.json").write_bytes(parts.canonical(watched(rows, answer(fitted, rows[columns], features.TASK)).model_dump(mode="json")))
+    watched = serveable.watched(rows, answer(fitted, rows[columns], features.TASK))
+    (bundle / "bins.json").write_bytes(parts.canonical(watched.model_dump(mode="json")))
     return parts.Manifest(
         project=project.name,
         commit=repository.head(project.root),
@@ -73,7 +71,7 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
         task=features.TASK,
         target=features.TARGET,
-        model=described(fitted, bundle, compiled(fitted, reference, answers)),
+        model=described(fitted, bundle, serveable.compiled(fitted, reference, answers)),
         config=file(bundle, "config.toml"),
         golden=file(bundle, "golden.json"),
         bins=file(bundle, "bins.json"),
@@ -89,26 +87,6 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
 def file(bundle: Path, name: str) -> parts.File:
     """Describe a file of the bundle."""
     return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
-
-
-def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
-    """Cut the training data and the answers to it into the bins in which the service counts."""
-    found = columns_of(rows)
-    return bins.Watched(
-        features={each.name: bins.of(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
-        predictions=bins.of(answers if answers.ndim == 1 else answers.argmax(axis=1), range(answers.shape[1]) if answers.ndim == 2 else ()),
-    )
-
-
-def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> parts.Compiled:
-    """Compile the model as the service does, and hold its answers on the whole reference dataset against the pipeline's."""
-    differences: list[float] = []
-
-    def off(short: shortcut.Answer) -> float:
-        differences.append(distance(short(columns_of(reference)), answers))
-        return differences[-1]
-
-    return parts.Compiled(reason=shortcut.choose(fitted, features.TASK, None, off).reason, difference=next(iter(differences), None))
 
 
 def described(fitted: Any, bundle: Path, short: parts.Compiled) -> parts.Model:

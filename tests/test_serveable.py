@@ -1,0 +1,114 @@
+"""What the service has to know of a fitted model is found when it is trained."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+from pipeline import serveable
+from pipeline.errors import ModelRefused
+from service import frames, shortcut
+from service.declared import Feature
+
+ROWS = pd.DataFrame({"town": ["a", "b", "a", "b"] * 10, "size": np.arange(40.0)})
+SIZE = Feature("size", float, (), False, False)
+OPEN, FREE = Feature("town", str, ("a", "b"), True, False), Feature("town", str, (), False, False)
+CLOSED = Feature("town", str, ("a", "b"), False, False)
+
+
+@pytest.fixture(params=[OPEN, FREE, CLOSED], ids=["open", "free", "closed"])
+def town(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Feature:
+    """A feature with words, as it may be declared."""
+    for module in (serveable, frames, shortcut):
+        monkeypatch.setattr(module, "FEATURES", [request.param, SIZE])
+    monkeypatch.setattr(serveable.features, "TASK", "regression")
+    found: Feature = request.param
+    return found
+
+
+def fitted(encoder: Any) -> Any:
+    """Return a pipeline with an encoder of words."""
+    encode = make_column_transformer((encoder, ["town"]), remainder="passthrough")
+    return make_pipeline(encode, Ridge()).fit(ROWS, ROWS["size"] * 2)
+
+
+def test_a_model_that_cannot_answer_a_new_category_is_refused_where_a_request_may_have_one(town: Feature) -> None:
+    strict = fitted(OneHotEncoder(handle_unknown="error", sparse_output=False))
+    if town is CLOSED:
+        serveable.refuse_unanswered(strict, ROWS)
+        return
+    with pytest.raises(ModelRefused, match=r"town may be a category that training never saw, .*Next: let its encoder take unknown values"):
+        serveable.refuse_unanswered(strict, ROWS)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [OneHotEncoder(handle_unknown="ignore", sparse_output=False), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)],
+    ids=["one-hot", "ordinal"],
+)
+@pytest.mark.usefixtures("town")
+def test_a_model_that_can_is_not(encoder: Any) -> None:
+    serveable.refuse_unanswered(fitted(encoder), ROWS)
+
+
+def answered(model: Any) -> Any:
+    """Return a model's own answers."""
+    return np.asarray(model.predict(ROWS))
+
+
+@pytest.mark.usefixtures("town")
+def test_the_compiled_model_is_held_against_the_whole_reference_dataset() -> None:
+    model = fitted(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
+    found = serveable.compiled(model, ROWS, answered(model))
+    assert found.reason is None
+    assert found.difference is not None
+    assert found.difference <= 1e-9
+
+
+@pytest.mark.usefixtures("town")
+def test_one_row_off_is_enough_to_let_the_pipeline_answer() -> None:
+    model = fitted(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
+    answers = answered(model)
+    answers[-1] += 1e-6
+    found = serveable.compiled(model, ROWS, answers)
+    assert found.reason is not None
+    assert found.reason.startswith("compiled, it answers 1e-06 off")
+
+
+class Own(Ridge):  # type: ignore[misc]
+    """An estimator of somebody's own."""
+
+    def predict(self, rows: Any) -> Any:
+        """Answer something."""
+        if not hasattr(rows, "columns"):
+            raise TypeError("a DataFrame is needed")
+        return np.zeros(len(rows))
+
+
+@pytest.mark.usefixtures("town")
+def test_why_a_model_is_not_compiled_is_said() -> None:
+    model = Own().fit(ROWS[["size"]], ROWS["size"])
+    found = serveable.compiled(model, ROWS, answered(model))
+    assert found.difference is None
+    assert found.reason
+
+
+@pytest.mark.parametrize(("feature", "unseen"), [(Feature("x", int, (1, 5), True, False), 6), (OPEN, "a word that nobody uses")])
+def test_an_unseen_value_is_none_of_the_categories(feature: Feature, unseen: Any) -> None:
+    assert serveable.unseen(feature) == unseen
+
+
+@pytest.mark.parametrize(
+    "answers", [np.arange(40.0), np.column_stack([np.linspace(0, 1, 40), np.linspace(1, 0, 40)])], ids=["one", "classes"]
+)
+@pytest.mark.usefixtures("town")
+def test_shares_are_of_all_rows(answers: Any) -> None:
+    found = serveable.watched(ROWS, answers)
+    shares: Sequence[Sequence[float]] = [found.predictions.shares, *(each.shares for each in found.features.values())]
+    assert [sum(each) for each in shares] == pytest.approx([1.0] * 3)
