@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
+from model import features
 from pipeline import serveable
 from pipeline.errors import ModelRefused
 from service import frames, shortcut
@@ -27,7 +28,7 @@ def town(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fea
     """A feature with words, as it may be declared."""
     for module in (serveable, frames, shortcut):
         monkeypatch.setattr(module, "FEATURES", [request.param, SIZE])
-    monkeypatch.setattr(serveable.features, "TASK", "regression")
+    monkeypatch.setattr(features, "TASK", "regression")
     found: Feature = request.param
     return found
 
