@@ -13,15 +13,18 @@ from service import body, description
 from service.contracts import content, forms, sagemaker
 from service.endpoint import Endpoint
 
-SENT = content.asked(content.ROW_LIST, content.member("data", content.ROW_LIST), content.member("input_data", {}))
+SENT = content.asked(
+    content.ROW_LIST, content.member("data", content.ROW_LIST), content.member("input_data", {"anyOf": [content.ROW_LIST, content.SPLIT]})
+)
 
 
 def install(app: FastAPI, endpoint: Endpoint) -> None:
     """Give an app the route."""
+    config = endpoint.config
 
     @app.post("/score", responses=description.ANSWERS, openapi_extra=SENT)
     async def score(request: Request) -> Response:
-        value = content.parsed(await body.read(request, endpoint.config.max_body_bytes))
+        value = content.parsed(await body.read(request, config.max_body_bytes), config.max_rows)
         return content.said(await endpoint.ask_values(unwrapped(value)))
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any, TypeVar
 
-from fastapi import Response
+from fastapi import Path, Response
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
@@ -11,16 +11,25 @@ from model.features import Row
 from service import body, description
 from service.endpoint import Answered
 from service.errors import SHOWN, Refused
+from service.rows import NAMES
 
 Kind = TypeVar("Kind")
 CSV = "text/csv"
 ROW_LIST = {"type": "array", "items": {"$ref": description.SCHEMAS + Row.__name__}, "minItems": 1}
+SPLIT = {
+    "type": "object",
+    "properties": {"columns": {"type": "array", "items": {"enum": NAMES}}, "data": {"type": "array", "items": {"type": "array"}}},
+    "required": ["columns", "data"],
+}
 READY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready: it is about to stop"}}
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": description.Error, "description": "No such model, or version"}}
 
 
-def parsed(content: bytes) -> Any:
+def parsed(content: bytes, max_rows: int) -> Any:
     """Parse JSON in which each name is there once and each number is one. Raises Refused."""
+    # Counted first, since a list costs much more than the two bytes that it takes to send one.
+    if content.count(b"[") + content.count(b"{") > (len(NAMES) + 8) * (max_rows + 8):
+        raise Refused(413, f"More lists and objects than {max_rows} rows have. Send fewer rows in one request.")
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError:
@@ -32,7 +41,7 @@ def parsed(content: bytes) -> Any:
 
 
 def names(value: Any) -> int:
-    """Count the names in the objects of a value; pydantic's parser reads no more than 200 levels."""
+    """Count the names in the objects of a value; pydantic's parser has taken no more than 200 levels."""
     if isinstance(value, dict):
         return len(value) + sum(names(each) for each in value.values() if isinstance(each, dict | list))
     return sum(names(each) for each in value if isinstance(each, dict | list)) if isinstance(value, list) else 0
@@ -40,7 +49,7 @@ def names(value: Any) -> int:
 
 def refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
     """Raise Refused when an object has a name twice."""
-    if len({name for name, _ in pairs}) < len(pairs):
+    if len(dict(pairs)) < len(pairs):
         raise Refused(422, "the request: a name is there twice in one object.")
 
 
@@ -63,6 +72,11 @@ def asked(*forms: dict[str, Any], **kinds: dict[str, Any]) -> dict[str, Any]:
     """Describe for `/docs` what may be sent: JSON in one of several forms, and other kinds of content."""
     content = {body.JSON: {"schema": {"anyOf": list(forms)}}, **kinds}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def named(value: str) -> Any:
+    """Describe a part of a path that has one value."""
+    return Path(json_schema_extra={"enum": [value]})
 
 
 def member(name: str, schema: dict[str, Any]) -> dict[str, Any]:

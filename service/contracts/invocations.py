@@ -31,7 +31,7 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
         if request.headers["content-type"].lower().startswith(content.CSV):
             rows = table.rows(sent, config.max_rows)
         else:
-            rows = unwrapped(content.parsed(sent), forms, bare)
+            rows = unwrapped(content.parsed(sent, config.max_rows), forms, bare)
         return content.said(await endpoint.ask_values(rows))
 
     async def ping() -> Response:

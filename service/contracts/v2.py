@@ -4,7 +4,7 @@ https://github.com/open-inference/open-inference-protocol/blob/main/specificatio
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -42,6 +42,7 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
     """Give an app the routes; the model is called as the project is, and its version as the release."""
     release = endpoint.release
     project, tag = release.manifest.project, release.tag
+    called = Annotated[str, content.named(project)]
 
     def state(**said: Any) -> JSONResponse:
         return JSONResponse({**said, "ready": not drain.on}, 503 if drain.on else 200)
@@ -65,19 +66,19 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
 
     @app.get(VERSION, include_in_schema=False)
     @app.get(MODEL, responses=content.UNKNOWN)
-    async def metadata(name: str, request: Request) -> dict[str, Any]:
+    async def metadata(name: called, request: Request) -> dict[str, Any]:
         known(name, request)
         return described(release)
 
     @app.get(f"{VERSION}/ready", include_in_schema=False)
     @app.get(f"{MODEL}/ready", responses=content.READY | content.UNKNOWN)
-    async def model_ready(name: str, request: Request) -> JSONResponse:
+    async def model_ready(name: called, request: Request) -> JSONResponse:
         known(name, request)
         return state(name=project)
 
     @app.post(f"{VERSION}/infer", include_in_schema=False)
     @app.post(f"{MODEL}/infer", responses=ANSWERS, openapi_extra=SENT)
-    async def predict(name: str, request: Request) -> Response:
+    async def predict(name: called, request: Request) -> Response:
         known(name, request)
         # Triton's client names no kind of content at all.
         kinds = (body.JSON, v2_outputs.BINARY) if "content-type" in request.headers else ("",)

@@ -71,7 +71,7 @@ def rows(sent: bytes, length: str | None, max_rows: int) -> tuple[Asked, list[Va
     if length is not None and not (DIGITS.fullmatch(length) and int(length) <= len(sent)):
         raise Refused(400, f"{LENGTH}: a number of bytes is expected, at most those of the content.")
     end = len(sent) if length is None else int(length)
-    asked = checked(ASKED, parsed(sent[:end]), "the request")
+    asked = checked(ASKED, parsed(sent[:end], max_rows), "the request")
     inputs = {each.name: each for each in asked.inputs}
     if len(inputs) < len(asked.inputs) or inputs.keys() != FEATURE.keys():
         raise Refused(422, f"inputs: there has to be one for each of {', '.join(NAMES)}.")

@@ -25,12 +25,13 @@ SENT = content.asked(content.member("instances", content.ROW_LIST))
 
 def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
     """Give an app the routes. Raises ReleaseError when one of them is already something else."""
+    config = endpoint.config
 
     async def health() -> Response:
         return Response(status_code=503 if drain.on else 200)
 
     async def predict(request: Request) -> Response:
-        rows = forms.instances(content.parsed(await body.read(request, endpoint.config.max_body_bytes)))
+        rows = forms.instances(content.parsed(await body.read(request, config.max_body_bytes), config.max_rows))
         return content.said(await endpoint.ask_values([whole(row) for row in rows]))
 
     if path := wanted("AIP_HEALTH_ROUTE", "GET", app.routes, HEALTH):

@@ -53,6 +53,7 @@ NO_JSON = {
     "Infinity": b'{"instances": -Infinity}',
     "100,000 levels": b'{"instances": ' + b"[" * 100_000,
     "100,000 levels, closed": b"[" * 100_000 + b"]" * 100_000,
+    "1,000 levels": b'{"instances": ' + b"[" * 1000 + b"]" * 1000 + b"}",
     "half of a character": b'{"instances": ["\\ud800"]}',
     "no UTF-8": b'{"instances": ["\xff"]}',
     "UTF-16": '{"instances": []}'.encode("utf-16"),
@@ -381,7 +382,15 @@ def test_a_value_may_be_missing_where_the_declaration_says_so(client: Client, go
 @pytest.mark.parametrize("path", ["/invocations", "/score", V1, V2])
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
 def test_what_is_no_json_is_refused(client: Client, path: str, body: bytes) -> None:
-    sentence(client.post(path, body), 422)
+    # That there are too many lists is said before anything is read.
+    sentence(client.post(path, body), 413 if body.count(b"[") > 99_999 else 422)
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/score", V1, V2])
+def test_what_is_small_to_send_and_large_to_hold_is_refused_unread(client: Client, path: str) -> None:
+    for many in (b"[],", b'{"a":1},', b"[[[[]]]],"):
+        body = b'{"instances": [' + many * (1_900_000 // len(many)) + b"[]]}"
+        sentence(client.post(path, body), 413)
 
 
 def members(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
