@@ -16,8 +16,8 @@ from bench.serving_measure import Work
 from bench.serving_peers import environments
 from bench.serving_peers.servers import Place, Server
 from bench.two_releases import change
-from service.answers import records
-from service.release import load
+from service.frames import records
+from service.release import load, load_model
 
 SINGLE, MANY = 50, 1000
 
@@ -57,7 +57,7 @@ def work(place: Place, seconds: int) -> Work:
     """Return rows of the reference dataset at even distances, its first 1000, and what the pipeline itself answers."""
     release = load(place.bundle)
     frame = pd.read_csv(results.ROOT / "validation" / "reference.csv")[list(release.manifest.features.columns)]
-    rows, expected = records(frame), release.pipeline.predict(frame).tolist()
+    rows, expected = records(frame), load_model(place.bundle / release.manifest.model.file).predict(frame).tolist()
     step = len(rows) // SINGLE
     chosen = slice(0, step * SINGLE, step)
     return Work(rows[chosen], rows[:MANY], expected[chosen], expected[:MANY], seconds)

@@ -17,7 +17,7 @@ from service.bins import Bins, Watched
 from service.rows import Columns
 
 # Counted after so many rows or seconds, and before each look at the figures.
-ROWS, SECONDS = 4096, 1.0
+ROWS, SECONDS = 2048, 1.0
 
 
 class Watch:

@@ -155,8 +155,8 @@ def test_rows_and_answers_that_change_are_counted(batches: list[tuple[list[float
 def test_what_gathers_is_counted_before_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Watch(SMALL)
     monkeypatch.setattr(watch, "flushed", math.inf)
-    many = {"x": np.ones(4095)}
-    watch.seen(many, np.zeros(4095))
+    many = {"x": np.ones(2047)}
+    watch.seen(many, np.zeros(2047))
     assert watch.gathered
     watch.seen({"x": np.ones(1)}, np.zeros(1))
     assert not watch.gathered

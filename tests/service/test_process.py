@@ -10,8 +10,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO
+from threading import Thread
+from typing import IO, ClassVar
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ import pytest
 from pipeline import process
 from service.drain import Drain
 from tests.service.conftest import (
+    COLUMNS,
     ROOT,
     Golden,
 )
@@ -75,10 +78,10 @@ def test_who_shares_its_socket_stops_taking_callers_before_it_ends(shared: bool)
 
 
 @contextmanager
-def started(folder: Path, log: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def started(folder: Path, log: IO[bytes], **more: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start a real service; yields it with its port, at once."""
     port = process.free_port()
-    settings = process.environment(ROOT, folder, PORT=str(port), RELEASE_TAG="v9.8.7")
+    settings = process.environment(ROOT, folder, PORT=str(port), RELEASE_TAG="v9.8.7", **more)
     service = subprocess.Popen([sys.executable, "-m", "service"], cwd=ROOT, env=settings, stdout=log, stderr=log)
     try:
         yield service, port
@@ -149,3 +152,33 @@ def test_slow_and_silent_callers_and_those_who_hang_up_are_not_noticed_by_others
         assert service.wait(timeout=60) == 0
         log.seek(0)
         assert b"Traceback" not in log.read()
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes what OpenTelemetry sends."""
+
+    taken: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:  # so it is called
+        self.taken.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_spans_and_no_values_are_sent_where_the_environment_says_so(bundles: tuple[Path, Path], golden: Golden) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector, tempfile.TemporaryFile() as log:
+        Thread(target=collector.serve_forever, daemon=True).start()
+        more = {"FASTAPI_OTEL_AUTO_CONFIGURE": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}"}
+        with started(bundles[0], log, **more) as (service, port):
+            url = f"http://127.0.0.1:{port}"
+            process.wait_ready(url, lambda: service.poll() is None, lambda: process.tail(log))
+            assert httpx.post(f"{url}/predict", json=golden["rows"]).json()["predictions"] == golden["answers"]
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(timeout=60) == 0
+        collector.shutdown()
+    spans = b"".join(content for path, content in Collector.taken if path == "/v1/traces")
+    assert b"/predict" in spans
+    assert COLUMNS[0].encode() not in spans
