@@ -1,11 +1,14 @@
 """A release answers as it was trained to, and says what it is."""
 
+import asyncio
 import dataclasses
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,15 +16,18 @@ import pytest
 from model import data, features
 from pipeline import repository
 from pipeline.project import Project
-from service import metrics
-from service.answers import answer
+from service import app, metrics
+from service.answers import Answers, answer
+from service.drain import Drain
 from service.endpoint import Endpoint
 from service.frames import records
 from service.manifest import sha256
 from service.parity import TOLERANCE, distance
 from service.release import Release, load_model
+from service.rows import Columns
+from service.shortcut import Answering
 from service.watch import Watch
-from tests.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, may_be_missing
+from tests.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, may_be_missing, sentence
 
 
 def test_one_row_gets_one_answer(client: Client, golden: Golden) -> None:
@@ -157,3 +163,60 @@ def test_the_interface_is_described_with_every_field(client: Client) -> None:
     described = client.get("/openapi.json").json()["components"]["schemas"]
     assert list(described[features.Row.__name__]["properties"]) == COLUMNS
     assert client.get("/docs").status_code == 200
+
+
+# --- while the model is at work
+
+
+class Busy:
+    """A release whose model answers when it is let, and callers of it."""
+
+    def __init__(self, release: Release) -> None:
+        self.free = threading.Event()
+        answering = Answering(self.answer, "pipeline", None)
+        self.transport = httpx.ASGITransport(app.build(dataclasses.replace(release, answering=answering), Drain()))
+
+    def answer(self, columns: Columns) -> Answers:
+        """Answer rows with nothing."""
+        self.free.wait(60)
+        return np.zeros(len(columns[COLUMNS[0]]))
+
+    def caller(self) -> httpx.AsyncClient:
+        """Return a caller."""
+        return httpx.AsyncClient(transport=self.transport, base_url="http://release.invalid", timeout=60)
+
+
+def test_whoever_looks_after_the_service_does_not_wait_for_the_model(release: Release, row: Row) -> None:
+    busy = Busy(release)
+
+    async def look() -> int:
+        async with busy.caller() as caller:
+            asked = asyncio.create_task(caller.post("/predict", json=row))
+            for path in ("/healthz", "/readyz", "/version", "/metrics", "/v2/health/live"):
+                assert (await caller.get(path)).status_code == 200
+            assert not asked.done()
+            busy.free.set()
+            return (await asked).status_code
+
+    assert asyncio.run(look()) == 200
+
+
+def test_of_too_many_callers_some_are_told_when_to_come_back_and_the_others_are_answered(release: Release, row: Row) -> None:
+    busy = Busy(release)
+    room = release.config.max_waiting + 1  # one is with the model
+    before = metrics.SHED.labels("queue")._value.get()
+
+    async def flood() -> list[httpx.Response]:
+        async with busy.caller() as caller:
+            asked = [asyncio.create_task(caller.post("/predict", json=row)) for _ in range(room + 7)]
+            while sum(each.done() for each in asked) < 7:
+                await asyncio.sleep(0)
+            busy.free.set()
+            return await asyncio.gather(*asked)
+
+    answered = asyncio.run(flood())
+    shed = [each for each in answered if each.status_code == 503]
+    assert (len(shed), sum(each.status_code == 200 for each in answered)) == (7, room)
+    assert {sentence(each, 503) for each in shed} == {"Too many requests wait for the model. Send it again in a second."}
+    assert {each.headers["retry-after"] for each in shed} == {"1"}
+    assert metrics.SHED.labels("queue")._value.get() == before + 7
