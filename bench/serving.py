@@ -63,7 +63,7 @@ def main() -> None:
         given = work(place, QUICK_SECONDS if asked.quick else SECONDS)
         checked = [*chosen, WITHOUT_METRICS] if chosen[0].name == OURS else chosen
         parities = {server.name: parity(server, place, given) for server in checked if server.name != FLOOR}
-        sizes = images.measure(place) if whole else {}
+        sizes = images.measure(place, given.single[0]) if whole else {}
         told, pairs = rounds(chosen, place, given, asked.rounds)
     report(told, pairs, sizes, parities, whole)
 

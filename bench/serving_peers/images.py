@@ -1,12 +1,16 @@
 """What the images weigh: the project's own, and one made by the same Dockerfile idea with MLflow in it."""
 
+import json
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 from bench.gate_cost import git, python
 from bench.serving_peers import environments
+from bench.serving_peers.running import START_SECONDS, post
 from bench.serving_peers.servers import Place
 from pipeline import docker_engine, project
 
@@ -37,10 +41,31 @@ def mlflow(place: Place) -> str:
     return name
 
 
-def measure(place: Place) -> dict[str, float]:
-    """Build both images and return their sizes; nothing of them is left but the layers of the packages."""
+def refuse_silent(image: str, row: dict[str, Any]) -> None:
+    """Run MLflow's image until it predicts, since an image that does not serve weighs nothing. Raises OSError or ValueError."""
+    ports: Any = {"8080/tcp": ("127.0.0.1", None)}
+    container: Any = docker_engine.connect().containers.run(image, detach=True, ports=ports)
+    deadline = time.monotonic() + START_SECONDS
+    try:
+        container.reload()
+        port = int(container.ports["8080/tcp"][0]["HostPort"])
+        while True:
+            try:
+                post(port, "/invocations", json.dumps({"dataframe_records": [row]}))
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
+    finally:
+        container.remove(force=True)
+
+
+def measure(place: Place, row: dict[str, Any]) -> dict[str, float]:
+    """Build both images, see that they predict and return their sizes; nothing of them is left but the layers of the packages."""
     built = {"slipway": slipway(place), "mlflow": mlflow(place)}
     try:
+        refuse_silent(built["mlflow"], row)
         return {name: own_mb(image) for name, image in built.items()}
     finally:
         for image in built.values():
