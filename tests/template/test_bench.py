@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import switch_figures
+from bench import serving_figures, serving_picture, switch_figures
 from bench.steady_load import CALLERS, Answer, Caller, Failure, Kind, Seen
 from bench.switch_figures import Cycle, Verb
 
@@ -121,3 +122,39 @@ def test_what_switches_come_to() -> None:
     assert switch_figures.failures(seen, cycles) == [
         "cycle 1, 0.50 s after rollback began: keep-alive, 1 row: reset after 0.250 s",
     ]
+
+
+def told(ours: list[float], textbook: list[float], litserve: list[float]) -> dict[str, list[dict[str, float]]]:
+    """Rounds in which the first figures are requests a second and the second ones milliseconds, all others 1."""
+    names = {each.figure for each in serving_figures.COMPARISONS}
+    each: dict[str, list[float]] = {"slipway": ours, "textbook": textbook, "litserve": litserve, "mlflow": [1, 1]}
+    return {name: [{**dict.fromkeys(names, 1.0), "rps_32": value, "p50_ms_1": value} for value in values] for name, values in each.items()}
+
+
+def test_a_server_is_compared_with_the_best_of_its_peers_round_by_round() -> None:
+    found = {each.name: each for each in serving_figures.ratios(told([60, 80], [10, 20], [30, 20]))}
+    assert found["rps32_vs_best_peer"] == ("rps32_vs_best_peer", "litserve", 3.0, 2.0, 4.0)
+    assert found["p50_vs_best_peer"].peer == "mlflow"
+    assert (found["cold_vs_mlflow"].peer, found["cold_vs_mlflow"].median) == ("mlflow", 1.0)
+
+
+def test_what_metrics_cost_is_a_share_of_the_requests_without_them() -> None:
+    assert serving_figures.metrics_cost([(95, 100), (99, 100), (100, 100)])[2:] == (0.01, 0.0, 0.05)
+
+
+def test_the_picture_shows_each_server_but_the_floor() -> None:
+    drawn = serving_picture.draw({**told([60, 80], [10, 20], [30, 20]), "constant": [{"rps_32": 9e9, "p50_ms_1": 0.01}]})
+    assert ">70</text>" in drawn
+    assert drawn.count(">litserve</text>") == 2
+    assert "constant" not in drawn
+
+
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("uv")), reason="needs wrk and uv")
+def test_serving_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
+    before = (ROOT / "bench" / "results" / "serving.json").read_bytes()
+    command = [sys.executable, "-m", "bench.serving", "--only", "slipway", "--quick", "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "| slipway |" in done.stdout
+    assert "| metrics_cost |" in done.stdout
+    assert (ROOT / "bench" / "results" / "serving.json").read_bytes() == before
