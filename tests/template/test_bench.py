@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench import serving_figures, serving_picture, switch_figures
+from bench.serving_peers.servers import SERVERS
 from bench.steady_load import CALLERS, Answer, Caller, Failure, Kind, Seen
 from bench.switch_figures import Cycle, Verb
 
@@ -27,6 +28,12 @@ GOALS = [
     ("switching", "docker_warm_seconds", 1),
     ("switching", "docker_cold_seconds", 15),
     ("switching", "local_cold_seconds", 15),
+    ("serving", "p50_vs_best_peer", 0.5),
+    ("serving", "p99_32_vs_best_peer", 0.5),
+    ("serving", "rows1000_vs_best_peer", 1),
+    ("serving", "cold_vs_mlflow", 0.5),
+    ("serving", "pss_vs_mlflow", 0.5),
+    ("serving", "image_vs_mlflow", 0.5),
 ]
 
 
@@ -46,6 +53,19 @@ def test_harm_in_one_slice_was_caught() -> None:
 
 def test_enough_switches_were_measured() -> None:
     assert all(figures("switching")[f"{target}_cycles"] == 20 for target in ("local", "docker"))
+
+
+def test_the_service_gives_more_than_the_best_of_its_peers() -> None:
+    assert figures("serving")["rps32_vs_best_peer"] >= 3
+
+
+def test_being_watched_costs_little() -> None:
+    assert figures("serving")["metrics_cost"] <= 0.05  # below 0 it is noise
+
+
+def test_all_servers_were_measured_in_enough_rounds() -> None:
+    rounds = json.loads((ROOT / "bench" / "results" / "serving.json").read_bytes())["rounds"]
+    assert {name: len(each) for name, each in rounds.items()} == dict.fromkeys([server.name for server in SERVERS], 4)
 
 
 def test_switching_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
