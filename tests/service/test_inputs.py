@@ -13,7 +13,21 @@ from service import rows
 from service.errors import Refused
 from service.release import Release
 from service.shortcut import Answering
-from tests.service.conftest import COLUMNS, FAR, MAX_BYTES, MAX_ROWS, NUMERIC, SECRET, Client, Golden, Row, declared, outside, sentence
+from tests.service.conftest import (
+    COLUMNS,
+    FAR,
+    MAX_BYTES,
+    MAX_ROWS,
+    NUMERIC,
+    SECRET,
+    Client,
+    Golden,
+    Row,
+    declared,
+    outside,
+    same,
+    sentence,
+)
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -149,7 +163,7 @@ def test_too_many_bytes_are_told_the_limit_with_their_length_and_without(client:
 
 
 def test_content_in_parts_is_answered(client: Client, golden: Golden) -> None:
-    assert client.post(parts(json.dumps(golden["rows"]).encode())).json()["predictions"] == golden["answers"]
+    assert same(client.post(parts(json.dumps(golden["rows"]).encode())).json()["predictions"], golden["answers"])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.service.conftest import (
     COLUMNS,
     ROOT,
     Golden,
+    same,
 )
 
 
@@ -118,7 +119,7 @@ def test_sigterm_cuts_no_request_off(bundles: tuple[Path, Path], golden: Golden)
             half_sent.send(body[10:])
             answered = half_sent.getresponse()
             assert (answered.status, answered.getheader("connection")) == (200, "close")
-            assert json.loads(answered.read())["predictions"] == golden["answers"]
+            assert same(json.loads(answered.read())["predictions"], golden["answers"])
         assert service.wait(timeout=30) == 0
         log.seek(0)
         assert b"Traceback" not in log.read()
@@ -144,7 +145,7 @@ def test_slow_and_silent_callers_and_those_who_hang_up_are_not_noticed_by_others
         for _ in range(50):
             connected(start + body).close()
         answered = httpx.post(f"http://127.0.0.1:{port}/predict", content=body, headers={"content-type": "application/json"})
-        assert answered.json()["predictions"] == golden["answers"]
+        assert same(answered.json()["predictions"], golden["answers"])
         stack.close()
         counted = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         assert 'code="500"' not in counted
@@ -175,7 +176,7 @@ def test_spans_and_no_values_are_sent_where_the_environment_says_so(bundles: tup
         with started(bundles[0], log, **more) as (service, port):
             url = f"http://127.0.0.1:{port}"
             process.wait_ready(url, lambda: service.poll() is None, lambda: process.tail(log))
-            assert httpx.post(f"{url}/predict", json=golden["rows"]).json()["predictions"] == golden["answers"]
+            assert same(httpx.post(f"{url}/predict", json=golden["rows"]).json()["predictions"], golden["answers"])
             service.send_signal(signal.SIGTERM)
             assert service.wait(timeout=60) == 0
         collector.shutdown()
