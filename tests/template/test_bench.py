@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -169,7 +170,7 @@ def test_the_picture_shows_each_server_but_the_floor() -> None:
     assert "constant" not in drawn
 
 
-@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("uv")), reason="needs wrk and uv")
+@pytest.mark.skipif("REQUIRE_DOCKER" not in os.environ and not (shutil.which("wrk") and shutil.which("uv")), reason="needs wrk and uv")
 def test_serving_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
     before = (ROOT / "bench" / "results" / "serving.json").read_bytes()
     command = [sys.executable, "-m", "bench.serving", "--only", "slipway", "--quick", "--rounds", "1"]
