@@ -68,7 +68,7 @@ def build(release: Release, drain: Drain) -> FastAPI:
     # Traces and metrics by OpenTelemetry, as its environment variables say; no logs, which would hold what was asked.
     traced = os.environ.get("FASTAPI_OTEL_AUTO_CONFIGURE", "").lower() == "true"
     telemetry: TelemetryConfig = {"tracing": traced, "metrics": traced, "logs": False}
-    app = FastAPI(title=release.manifest.project, version=release.tag, lifespan=lifespan, telemetry=telemetry)
+    app = FastAPI(title=release.manifest.project, version=release.tag, lifespan=lifespan, telemetry=telemetry, redirect_slashes=False)
     app.add_middleware(Observe, release=release, drain=drain)
     errors.install(app)
     add_routes(app, endpoint, drain)
@@ -105,7 +105,7 @@ def add_routes(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
     async def healthz() -> dict[str, bool]:
         return {"alive": True}
 
-    @app.get("/readyz")
+    @app.get("/readyz", responses={503: {"description": "Not ready: it is about to stop"}})
     async def readyz() -> JSONResponse:
         said = {"ready": not drain.on, "manifest_sha256": release.manifest_sha256, "golden_difference": release.golden_difference}
         return JSONResponse(said, 503 if drain.on else 200)

@@ -35,5 +35,8 @@ async def read(request: Request, limit: int, kinds: Collection[str] = (JSON,)) -
 
 
 def too_long(limit: int) -> Refused:
-    """Return the answer to a request with more bytes than the serving config allows."""
-    return Refused(413, f"The content has more than {limit} bytes. Send it in several requests.", {"connection": "close"})
+    """Return the answer to a request with more bytes than the serving config allows.
+
+    The connection stays: the server reads the rest and forgets it, while a caller who is cut off as it sends does not see the answer.
+    """
+    return Refused(413, f"The content has more than {limit} bytes. Send it in several requests.")

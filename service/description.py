@@ -59,7 +59,17 @@ def install(app: FastAPI) -> None:
             described = get_openapi(title=app.title, version=app.version, routes=[predict, *app.routes])
             _, rows = models_json_schema([(Row, "validation")], ref_template=SCHEMAS + "{model}")
             described.setdefault("components", {}).setdefault("schemas", {}).update(rows["$defs"])
+            forget_validation(described)
             app.openapi_schema = described
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def forget_validation(described: dict[str, Any]) -> None:
+    """Take out what FastAPI says of parameters that it refuses: those here are words, which it never does."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        described["components"]["schemas"].pop(name, None)
+    for operation in (each for path in described["paths"].values() for each in path.values()):
+        if "HTTPValidationError" in str(operation["responses"].get("422")):
+            del operation["responses"]["422"]

@@ -16,9 +16,12 @@ from service.rows import NAMES
 Kind = TypeVar("Kind")
 CSV = "text/csv"
 ROW_LIST = {"type": "array", "items": {"$ref": description.SCHEMAS + Row.__name__}, "minItems": 1}
+FIELDS = [{"$ref": f"{description.SCHEMAS}{Row.__name__}/properties/{name}"} for name in NAMES]
+CELLS = {"type": "array", "prefixItems": FIELDS, "minItems": len(NAMES), "maxItems": len(NAMES)}
 SPLIT = {
+    "description": "Columns in any order, and of each row the values in the same order",
     "type": "object",
-    "properties": {"columns": {"type": "array", "items": {"enum": NAMES}}, "data": {"type": "array", "items": {"type": "array"}}},
+    "properties": {"columns": {"const": NAMES}, "data": {"type": "array", "items": CELLS, "minItems": 1}},
     "required": ["columns", "data"],
 }
 READY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready: it is about to stop"}}

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 
 from service import body, description
 from service.contracts import content, mlflow, sagemaker, table
+from service.contracts.forms import split
 from service.drain import Drain
 from service.endpoint import Endpoint
 from service.errors import Refused
@@ -21,7 +22,7 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
     forms: Forms = {**(sagemaker.FORMS if bare else {}), **(mlflow.FORMS if "mlflow" in config.contracts else {})}
     sent = content.asked(
         *([content.ROW_LIST] if bare else []),
-        *(content.member(each, {}) for each in forms),
+        *(content.member(each, content.SPLIT if take is split else content.ROW_LIST) for each, take in forms.items()),
         **{content.CSV: {"schema": {"type": "string"}}},
     )
 

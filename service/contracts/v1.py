@@ -34,6 +34,8 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
 
     @app.get("/v1/models/{name}", responses=content.READY | content.UNKNOWN)
     async def ready(name: called) -> JSONResponse:
+        if name.endswith(":predict"):
+            raise Refused(405, "Method Not Allowed", {"allow": "POST"})
         known(name)
         return JSONResponse({"name": project, "ready": not drain.on}, 503 if drain.on else 200)
 

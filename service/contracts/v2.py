@@ -11,24 +11,32 @@ from fastapi.responses import JSONResponse
 
 from service import body, description
 from service.contracts import content, v2_inputs, v2_outputs
-from service.contracts.v2_tensors import DATATYPES, fitting
+from service.contracts.v2_tensors import fitting
 from service.declared import FEATURES
 from service.drain import Drain
 from service.endpoint import Endpoint
 from service.errors import Refused
 from service.release import Release
 
-TENSOR = {
-    "type": "object",
-    "required": ["name", "shape", "datatype"],
-    "properties": {
-        "name": {"enum": [each.name for each in FEATURES]},
-        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 2},
-        "datatype": {"enum": list(DATATYPES)},
-        "data": {"type": "array"},
-    },
+TENSORS = {
+    "description": "One for each feature, of the shape [n] or [n, 1], here for one row",
+    "type": "array",
+    "prefixItems": [
+        {
+            "type": "object",
+            "properties": {
+                "name": {"const": each.name},
+                "shape": {"enum": [[1], [1, 1]]},
+                "datatype": {"const": fitting(each)[0]},
+                "data": {"type": "array", "prefixItems": [field], "minItems": 1, "maxItems": 1},
+            },
+            "required": ["name", "shape", "datatype", "data"],
+        }
+        for each, field in zip(FEATURES, content.FIELDS, strict=True)
+    ],
+    "minItems": len(FEATURES),
+    "maxItems": len(FEATURES),
 }
-TENSORS = {"type": "array", "items": TENSOR, "minItems": len(FEATURES), "maxItems": len(FEATURES)}
 SENT = content.asked(content.member("inputs", TENSORS), **{v2_outputs.BINARY: {"schema": {"type": "string", "format": "binary"}}})
 ANSWERS = (
     description.REFUSALS

@@ -165,6 +165,10 @@ def test_the_interface_is_described_with_every_field(client: Client) -> None:
     assert client.get("/docs").status_code == 200
 
 
+def test_the_description_names_no_answer_that_is_never_given(client: Client) -> None:
+    assert "ValidationError" not in client.get("/openapi.json").text
+
+
 # --- while the model is at work
 
 

@@ -199,7 +199,15 @@ def test_a_whole_number_that_no_declaration_bounds_has_64_bits(row: Row, monkeyp
 
 @pytest.mark.parametrize(
     ("method", "path", "code"),
-    [("GET", f"/{SECRET}", 404), ("POST", "/version", 405), ("GET", "/predict", 405), ("DELETE", "/predict", 405), ("X", "/predict", 405)],
+    [
+        ("GET", f"/{SECRET}", 404),
+        ("POST", "/predict/", 404),
+        ("GET", "/version/", 404),
+        ("POST", "/version", 405),
+        ("GET", "/predict", 405),
+        ("DELETE", "/predict", 405),
+        ("X", "/predict", 405),
+    ],
 )
 def test_an_unknown_path_or_method_has_the_same_shape(client: Client, method: str, path: str, code: int) -> None:
     sentence(client.request(method, path), code)
