@@ -11,7 +11,7 @@ from model.features import Row
 from service import body, description
 from service.endpoint import Answered
 from service.errors import SHOWN, Refused
-from service.rows import NAMES
+from service.rows import NAMES, refuse_crowded
 
 Kind = TypeVar("Kind")
 CSV = "text/csv"
@@ -30,9 +30,7 @@ UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": description.Error, "d
 
 def parsed(content: bytes, max_rows: int) -> Any:
     """Parse JSON in which each name is there once and each number is one. Raises Refused."""
-    # Counted first, since a list costs much more than the two bytes that it takes to send one.
-    if content.count(b"[") + content.count(b"{") > (len(NAMES) + 8) * (max_rows + 8):
-        raise Refused(413, f"More lists and objects than {max_rows} rows have. Send fewer rows in one request.")
+    refuse_crowded(content, max_rows)
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError:

@@ -6,15 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import serving_figures, serving_picture, switch_figures
+from bench import bad_inputs, serving_figures, serving_picture, switch_figures
 from bench.serving_peers.servers import SERVERS
 from bench.steady_load import CALLERS, Answer, Caller, Failure, Kind, Seen
 from bench.switch_figures import Cycle, Verb
+from tests.service import raw_client
 
 ROOT = Path(__file__).parents[2]
 GOALS = [
@@ -35,6 +37,10 @@ GOALS = [
     ("serving", "cold_vs_mlflow", 0.5),
     ("serving", "pss_vs_mlflow", 0.5),
     ("serving", "image_vs_mlflow", 0.5),
+    ("bad_inputs", "errors", 0),
+    ("bad_inputs", "dropped", 0),
+    ("bad_inputs", "wrong", 0),
+    ("bad_inputs", "memory_growth", 0.05),
 ]
 
 
@@ -67,6 +73,27 @@ def test_being_watched_costs_little() -> None:
 def test_all_servers_were_measured_in_enough_rounds() -> None:
     rounds = json.loads((ROOT / "bench" / "results" / "serving.json").read_bytes())["rounds"]
     assert {name: len(each) for name, each in rounds.items()} == dict.fromkeys([server.name for server in SERVERS], 4)
+
+
+def test_enough_bad_inputs_were_sent_and_the_service_was_right_afterwards() -> None:
+    assert figures("bad_inputs")["requests"] >= 100_000
+    assert figures("bad_inputs")["right_afterwards"] == 1
+
+
+def test_bad_inputs_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
+    before = (ROOT / "bench" / "results" / "bad_inputs.json").read_bytes()
+    command = [sys.executable, "-m", "bench.bad_inputs", "--number", "300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"requests": 300,' in done.stdout
+    assert (ROOT / "bench" / "results" / "bad_inputs.json").read_bytes() == before
+
+
+def test_an_error_of_the_service_is_counted() -> None:
+    seen = raw_client.Seen({"a": Counter({"500": 2, "503": 1, "422": 3}), "b": Counter({"504": 1})}, ["one"], 4)
+    found = bad_inputs.figures(seen, 0.5, correct=False)
+    assert (found["requests"], found["errors"], found["not_available"], found["dropped"], found["wrong"]) == (7, 3, 1, 4, 1)
+    assert "| a | 6 | 422: 3, 500: 2, 503: 1 |" in bad_inputs.table(seen)
 
 
 def test_switching_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
