@@ -1,8 +1,11 @@
 """What the service has to know of a fitted model: bins to count in, whether it may be compiled, that it answers new categories."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from model import features
 from pipeline.errors import ModelRefused
@@ -12,15 +15,24 @@ from service.declared import FEATURES, Feature
 from service.frames import columns
 from service.manifest import Compiled
 from service.parity import distance
+from validation import drift
 
 
 def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
     """Cut the training data and the answers to it into the bins in which the service counts."""
     found = columns(rows)
     return bins.Watched(
-        features={each.name: bins.of(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
-        predictions=bins.of(answers if answers.ndim == 1 else answers.argmax(axis=1), range(answers.shape[1]) if answers.ndim == 2 else ()),
+        features={each.name: cut(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
+        predictions=cut(answers if answers.ndim == 1 else answers.argmax(axis=1), range(answers.shape[1]) if answers.ndim == 2 else ()),
     )
+
+
+def cut(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
+    """Cut a column into bins, and note how far parts of it, one after the other, are from all of it."""
+    whole = bins.of(column, categories)
+    parts = np.array_split(column, min(drift.PARTS, max(len(column) // drift.FEWEST, 1)))
+    shares = [whole.count(part) / max(len(part), 1) for part in parts]
+    return whole.model_copy(update={"usual": drift.usual(shares, np.asarray(whole.shares), max(len(parts[0]), 1))})
 
 
 def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled:

@@ -30,6 +30,7 @@ class Bins(BaseModel):
     edges: list[float] | None = None
     values: list[JsonValue] | None = None
     shares: list[float] = []
+    usual: float = 0.0
 
     @property
     def names(self) -> list[str]:

@@ -31,6 +31,14 @@ INPUT_SHARE = Gauge("ml_reference_share", "Share of a bin in the training data."
 PREDICTION_SHARE = Gauge(
     "ml_prediction_reference_share", "Share of a bin in the answers to the training data.", ["bin"], multiprocess_mode="livemax"
 )
+INPUT_USUAL = Gauge(
+    "ml_reference_psi", "Largest PSI of a part of the training data against all of it.", ["feature"], multiprocess_mode="livemax"
+)
+PREDICTION_USUAL = Gauge(
+    "ml_prediction_reference_psi",
+    "Largest PSI of the answers to a part of the training data against those to all.",
+    multiprocess_mode="livemax",
+)
 REFERENCE_ROWS = Gauge("ml_reference_rows", "Rows of the training data.", multiprocess_mode="livemax")
 LOADED = Gauge("ml_release_loaded_timestamp_seconds", "When the release was loaded.", multiprocess_mode="livemax")
 ROWS_CHANGED = Counter("ml_rows_changed_total", "Rows that differed from the row before.")
@@ -60,8 +68,10 @@ def publish(watched: Watched) -> None:
     for feature, bins in watched.features.items():
         for name, share in added(bins.names, bins.shares).items():
             INPUT_SHARE.labels(feature, name).set(share)
+        INPUT_USUAL.labels(feature).set(bins.usual)
     for name, share in added(watched.predictions.names, watched.predictions.shares).items():
         PREDICTION_SHARE.labels(name).set(share)
+    PREDICTION_USUAL.set(watched.predictions.usual)
 
 
 def added(names: list[str], shares: list[float]) -> dict[str, float]:
