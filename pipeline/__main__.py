@@ -1,6 +1,7 @@
 """`./run VERB`: the verbs in the order of the road."""
 
 import argparse
+import os
 import signal
 import sys
 import traceback
@@ -73,6 +74,25 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "doctor": (
         "look at GitHub's settings, the host and the registry, and say what to mend: 0 nothing, 8 something",
         {"--fix": {"action": "store_true", "help": "do what `gh` can do, each after showing it and a yes"}},
+    ),
+    "drift": (
+        "compare what was asked lately with what the live release learnt from: 0 as it was, 9 something has drifted",
+        {
+            "file": {"nargs": "?", "default": "", "help": "a CSV file of rows that the release is asked; default: Prometheus has counted"},
+            "--prometheus": {
+                "default": os.environ.get("PROMETHEUS_URL") or "http://127.0.0.1:9090",
+                "metavar": "URL",
+                "help": "default: PROMETHEUS_URL, or what ./run up started",
+            },
+            "--release": {
+                "default": "",
+                "help": "a tag that Prometheus knows; with a file: live (default), or a bundle's folder, an image, a URL",
+            },
+            "--all-seasons": {
+                "action": "store_true",
+                "help": "the rows are from as long a time as the training data, such as a whole year: no season is an excuse",
+            },
+        },
     ),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
     "demo": (

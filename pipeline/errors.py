@@ -5,7 +5,7 @@
 4  the proof failed, the old release serves
 5  another deploy or rollback is at work, or has taken over
 6  deploys are held since a rollback     7  the new release failed while it was watched, the old one serves
-8  the doctor found something to mend
+8  the doctor found something to mend   9  what is asked is no longer what was learnt from
 """
 
 
@@ -57,3 +57,9 @@ class BakeError(PipelineError):
     """The new release failed while it was watched, or could not be watched; what ran before serves again."""
 
     exit_code = 7
+
+
+class Drifted(PipelineError):
+    """What is asked is no longer distributed as what was learnt from."""
+
+    exit_code = 9

@@ -46,7 +46,7 @@ class Predictor:
         """Send one request. Raises PipelineError with the service's own words when it refuses the rows."""
         response = self.client.post("/predict", json=rows)
         if response.status_code != 200:
-            raise PipelineError(f"It refuses rows of the reference dataset: {response.text[:300]}")
+            raise PipelineError(f"It refuses rows that it is asked: {response.text[:300]}")
         predictions: list[Any] = response.json()["predictions"]
         return predictions
 

@@ -17,6 +17,9 @@ from service.manifest import Compiled
 from service.parity import distance
 from validation import drift
 
+# The parts of the training data that are held against all of it: so many rows each, or more where there would be more parts.
+FEWEST_ROWS, MOST_PARTS = 100, 200
+
 
 def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
     """Cut the training data and the answers to it into the bins in which the service counts."""
@@ -28,11 +31,11 @@ def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
 
 
 def cut(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
-    """Cut a column into bins, and note how far parts of it, one after the other, are from all of it."""
+    """Cut a column into bins, and note how far parts of it are from all of it: each begins in the middle of the one before."""
     whole = bins.of(column, categories)
-    parts = np.array_split(column, min(drift.PARTS, max(len(column) // drift.FEWEST, 1)))
-    shares = [whole.count(part) / max(len(part), 1) for part in parts]
-    return whole.model_copy(update={"usual": drift.usual(shares, np.asarray(whole.shares), max(len(parts[0]), 1))})
+    rows = min(max(FEWEST_ROWS, len(column) // MOST_PARTS), len(column))
+    shares = [whole.count(column[first : first + rows]) / rows for first in range(0, len(column) - rows + 1, max(rows // 2, 1))]
+    return whole.model_copy(update={"usual": drift.usual(np.array(shares), np.asarray(whole.shares), max(rows, 1))})
 
 
 def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled:

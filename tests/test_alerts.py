@@ -78,11 +78,12 @@ def live(*parts: tuple[str, int]) -> list[Series]:
     return found
 
 
-def halves(first: float, minutes: int, rows: float = 10, release: str = OLD, usual: float = 0.0, after: int = 0) -> list[Series]:
+HALF = {"a": 0.5, "b": 0.5}
+
+
+def halves(first: float, minutes: int, rows: float = 12, release: str = OLD, usual: float = 0.0, after: int = 0) -> list[Series]:
     """Return rows of which a share is in the first of two bins that were equally frequent in the training data."""
-    return binned(
-        {"a": [(first * rows, minutes)], "b": [((1 - first) * rows, minutes)]}, {"a": 0.5, "b": 0.5}, release, after=after, usual=usual
-    )
+    return binned({"a": [(first * rows, minutes)], "b": [((1 - first) * rows, minutes)]}, HALF, release, after=after, usual=usual)
 
 
 def strange(bin_: str, share: float, rows: float = 10) -> list[Series]:
@@ -92,7 +93,7 @@ def strange(bin_: str, share: float, rows: float = 10) -> list[Series]:
 
 @dataclass(frozen=True)
 class Case:
-    """Series, and which alert fires, or does not, after so many minutes."""
+    """Series, and which alert fires, or does not, after so many steps."""
 
     what: str
     alert: str
@@ -101,15 +102,15 @@ class Case:
     series: list[Series]
     labels: str = ""
 
-    def test(self) -> dict[str, Any]:
-        """Return it as promtool wants it."""
+    def test(self, every: int = 1) -> dict[str, Any]:
+        """Return it as promtool wants it, with a step every so many minutes."""
         firing = f'count(ALERTS{{alertname="{self.alert}", alertstate="firing"{self.labels}}})'
         said = [{"labels": "{}", "value": 1}] if self.fires else []
         return {
             "name": f"{self.alert}: {self.what}",
-            "interval": "1m",
+            "interval": f"{every}m",
             "input_series": self.series,
-            "promql_expr_test": [{"expr": firing, "eval_time": f"{self.at}m", "exp_samples": said}],
+            "promql_expr_test": [{"expr": firing, "eval_time": f"{self.at * every}m", "exp_samples": said}],
         }
 
 
@@ -151,8 +152,13 @@ def drilled(days: float, minutes: int = 90) -> list[Series]:
 
 
 GONE = [series("up", "1x10 0x50", job="release", release=OLD)]
-BURST = [*binned({"a": [(9, 120), (5, 1450)], "b": [(1, 120), (5, 1450)]}, {"a": 0.5, "b": 0.5}), *live((OLD, 1570))]
-ROLLED_BACK = [*halves(0.9, 240, release=NEW), *halves(0.5, 240), *live((NEW, 180), (OLD, 60))]
+# Drift is a matter of days, which take promtool minutes: for these cases a week is 14 hours and a day two, in steps of five minutes.
+SHORT = {"[7d:10m]": "[14h:10m]", "[1d:10m]": "[2h:10m]", "[2d:1h] offset 7d": "[4h:10m] offset 14h"}
+DAY, LONG = 24, 204
+BURSTS = {"a": [(6, 140), (10.8, 3 * DAY), (6, 40)], "b": [(6, 140), (1.2, 3 * DAY), (6, 40)]}
+BURST = [*binned(BURSTS, HALF), *live((OLD, 180 + 3 * DAY))]
+ROLLED_BACK = [*halves(0.9, LONG, release=NEW), *halves(0.5, LONG, rows=0), *live((NEW, LONG - 20), (OLD, 20))]
+REPLACED = [*halves(0.65, LONG), *halves(0.65, DAY, release=NEW, after=LONG), *live((OLD, LONG), (NEW, DAY))]
 CASES = [
     Case("8 % fail", "ErrorBudget", True, 65, budget(0.08), PAGED),
     Case("7 % fail", "ErrorBudget", False, 65, budget(0.07), PAGED),
@@ -175,26 +181,6 @@ CASES = [
     Case("2 % are turned away", "Shedding", True, 20, shed(0.02)),
     Case("0.9 % are turned away", "Shedding", False, 20, shed(0.009)),
     Case("of a few half are turned away", "Shedding", False, 20, shed(0.5, rows=5)),
-    Case("65 of 100 where 50 were", "FeatureDrift", True, 120, [*halves(0.65, 130), *live((OLD, 130))]),
-    Case("nobody records what is live", "FeatureDrift", True, 120, halves(0.65, 130)),
-    Case("61 of 100 where 50 were", "FeatureDrift", False, 120, [*halves(0.61, 130), *live((OLD, 130))]),
-    Case("too few rows", "FeatureDrift", False, 120, [*halves(0.65, 130, rows=1.5), *live((OLD, 130))]),
-    Case("no more than in parts of the training data", "FeatureDrift", False, 120, [*halves(0.65, 130, usual=0.1), *live((OLD, 130))]),
-    Case("a burst, a day ago", "FeatureDrift", False, 1560, BURST),
-    Case("a burst, just now", "FeatureDrift", True, 115, BURST),
-    Case("before the rollback", "FeatureDrift", True, 175, ROLLED_BACK, f', release="{NEW}"'),
-    Case("right after the rollback", "FeatureDrift", False, 185, ROLLED_BACK),
-    Case(
-        "right after a deploy",
-        "FeatureDrift",
-        False,
-        135,
-        [*halves(0.65, 120), *halves(0.65, 15, release=NEW, after=120), *live((OLD, 120), (NEW, 15))],
-    ),
-    Case("65 of 100 where 50 were", "PredictionDrift", True, 120, [*halves(0.65, 130), *live((OLD, 130))]),
-    Case("61 of 100 where 50 were", "PredictionDrift", False, 120, [*halves(0.61, 130), *live((OLD, 130))]),
-    Case("too few rows", "PredictionDrift", False, 120, [*halves(0.65, 130, rows=1.5), *live((OLD, 130))]),
-    Case("right after the rollback", "PredictionDrift", False, 185, ROLLED_BACK),
     Case("6 % are missing", "MissingValues", True, 85, strange("missing", 0.06)),
     Case("4 % are missing", "MissingValues", False, 85, strange("missing", 0.04)),
     Case("all of a few are missing", "MissingValues", False, 85, strange("missing", 1, rows=2)),
@@ -222,16 +208,43 @@ CASES = [
 ]
 
 
+DRIFT_CASES = [
+    Case("65 of 100 where 50 were", "FeatureDrift", True, LONG - 5, [*halves(0.65, LONG), *live((OLD, LONG))]),
+    Case("nobody records what is live", "FeatureDrift", True, LONG - 5, halves(0.65, LONG)),
+    Case("61 of 100 where 50 were", "FeatureDrift", False, LONG - 5, [*halves(0.61, LONG), *live((OLD, LONG))]),
+    Case("too few rows", "FeatureDrift", False, LONG - 5, [*halves(0.65, LONG, rows=1.08), *live((OLD, LONG))]),
+    Case(
+        "no more than in parts of the training data", "FeatureDrift", False, LONG - 5, [*halves(0.65, LONG, usual=0.1), *live((OLD, LONG))]
+    ),
+    Case("a burst that goes on", "FeatureDrift", True, 140 + 3 * DAY, BURST),
+    Case("a burst that was over a day ago", "FeatureDrift", False, 170 + 3 * DAY, BURST),
+    Case("not a week in production", "FeatureDrift", False, 6 * DAY, [*halves(0.65, LONG), *live((OLD, LONG))]),
+    Case("before the rollback", "FeatureDrift", True, LONG - 22, ROLLED_BACK, f', release="{NEW}"'),
+    Case("right after the rollback", "FeatureDrift", False, LONG - 18, ROLLED_BACK),
+    Case("right after a deploy", "FeatureDrift", False, LONG + DAY - 5, REPLACED),
+    Case("65 of 100 where 50 were", "PredictionDrift", True, LONG - 5, [*halves(0.65, LONG), *live((OLD, LONG))]),
+    Case("61 of 100 where 50 were", "PredictionDrift", False, LONG - 5, [*halves(0.61, LONG), *live((OLD, LONG))]),
+    Case("too few rows", "PredictionDrift", False, LONG - 5, [*halves(0.65, LONG, rows=1.08), *live((OLD, LONG))]),
+    Case("right after the rollback", "PredictionDrift", False, LONG - 18, ROLLED_BACK),
+    Case("right after a deploy", "PredictionDrift", False, LONG + DAY - 5, REPLACED),
+]
+
+
 def promtool(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run promtool on the rules and a folder."""
-    mounts = ["--volume", f"{RULES}:/rules:ro", "--volume", f"{folder}:/work:ro", "--workdir", "/work"]
-    run = ["docker", "run", "--rm", "--network", "none", *mounts, "--entrypoint", "promtool", IMAGE, *command]
+    """Run promtool in a folder."""
+    mount = ["--volume", f"{folder}:/work:ro", "--workdir", "/work"]
+    run = ["docker", "run", "--rm", "--network", "none", *mount, "--entrypoint", "promtool", IMAGE, *command]
     return subprocess.run(run, capture_output=True, text=True, check=False, timeout=600)
 
 
-def judged(tests: list[dict[str, Any]], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Have promtool run tests."""
-    told = {"rule_files": ["/rules/drift.yml", "/rules/alerts.yml"], "evaluation_interval": "1m", "tests": tests}
+def judged(tests: list[dict[str, Any]], folder: Path, every: int = 1, short: bool = False) -> subprocess.CompletedProcess[str]:
+    """Have promtool run tests on the rules, or on these with shorter windows."""
+    for path in RULES.glob("*.yml"):
+        text = path.read_text(encoding="utf-8")
+        for long, instead in SHORT.items() if short else ():
+            text = text.replace(long, instead)
+        (folder / path.name).write_text(text, encoding="utf-8")
+    told = {"rule_files": ["drift.yml", "alerts.yml"], "evaluation_interval": f"{every}m", "tests": tests}
     (folder / "tests.yml").write_text(json.dumps(told), encoding="utf-8")
     return promtool(["test", "rules", "tests.yml"], folder)
 
@@ -245,6 +258,12 @@ def alerts() -> list[dict[str, Any]]:
 @pytest.mark.docker
 def test_alerts_fire_and_stay_silent(tmp_path: Path) -> None:
     done = judged([case.test() for case in CASES], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.docker
+def test_drift_alerts_fire_and_stay_silent(tmp_path: Path) -> None:
+    done = judged([case.test(every=5) for case in DRIFT_CASES], tmp_path, every=5, short=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -263,9 +282,9 @@ def test_prometheus_comes_to_the_same_figures_as_python(tmp_path: Path) -> None:
         {name: [(share * 10, 61)] for name, share in zip(names, live_, strict=True)}, dict(zip(names, reference, strict=True)), usual=0.01
     )
     expected = {
-        "psi": drift.psi(live_, reference),
-        "psi_threshold": drift.threshold(reference, rows, 10_000, 0.01),
-        "psi_chance": drift.chance(reference, rows, 10_000),
+        "psi": float(drift.psi(live_, reference)),
+        "psi_threshold": float(drift.window(live_ * rows, reference, 10_000, 0.01).threshold),
+        "psi_chance": float(drift.chance(reference, rows, 10_000)),
     }
     asked_for = [
         (f"{of}:{name}:{window}", value) for of in ("feature", "prediction") for name, value in expected.items() for window in ("1d", "7d")
@@ -282,11 +301,17 @@ def test_prometheus_comes_to_the_same_figures_as_python(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_windows_that_are_shortened_are_those_of_the_rules() -> None:
+    text = (RULES / "drift.yml").read_text(encoding="utf-8")
+    assert all(long in text for long in SHORT)
+    assert len(re.findall(r"\d[dw][:\]]", text)) == sum(text.count(long) for long in SHORT)
+
+
 def test_each_alert_was_seen_to_do_both() -> None:
     names = {each["alert"] for each in alerts()}
     assert len(names) <= 12
     for fires in (True, False):
-        assert {case.alert for case in CASES if case.fires is fires} == names
+        assert {case.alert for case in [*CASES, *DRIFT_CASES] if case.fires is fires} == names
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda each: f"{each['alert']}-{each['labels']['severity']}")

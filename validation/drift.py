@@ -3,8 +3,8 @@
 infra/watch/rules/drift.yml is the same in PromQL; a test holds the one against the other.
 """
 
-import math
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +17,54 @@ FLOOR = 0.05
 FEWEST = 200
 # Standard normal quantile of 0.999: it is looked again and again, and many features are.
 SURE = 3.0902
-# The training data's own parts: at most so many, of FEWEST rows or more; what they do, and a tenth more, is usual.
-PARTS, MARGIN = 100, 1.1
+# Of the training data's parts, which are hundreds, only what chance does once in a million times is its own.
+VERY_SURE = 4.7534
+# What such parts do, and a tenth more, is usual.
+MARGIN = 1.1
 
 
-def psi(live: Shares, reference: Shares) -> float:
-    """Return the population stability index of two distributions over the same bins, each of shape (bins,) and sum 1.
+@dataclass(frozen=True)
+class Window:
+    """Rows of one feature over some time, how far they are from the training data, and from where on that is drift; each of shape (...)."""
+
+    rows: NDArray[np.float64]
+    psi: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+
+    @property
+    def enough(self) -> Any:
+        """Tell whether there are rows enough to say anything."""
+        return self.rows >= FEWEST
+
+    @property
+    def beyond(self) -> Any:
+        """Tell whether it is further away than the threshold."""
+        return self.psi > self.threshold
+
+
+def window(counts: Shares, reference: Shares, reference_rows: float, usual: float) -> Window:
+    """Compare counts of rows by bin, shape (..., bins), with the training data's shares, shape (bins,)."""
+    rows = counts.sum(axis=-1)
+    there = np.maximum(rows, 1)
+    found = psi(counts / there[..., None], reference)
+    return Window(rows, found, np.maximum(np.maximum(chance(reference, there, reference_rows), FLOOR), MARGIN * usual))
+
+
+def drifted(week: Window, day: Window) -> Any:
+    """Tell whether a week has drifted, and its last day too where that has rows enough."""
+    return week.enough & week.beyond & ~(day.enough & ~day.beyond)
+
+
+def psi(live: Shares, reference: Shares, empty: float = EMPTY) -> Any:
+    """Return the population stability index of two distributions over the same bins, shape (..., bins), each of sum 1; shape (...).
 
     The sum of (live - reference) ln(live / reference), Jeffreys' divergence: Kullback and Leibler, "On information and sufficiency" (1951).
     """
-    ratio = np.log(np.maximum(live, EMPTY) / np.maximum(reference, EMPTY))
-    return float(((live - reference) * ratio).sum())
+    ratio = np.log(np.maximum(live, empty) / np.maximum(reference, empty))
+    return ((live - reference) * ratio).sum(axis=-1)
 
 
-def chance(reference: Shares, rows: float, reference_rows: float) -> float:
+def chance(reference: Shares, rows: Any, reference_rows: float, sure: float = SURE) -> Any:
     """Return what the PSI of two samples of one distribution exceeds once in 1,000 times.
 
     Times the harmonic mean of both sizes it follows chi-square with one degree of freedom less than there are bins: Yurdakul and Naranjo,
@@ -39,19 +73,15 @@ def chance(reference: Shares, rows: float, reference_rows: float) -> float:
     """
     freedom = max(int((reference > 0).sum()) - 1, 1)
     part = 2 / (9 * freedom)
-    quantile = freedom * (1 - part + SURE * math.sqrt(part)) ** 3
+    quantile = freedom * (1 - part + sure * part**0.5) ** 3
     return quantile * (1 / rows + 1 / reference_rows)
 
 
-def threshold(reference: Shares, rows: float, reference_rows: float, usual: float) -> float:
-    """Return the PSI above which something has drifted: more than chance, than what matters at all, and than the training data itself."""
-    return max(chance(reference, rows, reference_rows), FLOOR, MARGIN * usual)
+def usual(parts: Shares, reference: Shares, rows: int) -> float:
+    """Return the largest PSI of parts of the training data, shape (parts, bins), each of so many rows, against all of it.
 
-
-def usual(parts: Sequence[Shares], reference: Shares, rows: float) -> float:
-    """Return the largest PSI of parts of the training data, each of so many rows, against all of it; 0 where it may be chance.
-
-    Seasons come back: what the training data went through already is no drift.
+    Only of parts that chance does not explain, 0 without them: what comes back, as seasons do, was learnt and is no drift. Half a row in an
+    empty bin keeps a small part's PSI near chi-square.
     """
-    bound = chance(reference, rows, rows * len(parts))
-    return max((found for part in parts if (found := psi(part, reference)) > bound), default=0.0)
+    beyond = psi(parts, reference, empty=0.5 / rows) > chance(reference, rows, np.inf, VERY_SURE)
+    return float(psi(parts, reference)[beyond].max(initial=0.0))

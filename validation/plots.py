@@ -139,3 +139,18 @@ def way(values: Sequence[float], scale: Scale) -> str:
     """Return the points of a line from the left end to the right one."""
     steps = max(1, len(values) - 1)
     return " ".join(f"{100 * step / steps:.2f},{100 - scale.at(value):.2f}" for step, value in enumerate(values))
+
+
+def pairs(names: Sequence[str], first: Sequence[float], second: Sequence[float], label: str) -> str:
+    """Return two bars for each name, the first and the second share of it, over a common scale."""
+    step, top = 100 / max(len(names), 1), max([*first, *second, 0.01])
+    parts = []
+    for number, (name, *shares) in enumerate(zip(names, first, second, strict=True)):
+        for side, share in enumerate(shares):
+            height = 140 * share / top
+            at = step * (number + 0.1 + 0.4 * side)
+            parts.append(
+                f'<rect class="share{side}" x="{at:.2f}%" y="{150 - height:.1f}" width="{0.38 * step:.2f}%" height="{height:.1f}"/>'
+            )
+        parts.append(word(name, round(step * (number + 0.5), 2), 168, "middle"))
+    return svg(label, 'height="176"', *parts, word(f"{top:.0%}", 0, 12, "start"))
