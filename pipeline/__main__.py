@@ -92,7 +92,12 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
                 "action": "store_true",
                 "help": "the rows are from as long a time as the training data, such as a whole year: no season is an excuse",
             },
+            "--issue": {"action": "store_true", "help": "in a workflow: open, update or close an issue, instead of ending with 9"},
         },
+    ),
+    "outcomes": (
+        "when the truth is known: is the live release still better than those before it? 0 PASS, 1 FAIL, 3 INCONCLUSIVE",
+        {"file": {"help": "a CSV file with the features, and what was true in the target's column"}},
     ),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
     "demo": (

@@ -1,45 +1,53 @@
 """Compare what is asked now with what the live release learnt from."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from model import data
-from pipeline import chain, champion
+from pipeline import chain, champion, drift_issue
 from pipeline.counted import Prometheus, itself
 from pipeline.errors import Drifted, PipelineError
 from pipeline.predictor import Predictor, asked
 from pipeline.project import Project
 from pipeline.say import line, summary
 from validation import drift_page, drift_report
-from validation.drift_report import Counted, Report, Verdict
+from validation.drift_report import Report, Verdict
 
 
-def drift(project: Project, file: str, prometheus: str, release: str, all_seasons: bool) -> Report:
-    """Write build/drift/ and say what was found. Raises Drifted where something has drifted, PipelineError where that cannot be told."""
-    settled = True
-    if file:
-        tag, counted, rows = from_file(project, Path(file), release or champion.LIVE)
-        source = Path(file).name
-    else:
-        server = Prometheus(prometheus)
-        tag = release or server.live()
-        counted, rows = server.counted(tag)
-        settled = server.settled(tag)
-        source = f"the last seven days, by {server.url}"
-    if all_seasons:
-        counted = [replace(each, usual=0.0) for each in counted]
-    said = drift_report.report(tag or "the live release", source, chain.now(), counted, rows, settled)
+def drift(project: Project, file: str, prometheus: str, release: str, all_seasons: bool, issue: bool) -> Report | None:
+    """Write build/drift/ and say what was found. Raises Drifted where something has drifted, PipelineError where that cannot be told.
+
+    `issue` says so on GitHub instead of by the exit code.
+    """
+    if issue and not os.environ.get("PROMETHEUS_URL"):
+        line("skipped: set the variable PROMETHEUS_URL to the address of the Prometheus that watches the service.")
+        summary("skipped: set the variable PROMETHEUS_URL.")
+        return None
+    said = (
+        from_file(project, Path(file), release or champion.LIVE, all_seasons) if file else from_prometheus(Prometheus(prometheus), release)
+    )
     write(project, said)
-    if said.verdict is Verdict.DRIFT:
+    if issue:
+        drift_issue.update(said)
+    elif said.verdict is Verdict.DRIFT:
         names = ", ".join(each.name for each in said.findings if each.verdict is Verdict.DRIFT)
         raise Drifted(f"{names}: no longer as in the training data of {said.release}. Next: build/drift/drift.html shows it.")
     return said
 
 
-def from_file(project: Project, path: Path, release: str) -> tuple[str, list[Counted], float]:
+def from_prometheus(server: Prometheus, release: str) -> Report:
+    """Take what Prometheus gathered. Raises PipelineError."""
+    tag = release or server.live()
+    counted, rows = server.counted(tag)
+    source = f"the last seven days, by {server.url}"
+    return drift_report.report(tag or "the live release", source, chain.now(), counted, rows, server.settled(tag))
+
+
+def from_file(project: Project, path: Path, release: str, all_seasons: bool) -> Report:
     """Have a release answer the rows of a file, and take what it counted by itself. Raises PipelineError."""
     rows = read(path)
     found = champion.resolve(project, release)
@@ -48,7 +56,11 @@ def from_file(project: Project, path: Path, release: str) -> tuple[str, list[Cou
     with asked(project, found.predictor) as predictor:
         before = metrics(predictor)
         predictor.answers(rows)
-        return (found.tag or predictor.tag, *itself(before, metrics(predictor)))
+        counted, learnt = itself(before, metrics(predictor))
+        tag = found.tag or predictor.tag
+    if all_seasons:
+        counted = [replace(each, usual=0.0) for each in counted]
+    return drift_report.report(tag, path.name, chain.now(), counted, learnt)
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -27,6 +27,8 @@ QUEUE = Gauge("ml_queue_depth", "Requests that wait for the model.", multiproces
 SHED = Counter("ml_shed_total", "Requests refused because too many waited (queue), or they waited for too long (late).", ["reason"])
 INPUTS = Counter("ml_input_bin_total", "Values asked, by bins of the training data.", ["feature", "bin"])
 PREDICTIONS = Counter("ml_prediction_bin_total", "Answers, by bins of those to the training data.", ["bin"])
+# A counter never falls, so what is below 0 is added up apart.
+PREDICTION_SUM = Counter("ml_prediction_sum_total", "Sum of the answers, of those above 0 and of those below.", ["sign"])
 INPUT_SHARE = Gauge("ml_reference_share", "Share of a bin in the training data.", ["feature", "bin"], multiprocess_mode="livemax")
 PREDICTION_SHARE = Gauge(
     "ml_prediction_reference_share", "Share of a bin in the answers to the training data.", ["bin"], multiprocess_mode="livemax"

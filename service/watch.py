@@ -61,6 +61,7 @@ class Watch:
             for name, bins in self.watched.features.items():
                 add(self.features[name], bins, columns[name])
             add(self.predictions, self.watched.predictions, answers if answers.ndim == 1 else answers.argmax(axis=1))
+            add_up(answers)
             self.changes(columns, answers)
 
     def changes(self, columns: Columns, answers: Answers) -> None:
@@ -87,3 +88,10 @@ def add(counters: list[Counter], bins: Bins, values: NDArray[Any]) -> None:
     for counter, count in zip(counters, bins.count(values).tolist(), strict=True):
         if count:
             counter.inc(count)
+
+
+def add_up(answers: Answers) -> None:
+    """Add answers to their sums, for a mean; those of a multiclass task have none."""
+    if answers.ndim == 1:
+        metrics.PREDICTION_SUM.labels("positive").inc(float(answers.clip(min=0).sum()))
+        metrics.PREDICTION_SUM.labels("negative").inc(float(-answers.clip(max=0).sum()))

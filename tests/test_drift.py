@@ -12,9 +12,10 @@ import pytest
 from scipy.stats import chi2
 
 from model import features
-from pipeline import counted, serveable
+from pipeline import counted, drift_issue, serveable
 from pipeline.__main__ import ROOT
 from pipeline.counted import Prometheus
+from pipeline.errors import PipelineError
 from pipeline.process import free_port
 from tests.conftest import Road
 from validation import drift, drift_page, drift_report, plots
@@ -192,6 +193,64 @@ def test_prometheus_is_asked_for_both_windows_of_the_live_release(monkeypatch: p
     assert server.settled("v1")
 
 
+# --- the issue
+
+
+class GitHub(httpx.MockTransport):
+    """Has issues, and takes what is said of them."""
+
+    def __init__(self, *open_issues: int) -> None:
+        super().__init__(self.answer)
+        self.open, self.told = list(open_issues), list[tuple[str, str, Any]]()
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer as GitHub does."""
+        assert request.headers["authorization"] == "Bearer secret"
+        if request.method == "GET":
+            assert dict(request.url.params) == {"labels": "drift", "state": "open"}
+            return httpx.Response(200, json=[{"number": each} for each in self.open])
+        self.told.append((request.method, request.url.path, json.loads(request.content)))
+        return httpx.Response(201, json={"number": (self.open or [7])[0]})
+
+
+CLIENT = httpx.Client
+
+
+def written(monkeypatch: pytest.MonkeyPatch, first: float, *open_issues: int) -> list[tuple[str, str, Any]]:
+    """Update the issue, and return what GitHub was told."""
+    there = GitHub(*open_issues)
+    for name, value in {"GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "secret", "GITHUB_API_URL": "https://github.invalid"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(httpx, "Client", lambda **given: CLIENT(transport=there, **given))
+    drift_issue.update(drift_report.report("v1.0.0", "a test", "now", [feature("x", first)], 5000))
+    return there.told
+
+
+def test_drift_opens_one_issue_and_updates_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    [(method, path, said)] = written(monkeypatch, 0.8)
+    assert (method, path, said["title"], said["labels"]) == ("POST", "/repos/o/r/issues", "Drift: x, since v1.0.0 was trained", ["drift"])
+    [(method, path, said)] = written(monkeypatch, 0.8, 3)
+    assert (method, path, said["title"]) == ("PATCH", "/repos/o/r/issues/3", "Drift: x, since v1.0.0 was trained")
+
+
+def test_the_issue_is_closed_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    [(_, comment, said), (_, path, closed)] = written(monkeypatch, 0.5, 3)
+    assert (comment, said["body"][:11], path, closed) == (
+        "/repos/o/r/issues/3/comments",
+        "It is over.",
+        "/repos/o/r/issues/3",
+        {"state": "closed"},
+    )
+    assert written(monkeypatch, 0.5) == []
+
+
+def test_an_issue_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
+    with pytest.raises(PipelineError, match="The issue was not written: KeyError"):
+        drift_issue.update(drift_report.report("v1.0.0", "a test", "now", [feature("x", 0.5)], 5000))
+
+
 # --- the verb
 
 
@@ -279,6 +338,18 @@ def test_a_query_that_is_refused_is_told(road: Road, monkeypatch: pytest.MonkeyP
 def test_where_no_prometheus_answers_the_next_step_is_told(road: Road) -> None:
     said = road.run("drift", "--prometheus", f"http://127.0.0.1:{free_port()}")
     assert (said.code, "./run up starts it" in said.text) == (2, True)
+
+
+def test_in_a_workflow_an_issue_takes_the_place_of_the_exit_code(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROMETHEUS_URL", raising=False)
+    said = road.run("drift", "--issue")
+    assert (said.code, said.out.startswith("skipped: set the variable PROMETHEUS_URL")) == (0, True)
+    prometheus(monkeypatch)
+    monkeypatch.setenv("PROMETHEUS_URL", "http://prometheus.invalid")
+    updated: list[Any] = []
+    monkeypatch.setattr(drift_issue, "update", updated.append)
+    assert road.run("drift", "--issue").code == 0
+    assert [each.verdict for each in updated] == [Verdict.DRIFT]
 
 
 def test_a_file_that_cannot_be_read_is_told(road: Road, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 NEXT = {
     Verdict.DRIFT: "Look at the callers first: a unit, a default, a field that is filled in otherwise. Did it begin with a deploy? "
     "`./run rollback`. Has the world changed? Collect new rows, `./run train`, and let the gate judge.",
-    Verdict.NO_DRIFT: "Nothing. Whether the answers are right is another question, which only the truth answers.",
+    Verdict.NO_DRIFT: "Nothing. Whether the answers are right is another question: `./run outcomes FILE`, when the truth is known.",
     Verdict.TOO_EARLY: "Wait until the release has been asked for a week: a few days are no fair sample of one. "
     "Values that training never saw have alerts of their own.",
     Verdict.TOO_FEW: f"Wait until there are {FEWEST} rows; fewer say nothing.",

@@ -14,7 +14,7 @@ from service import bins, metrics
 from service.bins import Bins, Watched
 from service.log import Json
 from service.release import Release
-from service.watch import Watch
+from service.watch import Watch, add_up
 from tests.service.conftest import COLUMNS, SECRET, Client, Golden, Row
 
 NUMBERS = np.arange(1000, dtype=np.float64)
@@ -117,6 +117,18 @@ def test_shares_of_the_training_data_are_published(client: Client, release: Rele
 
 def test_a_word_that_is_called_as_a_bin_of_ours_loses_nothing() -> None:
     assert metrics.added(["other", "b", "other"], [0.25, 0.5, 0.25]) == {"other": 0.5, "b": 0.5}
+
+
+def test_answers_are_added_up_for_their_mean(client: Client) -> None:
+    def sums() -> tuple[float, float]:
+        now = figures(client)
+        return tuple(now[f'ml_prediction_sum_total{{sign="{sign}"}}'] for sign in ("positive", "negative"))  # type: ignore[return-value]
+
+    add_up(np.array([0.0]))
+    before = sums()
+    add_up(np.array([1.5, -2.0, 3.0]))
+    add_up(np.array([[0.5, 0.5]]))
+    assert (sums()[0] - before[0], sums()[1] - before[1]) == (4.5, 2.0)
 
 
 SMALL = Watched(features={"x": Bins(values=[1, 2], shares=[0.5, 0.5, 0, 0])}, predictions=Bins(values=[0, 1], shares=[1, 0, 0, 0]))

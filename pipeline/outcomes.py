@@ -1,0 +1,80 @@
+"""When the truth arrives: score the live release and those before it, each in its own image."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from model import features
+from pipeline import chain, dataset, rules, targets
+from pipeline.chain import Deployment
+from pipeline.errors import PipelineError
+from pipeline.predictor import asked
+from pipeline.project import Project
+from pipeline.say import line, summary, warn
+from pipeline.switch import KEPT, state_of
+from pipeline.targets import Target
+from service.answers import Answers
+from validation import gate, outcomes_page
+from validation import outcomes as judging
+from validation.comparison import Sides, trivial_answers
+from validation.outcomes import Outcomes
+
+
+def outcomes(project: Project, file: str) -> Outcomes:
+    """Judge the live release on rows whose truth is known, and write build/outcomes/. Raises PipelineError when it cannot be judged."""
+    rows, target = read(Path(file)), targets.of(project)
+    state = state_of(target)
+    if state.live is None:
+        raise PipelineError("Nothing is live to be judged. Next: ./run deploy TAG.")
+    answers, trivial = answered(project, target, state.live, rows)
+    before = {each.tag: found for each in earlier(state.proven, state.live) if (found := tried(project, target, each, rows)) is not None}
+    sides = Sides(rows, answers, None, trivial_answers(trivial, len(rows)))
+    said = judging.judge(state.live.tag, answers, before, sides, rules.of(project).thresholds, Path(file).name, chain.now())
+    write(project, said)
+    return said
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read rows with their truth. Raises PipelineError."""
+    rows = dataset.read(path)
+    wanted = [*features.Row.model_fields, features.TARGET, *([features.GROUP] if features.GROUP else [])]
+    if lacking := [name for name in wanted if name not in rows]:
+        raise PipelineError(f"{path} has no {', '.join(lacking)}. Expected: the features, and what was true as {features.TARGET}.")
+    known = rows[rows[features.TARGET].notna()].reset_index(drop=True)
+    groups = known[features.GROUP].nunique() if features.GROUP else len(known)
+    if wrong := gate.few(known[features.TARGET].tolist(), groups, features.TARGET):
+        raise PipelineError(f"{path} can judge nothing: {wrong}. Next: wait for more rows whose truth is known.")
+    return known
+
+
+def earlier(proven: list[Deployment], live: Deployment) -> list[Deployment]:
+    """Return the releases that a rollback could go to: those kept on the host, other than the live one."""
+    return [each for each in chain.kept(proven, live, KEPT) if each.digest != live.digest]
+
+
+def answered(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> tuple[Answers, list[float]]:
+    """Have a release answer in its own image; returns that, and what a trivial model would. Raises PipelineError."""
+    target.fetch(release.digest)
+    with asked(project, target.predictor(release.digest)) as predictor:
+        return predictor.answers(rows), predictor.manifest.trivial
+
+
+def tried(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> Answers | None:
+    """Have an earlier release answer; one that cannot is left out, with a warning."""
+    try:
+        return answered(project, target, release, rows)[0]
+    except PipelineError as error:
+        warn(f"{release.tag} is left out: {error}")
+        return None
+
+
+def write(project: Project, said: Outcomes) -> None:
+    """Write the three files, and say what is in them."""
+    folder = project.root / "build" / "outcomes"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "outcomes.json").write_text(json.dumps(said.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+    (folder / "outcomes.md").write_text(judging.markdown(said) + "\n", encoding="utf-8")
+    (folder / "outcomes.html").write_text(outcomes_page.page(said), encoding="utf-8")
+    line(f"{judging.markdown(said)}\n\nThe page: {folder / 'outcomes.html'}")
+    summary(judging.markdown(said))
