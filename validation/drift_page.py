@@ -8,7 +8,11 @@ from validation.plots import pairs
 
 KIND = {Verdict.DRIFT: "fail", Verdict.TOO_EARLY: "inconclusive", Verdict.NO_DRIFT: "pass", Verdict.TOO_FEW: "inconclusive"}
 SYMBOL = {Verdict.DRIFT: "✗", Verdict.TOO_EARLY: "?", Verdict.NO_DRIFT: "✓", Verdict.TOO_FEW: "?"}
-READ = "Left of each pair a bin's share of the training data, right of what was asked. q0 to q9 are the tenths of the training data."
+READ = (
+    "Left of each pair a bin's share of the training data, right of what was asked. q0 to q9 are the tenths of the training data, < and > "
+    "what is below and above all of it, ? what is missing. Bins that nothing is in are left out."
+)
+SHORT = {"below": "<", "above": ">", "missing": "?"}
 
 
 def page(said: Report) -> str:
@@ -29,8 +33,10 @@ def mark(each: Finding) -> Html:
 
 def panel(each: Finding) -> str:
     """Return a feature's picture."""
-    label = f"{each.name}: shares by bin, training data and asked"
-    return f"<div><h3>{mark(each)}</h3><figure>{pairs(each.bins, each.reference, each.live, label)}</figure></div>"
+    bins = [bin_ for bin_ in zip(each.bins, each.reference, each.live, strict=True) if any(bin_[1:])]
+    names, reference, live = zip(*bins, strict=True)
+    drawn = pairs([SHORT.get(name, name) for name in names], reference, live, f"{each.name}: shares by bin, training data and asked")
+    return f"<div><h3>{mark(each)}</h3><figure>{drawn}</figure></div>"
 
 
 def following(said: Report) -> str:

@@ -8,7 +8,7 @@ from validation.drift import FEWEST, Shares
 from validation.report import Part
 
 NAMED = "the predictions"
-HEAD = ["", "verdict", "rows", "PSI", "drift above", "last day: rows", "PSI", "drift above", "most"]
+HEAD = ["", "verdict", "rows", "PSI", "drift above", "the last day", "what changed most"]
 
 
 class Verdict(StrEnum):
@@ -136,10 +136,6 @@ def markdown(said: Report) -> str:
 
 def cells(each: Finding) -> list[str]:
     """Return the row of a feature."""
-    day = figures(each.day) if each.day else ["–"] * 3
-    return [each.name, each.verdict.value, *figures(each.week), *day, each.told]
-
-
-def figures(found: Measured) -> list[str]:
-    """Return the figures of a window."""
-    return [f"{found.rows}", f"{found.psi:.3f}", f"{found.threshold:.3f}"]
+    week, day = each.week, each.day
+    last = f"{day.rows} rows, PSI {day.psi:.3f} of {day.threshold:.3f}" if day else "–"
+    return [each.name, each.verdict.value, f"{week.rows}", f"{week.psi:.3f}", f"{week.threshold:.3f}", last, each.told]
