@@ -44,8 +44,9 @@ def ready(targets: Sequence[str]) -> Iterator[Path]:
 
 
 def settle(root: Path, name: str, targets: Sequence[str]) -> None:
-    """Give the copy a name, an address and a registry of its own, and have deploys not watched."""
+    """Give the copy a name, an address and a registry of its own, and have neither deploys nor what serves watched."""
     path = root / "project.toml"
+    path.write_text(path.read_text(encoding="utf-8").partition("[watch]")[0], encoding="utf-8")
     change(path, name=name, address=f"127.0.0.1:{free_port()}", seconds=0)
     if "docker" in targets:
         port = rehearsal.start_registry(project.load(root))

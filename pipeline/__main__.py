@@ -57,6 +57,7 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "--accept-contract": {"action": "store_true", "help": "also when callers will have to send other requests than now"},
         },
     ),
+    "up": ("start what stays on the host: the proxy, and what watches ([watch] in project.toml); say where to look", {}),
     "resume": ("let deploys go on, which a rollback holds back", {"--reason": {"default": "", "help": "kept in the history"}}),
     "status": ("what is live, and what a rollback would do", {"--json": JSON}),
     "history": ("what was deployed and rolled back", {"--json": JSON}),

@@ -21,7 +21,8 @@ from pipeline.project import Project
 from pipeline.push import push
 from pipeline.rehearsal import callers, commit
 from pipeline.rollback import rollback
-from pipeline.switch import Done
+from pipeline.switch import Done, attempt, state_of
+from pipeline.targets.docker import Docker
 from pipeline.train import train
 from pipeline.validate import validate
 
@@ -81,7 +82,18 @@ def demo(project: Project, keep: bool) -> Ended:
     print(rehearsal_report.markdown(report) + f"\n\nThe report: {folder / 'report.html'}")
     if keep:
         print(f"It goes on running: http://{ours.address}/docs (./run demo again clears it away)")
-    return Ended(0 if rehearsal_report.as_expected(report) else 1)
+    if not rehearsal_report.as_expected(report):
+        return Ended(1)
+    if chosen == "docker" and project.watch:
+        attempt("the rehearsal was not noted where alerts look for it", lambda: note(project))
+    return Ended(0)
+
+
+def note(project: Project) -> None:
+    """Have what watches the project on this machine's engine, if something does, know that a rollback was rehearsed."""
+    target = Docker(project)
+    if target.watching.drilled():
+        target.tell(state_of(target).live)
 
 
 def play(project: Project, story: Story) -> None:

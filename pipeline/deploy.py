@@ -10,7 +10,7 @@ from pipeline.chain import Deployment
 from pipeline.errors import Busy
 from pipeline.project import Bake, Project
 from pipeline.promotion import Terms
-from pipeline.switch import KEPT, Done, State, Switched, attempt, finish, put, state_of
+from pipeline.switch import KEPT, UNTOLD, Done, State, Switched, attempt, finish, put, state_of
 from pipeline.targets import Target
 from service.manifest import read
 
@@ -37,6 +37,7 @@ def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False,
         switched = put_new(target, new, files, state.live, still_ours, project.bake)
         done = finish(project, target, "deploy", Done(state.live, new, switched, time.monotonic() - start), files)
         attempt("what is no longer needed was not stopped", lambda: tidy(target, new, state, still_ours))
+        attempt(UNTOLD, lambda: tell(target, new, still_ours))
         return done
 
 
@@ -57,3 +58,9 @@ def tidy(target: Target, new: Deployment, state: State, still_ours: Callable[[],
     """Stop what is no longer needed; not when a rollback has taken over, which may need it."""
     still_ours()
     target.tidy(new, chain.kept([*state.proven, new], new, KEPT))
+
+
+def tell(target: Target, new: Deployment, still_ours: Callable[[], None]) -> None:
+    """Have what watches run, and know of the new release; not when a rollback has taken over, which tells it of another."""
+    still_ours()
+    target.tell(new, begin=True)

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -20,6 +20,16 @@ class Bake:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """On which ports of the host's loopback it can be seen what is watched, and for how many days that is kept."""
+
+    prometheus: int
+    alertmanager: int
+    grafana: int
+    days: int
+
+
+@dataclass(frozen=True)
 class Project:
     """One checkout, and where its service runs."""
 
@@ -32,6 +42,7 @@ class Project:
     image_mb: float
     bake: Bake
     certificate: Path | None = None
+    watch: Watch | None = None
     asked: bool = False  # whether the target was named on the command line
 
     @property
@@ -86,17 +97,28 @@ def load(root: Path, target: str | None = None) -> Project:
             image_mb=float(said["budget"]["image_mb"]),
             bake=Bake(**{name: float(value) for name, value in said["bake"].items()}),
             certificate=root / Path(said["deploy"]["certificate"]).expanduser() if "certificate" in said["deploy"] else None,
+            watch=Watch(**said["watch"]) if "watch" in said else None,
             asked=target is not None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PipelineError(
             f"{path} cannot be read: {error!r}. "
             "Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb, "
-            "[bake] seconds, max_error_share and p99_ms."
+            "[bake] seconds, max_error_share and p99_ms; and if there is a [watch], prometheus, alertmanager, grafana and days in it."
         ) from error
     if project.target not in TARGETS:
         raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")
     host, _, port = project.address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise PipelineError(f"Address {project.address!r} in {path} is not HOST:PORT, such as 127.0.0.1:8080. Correct it there.")
+    refuse_unwatchable(project.watch, path)
     return project
+
+
+def refuse_unwatchable(watch: Watch | None, path: Path) -> None:
+    """Raise PipelineError for what is no port, and for days that drift does not find enough in."""
+    for name, value in asdict(watch).items() if watch else ():
+        fits = type(value) is int and (8 <= value <= 3650 if name == "days" else 1 <= value <= 65535)
+        if not fits:
+            form = "a number of days from 8 to 3650" if name == "days" else "a port, such as 9090"
+            raise PipelineError(f"[watch] {name} = {value!r} in {path} is not {form}. Correct it there, then ./run up.")

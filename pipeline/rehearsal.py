@@ -47,6 +47,7 @@ def of(project: Project, target: str) -> Project:
         address=f"127.0.0.1:{free_port()}",
         bake=replace(project.bake, seconds=3),
         certificate=None,
+        watch=None,
     )
 
 

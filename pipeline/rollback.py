@@ -5,7 +5,7 @@ import time
 from pipeline import chain, journal, lock, targets
 from pipeline.chain import Deployment
 from pipeline.project import Project
-from pipeline.switch import Done, finish, put, state_of
+from pipeline.switch import UNTOLD, Done, attempt, finish, put, state_of
 from pipeline.targets import Target
 
 
@@ -20,7 +20,9 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
         files = target.fetch(prior.digest)
         switched = put(target, prior, files, live, still_ours)
         done = Done(live, prior, switched, time.monotonic() - start)
-        return finish(project, target, f"rollback{f' ({reason})' if reason else ''}", done, files)
+        finish(project, target, f"rollback{f' ({reason})' if reason else ''}", done, files)
+        attempt(UNTOLD, lambda: target.tell(prior))
+        return done
 
 
 def planned(target: Target, to: str | None, accept_contract: bool) -> tuple[Deployment | None, Deployment]:

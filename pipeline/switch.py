@@ -16,6 +16,7 @@ from service.manifest import Manifest
 
 # So many releases stay on the host, ready to be gone back to without the registry.
 KEPT = 3
+UNTOLD = "what watches does not know of it, until ./run up"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -134,6 +135,29 @@ def registry() -> Iterator[Registry]:
     finally:
         container.remove(force=True, v=True)
         client.close()
+
+
+# Stand-ins of what watches: what infra/compose.yaml names, run as nobody as the real images are; of Grafana only the port is used.
+WATCHING = {
+    "prometheus": "FROM {image}\nUSER root\nRUN mkdir -p /prometheus && chown 65534:65534 /prometheus\nUSER 65534:65534\n",
+    "alertmanager": "FROM {image}\nUSER root\nRUN mkdir -p /alertmanager && chown 65534:65534 /alertmanager\nUSER 65534:65534\n",
+    "grafana": 'FROM python:3.13-slim\nWORKDIR /tmp\nUSER 65534:65534\nCMD ["python", "-m", "http.server", "3000"]\n',
+}
+
+
+@pytest.fixture(scope="module")
+def watching_images() -> Iterator[dict[str, str]]:
+    """Have what watches run on images that need no internet; yields the variables of infra/compose.yaml that say so."""
+    client, variables = docker.from_env(), {f"{name.upper()}_IMAGE": f"slipway-tests/{name}" for name in WATCHING}
+    compose = (ROOT / "infra" / "compose.yaml").read_text(encoding="utf-8")
+    for name, text in WATCHING.items():
+        [image] = re.findall(rf"\$\{{{name.upper()}_IMAGE:-([^}}]+)\}}", compose)
+        client.images.build(fileobj=io.BytesIO(text.format(image=image).encode()), tag=f"slipway-tests/{name}", rm=True)
+    client.close()
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, image in variables.items():
+            patch.setenv(variable, image)
+        yield variables
 
 
 @dataclass(frozen=True)

@@ -157,15 +157,46 @@ def test_this_project_is_read() -> None:
         ("address", "adress"),
         ("= ", "= ["),
         ('"registry.invalid/Small"', "5"),
+        ("[bake]", "[watch]\nprometheus = 9090\n[bake]"),
     ],
-    ids=["empty", "budget is a word", "bake in minutes", "no name", "no image", "no address", "no TOML", "repository is a number"],
+    ids=[
+        *("empty", "budget is a word", "bake in minutes", "no name", "no image", "no address", "no TOML", "repository is a number"),
+        "half a watch",
+    ],
 )
 def test_a_project_that_cannot_be_read_says_what_is_expected(root: Path, old: str, new: str) -> None:
     (root / "project.toml").write_text(TOML.replace(old, new), encoding="utf-8")
     with pytest.raises(PipelineError) as refused:
         project.load(root)
     assert str(refused.value).startswith(f"{root / 'project.toml'} cannot be read: ")
-    assert str(refused.value).endswith(" [budget] p99_ms and image_mb, [bake] seconds, max_error_share and p99_ms.")
+    assert " [budget] p99_ms and image_mb, [bake] seconds, max_error_share and p99_ms; and if there is a [watch], " in str(refused.value)
+
+
+WATCH = "[watch]\nprometheus = 9090\nalertmanager = 9093\ngrafana = 3000\ndays = 30\n"
+
+
+def test_what_watches_is_read_where_it_is_wanted(root: Path) -> None:
+    assert project.load(root).watch is None
+    (root / "project.toml").write_text(TOML + WATCH, encoding="utf-8")
+    assert project.load(root).watch == project.Watch(9090, 9093, 3000, 30)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("3000", "0", "[watch] grafana = 0 in "),
+        ("9090", "65536", "[watch] prometheus = 65536 in "),
+        ("9093", '"9093"', "[watch] alertmanager = '9093' in "),
+        ("30\n", "7\n", "[watch] days = 7 in "),
+        ("30\n", "true\n", "[watch] days = True in "),
+    ],
+)
+def test_ports_and_days_of_what_watches_are_numbers_that_can_be(root: Path, old: str, new: str, said: str) -> None:
+    (root / "project.toml").write_text(TOML + WATCH.replace(old, new), encoding="utf-8")
+    with pytest.raises(PipelineError) as refused:
+        project.load(root)
+    assert str(refused.value).startswith(said)
+    assert str(refused.value).endswith("Correct it there, then ./run up.")
 
 
 def test_a_missing_project_is_told_by_its_path(tmp_path: Path) -> None:

@@ -27,8 +27,10 @@ from docker.models.containers import Container
 from pipeline import docker_engine, project, registry
 from pipeline.errors import PipelineError
 from pipeline.process import free_port
-from pipeline.targets import certificate, haproxy
+from pipeline.targets import certificate, haproxy, watch
+from pipeline.targets import compose as compose_file
 from pipeline.targets.proxy import Proxy
+from pipeline.targets.watch_containers import SERVICES, WatchContainers
 from tests.conftest import PROJECT, wait_until
 
 INFRA = Path(__file__).resolve().parents[1] / "infra"
@@ -62,7 +64,7 @@ for port in sys.argv[2:]:
         pass
 """
 # Of `inspect`, what says how a container runs. Labels and names within the network are for those who made it.
-CONFIG = ("User", "Entrypoint", "Cmd", "Env", "Image", "ExposedPorts", "WorkingDir", "StopSignal", "Healthcheck", "Tty")
+CONFIG = ("User", "Entrypoint", "Cmd", "Image", "ExposedPorts", "WorkingDir", "StopSignal", "Healthcheck", "Tty")
 HOST = (
     *("NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove", "Privileged", "ReadonlyRootfs", "Tmpfs", "CapAdd", "CapDrop"),
     *(
@@ -177,26 +179,32 @@ class Host:
         """Return the certificate that callers are shown."""
         return ssl.get_server_certificate(("127.0.0.1", self.port))
 
-    def compose(self) -> None:
-        """Make the fixed part with Docker Compose."""
-        command = ["docker", "compose", "--file", str(self.root / "infra" / "compose.yaml"), "up", "--detach"]
+    def compose(self, *words: str) -> None:
+        """Make the proxy with Docker Compose, or say something else to it."""
+        said = words or ("up", "--detach", "proxy")
+        command = ["docker", "compose", "--file", str(self.root / "infra" / "compose.yaml"), *said]
         values = {"PROJECT": self.name, "ADDRESS": f"127.0.0.1:{self.port}"}
         done = subprocess.run(command, env={**os.environ, **values}, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    def made(self) -> dict[str, Any]:
-        """Return how the proxy's container, network and volume are."""
-        container = self.proxy.container()
-        assert container is not None
-        found, network = container.attrs, self.client.networks.get(self.name).attrs
+    def remove(self) -> None:
+        """Take everything away."""
+        WatchContainers(project.load(self.root), self.client, PYTHON).remove()
+        self.proxy.remove()
+
+    def made(self, service: str) -> dict[str, Any]:
+        """Return how a service's container and volume are, and the network."""
+        found, network = self.client.containers.get(f"{self.name}-{service}").attrs, self.client.networks.get(self.name).attrs
         mounts = {(each["Type"], each["Name"], each["Destination"], each["RW"]) for each in found["Mounts"]}
         return {
             **{key: found["Config"].get(key) for key in CONFIG},
+            "Env": set(found["Config"]["Env"] or []),
             **{key: found["HostConfig"].get(key) or None for key in HOST},
             "mounts": mounts,
             "networks": set(found["NetworkSettings"]["Networks"]),
+            "alias": service in (found["NetworkSettings"]["Networks"][self.name]["Aliases"] or []),
             "network": {key: network[key] for key in ("Driver", "Internal", "EnableIPv6", "Options", "Scope")},
-            "volume": {key: self.client.volumes.get(f"{self.name}-proxy").attrs[key] for key in ("Driver", "Options", "Scope")},
+            "volume": {key: self.client.volumes.get(f"{self.name}-{service}").attrs[key] for key in ("Driver", "Options", "Scope")},
         }
 
 
@@ -208,7 +216,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     finally:
         for container in made.releases:
             container.remove(force=True)
-        made.proxy.remove()
+        made.remove()
         made.client.close()
 
 
@@ -223,15 +231,33 @@ def compose() -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.usefixtures("compose")
+@pytest.mark.usefixtures("compose", "watching_images")
 def test_compose_and_the_verbs_make_the_same(host: Host) -> None:
+    described = compose_file.of(project.load(host.root))
+    services = list(described["services"])
+    assert services == ["proxy", *SERVICES]
     host.proxy.ensure()
-    by_verbs = host.made()
-    host.proxy.remove()
-    host.compose()
-    assert host.made() == by_verbs
-    assert by_verbs["PortBindings"] == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(host.port)}]}
-    assert by_verbs["mounts"] == {("volume", f"{host.name}-proxy", haproxy.FOLDER, True)}
+    for service in SERVICES:
+        compose_file.create(host.client, described, service)
+    by_verbs = {service: host.made(service) for service in services}
+    host.remove()
+    host.compose("create")
+    assert {service: host.made(service) for service in services} == by_verbs
+    assert by_verbs["proxy"]["PortBindings"] == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(host.port)}]}
+    assert by_verbs["proxy"]["mounts"] == {("volume", f"{host.name}-proxy", haproxy.FOLDER, True)}
+    for service in SERVICES:
+        assert [each["HostIp"] for [each] in by_verbs[service]["PortBindings"].values()] == ["127.0.0.1"]
+        assert ("volume", f"{host.name}-watch", watch.FOLDER, False) in by_verbs[service]["mounts"]
+    for each in by_verbs.values():
+        assert each["alias"]
+        assert each["ReadonlyRootfs"]
+        assert each["Memory"]
+        assert (each["CapDrop"], each["SecurityOpt"], each["PidsLimit"]) == (["ALL"], ["no-new-privileges"], 256)
+
+
+@pytest.mark.docker
+def test_the_lock_runs_on_the_proxys_image(host: Host) -> None:
+    assert compose_file.of(project.load(host.root))["services"]["proxy"]["image"] == host.proxy.image
 
 
 @pytest.mark.docker

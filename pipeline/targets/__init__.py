@@ -62,6 +62,9 @@ class Target(Protocol):
     def tidy(self, live: Deployment, kept: list[Deployment]) -> None:
         """After a deploy: stop what is no longer needed, and keep these releases, protected from who cleans up the host."""
 
+    def tell(self, live: Deployment | None, begin: bool = False) -> None:
+        """Tell what watches which releases run and which one is live; with `begin` have it run, too. Raises PipelineError."""
+
     def production(self) -> str | None:
         """Return the digest that the pointer `production` names, None before the first deploy."""
 

@@ -29,6 +29,7 @@ from pipeline.targets.release_container import (
     unpack,
     wait_ready,
 )
+from pipeline.targets.watch_containers import WatchContainers
 
 
 class Docker:
@@ -39,6 +40,7 @@ class Docker:
         self.client = docker_engine.connect()
         self.proxy = Proxy(project, self.client)
         self.lock = LockContainer(self.client, f"{project.name}-lock", self.proxy.image)
+        self.watching = WatchContainers(project, self.client, self.proxy.image)
 
     def push(self, commit: str) -> str:
         """Push the image that `build` left here."""
@@ -144,6 +146,13 @@ class Docker:
                 container.remove(force=True)
         retention.keep(self.client, self.project, {each.digest for each in kept})
 
+    def tell(self, live: Deployment | None, begin: bool = False) -> None:
+        """Have Prometheus know the containers that run, and what is live; `begin` starts what watches, too."""
+        if self.project.watch:
+            releases = {str(each.name): deployment(each).tag for each in self.containers() if each.status == "running"}
+            act = self.watching.up if begin else self.watching.tell
+            act(releases, live.tag if live else None)
+
     def production(self) -> str | None:
         """Ask the registry."""
         return registry.digest(self.client, f"{self.project.repository}:production")
@@ -174,11 +183,12 @@ class Docker:
         self.lock.release()
 
     def stop(self) -> None:
-        """Take everything away: releases, proxy, its state, network."""
+        """Take everything away: releases, proxy, its state, what watches and what it has seen, network."""
         for container in self.containers():
             container.remove(force=True)
         retention.forget(self.client, self.project)
         self.release()
+        self.watching.remove()
         self.proxy.remove()
 
     def containers(self) -> list[Container]:

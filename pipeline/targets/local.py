@@ -137,6 +137,9 @@ class Local:
     def tidy(self, live: Deployment, kept: list[Deployment]) -> None:
         """Nothing: old workers are gone with the switch, and folders are small."""
 
+    def tell(self, live: Deployment | None, begin: bool = False) -> None:
+        """Nothing: only the target docker is watched."""
+
     def production(self) -> str | None:
         """Read the pointer."""
         path = self.state / "production"

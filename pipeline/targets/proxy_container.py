@@ -5,15 +5,13 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine, registry
-from pipeline.docker_engine import CONFINED, STAYING
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.targets import haproxy, volume
-from pipeline.targets.haproxy import CONFIG, FOLDER
+from pipeline.targets.haproxy import FOLDER
 
-IMAGE = "haproxy:lts"
+IMAGE = "haproxy:lts"  # the lock runs on it too
 USER = 99  # `haproxy` in the image
-START = f"until [ -s {CONFIG} ]; do sleep 1; done; exec haproxy -W -db -f {CONFIG}"
 RUNTIME = 'exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3'
 
 
@@ -47,20 +45,10 @@ class ProxyContainer:
             return None
 
     def create(self) -> Container:
-        """Create the container, and its network unless that is there; tests/test_proxy.py holds them against infra/compose.yaml."""
-        if not self.client.networks.list(names=[f"^{self.network}$"]):
-            self.client.networks.create(self.network, driver="bridge")
-        return self.client.containers.create(
-            IMAGE,
-            name=self.name,
-            user=f"{USER}:{USER}",
-            entrypoint=["bash", "-c", START],
-            network=self.network,
-            ports={f"{haproxy.CALLERS}/tcp": (self.project.host, self.project.port)},
-            volumes={self.name: {"bind": FOLDER, "mode": "rw"}},
-            **STAYING,
-            **CONFINED,
-        )
+        """Create the container as infra/compose.yaml says, and its network unless that is there."""
+        from pipeline.targets import compose  # a rollback does not need it
+
+        return compose.create(self.client, compose.of(self.project), "proxy")
 
     def start(self, container: Container) -> None:
         """Start the container. Raises PipelineError when its address cannot be had."""
