@@ -92,7 +92,7 @@ def demo(project: Project, keep: bool) -> Ended:
 def note(project: Project) -> None:
     """Have what watches the project on this machine's engine, if something does, know that a rollback was rehearsed."""
     target = Docker(project)
-    if target.watching.drilled():
+    if target.watching.volume.drilled():
         target.tell(state_of(target).live)
 
 

@@ -27,7 +27,7 @@ from docker.models.containers import Container
 from pipeline import docker_engine, project, registry
 from pipeline.errors import PipelineError
 from pipeline.process import free_port
-from pipeline.targets import certificate, haproxy, watch
+from pipeline.targets import certificate, compose_container, haproxy, watch
 from pipeline.targets import compose as compose_file
 from pipeline.targets.proxy import Proxy
 from pipeline.targets.watch_containers import SERVICES, WatchContainers
@@ -193,18 +193,23 @@ class Host:
         self.proxy.remove()
 
     def made(self, service: str) -> dict[str, Any]:
-        """Return how a service's container and volume are, and the network."""
-        found, network = self.client.containers.get(f"{self.name}-{service}").attrs, self.client.networks.get(self.name).attrs
+        """Return how a service's container is, and its volumes and networks."""
+        found = self.client.containers.get(f"{self.name}-{service}").attrs
         mounts = {(each["Type"], each["Name"], each["Destination"], each["RW"]) for each in found["Mounts"]}
+        joined = found["NetworkSettings"]["Networks"]
+        networks = {name: self.client.networks.get(name).attrs for name in joined}
         return {
             **{key: found["Config"].get(key) for key in CONFIG},
             "Env": set(found["Config"]["Env"] or []),
             **{key: found["HostConfig"].get(key) or None for key in HOST},
             "mounts": mounts,
-            "networks": set(found["NetworkSettings"]["Networks"]),
-            "alias": service in (found["NetworkSettings"]["Networks"][self.name]["Aliases"] or []),
-            "network": {key: network[key] for key in ("Driver", "Internal", "EnableIPv6", "Options", "Scope")},
-            "volume": {key: self.client.volumes.get(f"{self.name}-{service}").attrs[key] for key in ("Driver", "Options", "Scope")},
+            "networks": {
+                name: [each[key] for key in ("Driver", "Internal", "EnableIPv6", "Options", "Scope")] for name, each in networks.items()
+            },
+            "unnamed": [name for name, each in joined.items() if service not in (each["Aliases"] or [])],
+            "volumes": {
+                each: [self.client.volumes.get(each).attrs[key] for key in ("Driver", "Options", "Scope")] for _, each, _, _ in mounts
+            },
         }
 
 
@@ -238,7 +243,7 @@ def test_compose_and_the_verbs_make_the_same(host: Host) -> None:
     assert services == ["proxy", *SERVICES]
     host.proxy.ensure()
     for service in SERVICES:
-        compose_file.create(host.client, described, service)
+        compose_container.create(host.client, described, service)
     by_verbs = {service: host.made(service) for service in services}
     host.remove()
     host.compose("create")
@@ -248,8 +253,11 @@ def test_compose_and_the_verbs_make_the_same(host: Host) -> None:
     for service in SERVICES:
         assert [each["HostIp"] for [each] in by_verbs[service]["PortBindings"].values()] == ["127.0.0.1"]
         assert ("volume", f"{host.name}-watch", watch.FOLDER, False) in by_verbs[service]["mounts"]
+    joined = {service: set(each["networks"]) for service, each in by_verbs.items()}
+    assert {service for service in services if host.name in joined[service]} == {"proxy", "prometheus"}
+    assert {service for service in services if f"{host.name}-watch" in joined[service]} == set(SERVICES)
     for each in by_verbs.values():
-        assert each["alias"]
+        assert each["unnamed"] == []
         assert each["ReadonlyRootfs"]
         assert each["Memory"]
         assert (each["CapDrop"], each["SecurityOpt"], each["PidsLimit"]) == (["ALL"], ["no-new-privileges"], 256)

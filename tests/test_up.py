@@ -18,7 +18,7 @@ from pipeline.__main__ import ROOT
 from pipeline.errors import PipelineError
 from pipeline.process import free_port
 from pipeline.project import Watch
-from pipeline.targets import compose, volume, watch
+from pipeline.targets import compose, compose_container, volume, watch
 from pipeline.targets.docker import Docker
 from pipeline.targets.watch_containers import SERVICES
 from tests.conftest import Registry, Road, wait_until
@@ -116,18 +116,21 @@ def test_what_is_not_set_or_written_otherwise_is_refused(text: str) -> None:
 def every_word(text: str) -> dict[str, dict[str, Any]]:
     """Return what the SDK is told of each service."""
     found = compose.described(text, SETTINGS)
-    return {service: compose.words(found, service) for service in found["services"]}
+    return {service: compose_container.words(found, service) for service in found["services"]}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("    container_name: ${PROJECT}-grafana", "    privileged: true", "has ['privileged'] in the service grafana"),
+        ("    container_name: ${PROJECT}-grafana", "    privileged: true", "has 'privileged' in the service grafana"),
         ("\nnetworks:\n  releases", "\nsecrets: {}\nnetworks:\n  releases", "has ['secrets'], which the verbs do not know"),
         ('"127.0.0.1:${GRAFANA_PORT:-3000}:3000"', '"${GRAFANA_PORT:-3000}:3000"', "publishes '3000:3000'"),
         ("grafana:/var/lib/grafana", "./grafana:/var/lib/grafana", "mounts './grafana:/var/lib/grafana'"),
         ("watch:/etc/watch:ro", "watch:/etc/watch:rx", "mounts 'watch:/etc/watch:rx'"),
         ("networks: [releases]", "networks: [releases, other]", "joins ['releases', 'other']"),
+        ("    driver: bridge\n", "    driver: bridge\n    internal: true\n", "describes releases under networks otherwise"),
+        ("  config:\n    name:", "  config:\n    external:", "describes config under volumes"),
+        ("    driver: json-file", "    driver: json-file\n    more: 1", "has ['driver', 'more', 'options'] under logging"),
         ("services:", "services: [", "is no YAML"),
     ],
 )
@@ -219,16 +222,16 @@ def follows(road: Road, live: str, *running: str) -> None:
 
 def told(road: Road) -> dict[str, str]:
     """Return the files that what watches reads."""
-    with place(road).watching.writing() as (_, there):
+    with place(road).watching.volume.writing() as (_, there):
         return there
 
 
 def standing(road: Road) -> None:
     """Have both releases deployed, unless they are."""
-    if road.standing() != [A, B]:
-        road.stop()
-        for tag in (A, B):
-            road.must("deploy", tag)
+    if road.standing() == [A]:
+        road.must("resume")
+        road.must("deploy", B)
+    road.stand(A, B)
 
 
 @pytest.mark.docker
@@ -245,7 +248,6 @@ def test_the_first_deploy_starts_it_and_it_follows_deploys_and_rollbacks(road: R
     assert road.must("rollback").err == ""
     follows(road, A, A, B)
     assert asked(road, "time() - drill_success_timestamp_seconds")[""] < 600
-    road.must("resume")
 
 
 @pytest.mark.docker
@@ -288,7 +290,7 @@ def test_a_rollback_does_not_fail_by_what_watches(road: Road) -> None:
     assert said.err == f"warning: what watches does not know of it, until ./run up: {why}\n"
     road.serves(A)
     assert (refused.code, refused.err) == (2, f"error: {why}\n")
-    with place(road).watching.writing() as (hand, _):
+    with place(road).watching.volume.writing() as (hand, _):
         volume.put_all(hand, watch.FOLDER, {f"{watch.TARGETS}/full": ""})  # a folder in the place of a file
     road.must("up")
     follows(road, A, A, B)
@@ -297,8 +299,8 @@ def test_a_rollback_does_not_fail_by_what_watches(road: Road) -> None:
 @pytest.mark.docker
 def test_a_rehearsal_is_noted(road: Road) -> None:
     standing(road)
-    with place(road).watching.writing() as (hand, there):
-        place(road).watching.put(hand, there, {watch.DRILLED: "5\n"})
+    with place(road).watching.volume.writing() as (hand, there):
+        place(road).watching.volume.put(hand, there, {watch.DRILLED: "5\n"})
     road.must("up")
     wait_until(lambda: asked(road, "drill_success_timestamp_seconds") == {"": 5})
     demo.note(road.project)
@@ -312,8 +314,8 @@ def test_what_changes_in_the_files_is_taken_over(road: Road) -> None:
     rules, look, settings = (road.root / name for name in ("infra/watch/rules/more.yml", "infra/watch/prometheus.yml", "project.toml"))
     rules.write_text("groups: [{name: more, rules: [{record: more, expr: vector(2)}]}]\n", encoding="utf-8")
     settings.write_text(settings.read_text(encoding="utf-8").replace("days = 30", "days = 40"), encoding="utf-8")
-    with place(road).watching.writing() as (hand, there):
-        place(road).watching.put(hand, there, {"secrets/hook": "a person's own"})
+    with place(road).watching.volume.writing() as (hand, there):
+        place(road).watching.volume.put(hand, there, {"secrets/hook": "a person's own"})
     road.must("up")
     wait_until(lambda: asked(road, "more") == {"": 2})
     now = {name: each.id for name, each in containers(road).items()}

@@ -46,9 +46,9 @@ class ProxyContainer:
 
     def create(self) -> Container:
         """Create the container as infra/compose.yaml says, and its network unless that is there."""
-        from pipeline.targets import compose  # a rollback does not need it
+        from pipeline.targets import compose, compose_container  # a rollback does not need them
 
-        return compose.create(self.client, compose.of(self.project), "proxy")
+        return compose_container.create(self.client, compose.of(self.project), "proxy")
 
     def start(self, container: Container) -> None:
         """Start the container. Raises PipelineError when its address cannot be had."""

@@ -1,19 +1,20 @@
-"""What watches, on the host: Prometheus, Alertmanager and Grafana, and the volume with what they are told."""
+"""What watches, on the host: Prometheus, Alertmanager and Grafana, from infra/compose.yaml."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 
 import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from pipeline import docker_engine
-from pipeline.docker_engine import CONFINED, said
+from pipeline.docker_engine import said
 from pipeline.errors import PipelineError
 from pipeline.project import Project
-from pipeline.targets import volume, watch
-from pipeline.targets.watch import DRILLED, FACTS, FOLDER, TARGETS
+from pipeline.targets import watch
+from pipeline.targets.watch import FOLDER
+from pipeline.targets.watch_volume import WatchVolume
 
 SERVICES = ("prometheus", "alertmanager", "grafana")
 # These read their config again on SIGHUP; Grafana looks at its dashboards by itself.
@@ -29,19 +30,15 @@ WAIT_SECONDS = 60
 
 
 class WatchContainers:
-    """Containers `NAME-SERVICE`, each with a volume of that name, and the volume `NAME-watch`, which they can only read."""
+    """Containers `NAME-SERVICE`, each with a volume of that name, and the volume `NAME-watch`, which they only read."""
 
     def __init__(self, project: Project, client: docker.DockerClient, image: str) -> None:
-        self.project, self.client, self.image = project, client, image
-        self.volume = f"{project.name}-watch"
+        self.project, self.client = project, client
+        self.volume = WatchVolume(f"{project.name}-watch", client, image)
 
     def up(self, releases: Mapping[str, str], live: str | None) -> None:
         """Have all run as infra/compose.yaml and infra/watch say; changes nothing where that is so. Raises PipelineError."""
-        wanted = watch.files(self.project.root)
-        with self.writing() as (hand, there):
-            self.put(hand, there, wanted | self.told(there, releases, live))
-            if gone := watch.stale(there, wanted):
-                self.remove_files(gone)
+        self.volume.write(watch.files(self.project.root), releases, live)
         begun = self.start()
         for service in [each for each in RELOADED if each not in begun]:
             self.reload(service)
@@ -50,62 +47,24 @@ class WatchContainers:
     def tell(self, releases: Mapping[str, str], live: str | None) -> None:
         """Tell Prometheus, where there is one, which releases run and which one is live."""
         if prometheus := self.container("prometheus"):
-            with self.writing() as (hand, there):
-                self.put(hand, there, self.told(there, releases, live))
+            self.volume.tell(releases, live)
             if prometheus.status == "running":
                 prometheus.kill("SIGHUP")
 
-    def drilled(self) -> bool:
-        """Note that a rollback was rehearsed just now, and return whether something watches that is told by the next `tell`."""
-        if not self.client.volumes.list(filters={"name": f"^{self.volume}$"}):
-            return False
-        with self.writing() as (hand, there):
-            self.put(hand, there, {DRILLED: f"{time.time():.0f}\n"})
-        return True
-
-    def told(self, there: Mapping[str, str], releases: Mapping[str, str], live: str | None) -> dict[str, str]:
-        """Return the files that the verbs write."""
-        drilled = watch.drilled(there, time.time())
-        return {TARGETS: watch.targets(releases), FACTS: watch.facts(live, drilled), DRILLED: f"{drilled:.0f}\n"}
-
-    @contextmanager
-    def writing(self) -> Iterator[tuple[Container, dict[str, str]]]:
-        """Yield a container that can write to the volume and never runs, and what the volume holds."""
-        with suppress(NotFound):
-            self.client.containers.get(self.volume).remove(force=True)  # of a run that was killed
-        mounts = {self.volume: {"bind": FOLDER, "mode": "rw"}}
-        hand = self.client.containers.create(self.image, name=self.volume, volumes=mounts, network_mode="none", **CONFINED)
-        try:
-            yield hand, volume.tree(hand, FOLDER)
-        finally:
-            hand.remove(force=True)
-
-    def put(self, hand: Container, there: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-        """Write what is not there as it should be."""
-        if changed := {name: text for name, text in wanted.items() if there.get(name) != text}:
-            try:
-                volume.put_all(hand, FOLDER, changed)
-            except APIError as error:
-                raise PipelineError(
-                    f"The volume {self.volume} cannot be written: {error.explanation or error}. Next: mend that, then ./run up."
-                ) from error
-
-    def remove_files(self, names: list[str]) -> None:
-        """Remove files from the volume, which takes a container that runs."""
-        command, mounts = ["rm", "--", *(f"{FOLDER}/{name}" for name in names)], {self.volume: {"bind": FOLDER, "mode": "rw"}}
-        self.client.containers.run(self.image, entrypoint=command, user="0", remove=True, volumes=mounts, network_mode="none", **CONFINED)
-
     def start(self) -> set[str]:
         """Have a container of each run, made anew where it is described otherwise; returns those that were started."""
-        from pipeline.targets import compose  # a rollback does not need it
+        from pipeline.targets import compose, compose_container  # a rollback does not need them
 
         described, begun = compose.of(self.project), set()
         for service in SERVICES:
             container = self.container(service)
-            if container and container.labels.get(compose.MADE_FROM) not in {None, compose.made_from(described, service)}:
+            if container and container.labels.get(compose_container.MADE_FROM) not in {
+                None,
+                compose_container.made_from(described, service),
+            }:
                 container.remove(force=True)
                 container = None
-            container = container or compose.create(self.client, described, service)
+            container = container or compose_container.create(self.client, described, service)
             if container.status != "running":
                 self.begin(service, container)
                 begun.add(service)
@@ -162,9 +121,11 @@ class WatchContainers:
         return f"{self.project.name}-{service}"
 
     def remove(self) -> None:
-        """Take containers and volumes away."""
-        for name in (*(self.name(service) for service in SERVICES), self.volume):
+        """Take containers, volumes and network away."""
+        for name in (*(self.name(service) for service in SERVICES), self.volume.name):
             with suppress(NotFound):
                 self.client.containers.get(name).remove(force=True)
             for found in self.client.volumes.list(filters={"name": f"^{name}$"}):
                 found.remove()
+        for network in self.client.networks.list(names=[f"^{self.volume.name}$"]):
+            network.remove()
