@@ -13,7 +13,7 @@ from validation import drift
 
 # Requests a day, and how many features are watched for how long.
 RATES = (100, 1000, 10_000)
-FEATURES, DAYS, WEEK = 20_000, 30, 7
+FEATURES, DAYS, WEEK = 4000, 30, 7
 LEARNT, BINS, SHIFT = 15_000, 10, 0.3
 HOURS = 24
 # How many features are drawn at once.

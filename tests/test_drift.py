@@ -35,16 +35,16 @@ def test_psi_is_what_its_formula_says_and_an_empty_bin_has_a_small_share() -> No
 
 
 @pytest.mark.parametrize("bins", [2, 3, 10, 14, 52])
-def test_the_quantile_of_chi_square_is_near_the_exact_one(bins: int) -> None:
+def test_the_quantile_of_chi_square_is_near_the_exact_one_and_rather_above(bins: int) -> None:
     found = drift.chance(np.full(bins, 1 / bins), 500, 10_000)
-    assert found == pytest.approx(chi2.ppf(0.999, bins - 1) * (1 / 500 + 1 / 10_000), rel=0.04)
+    assert 0.99 < found / (chi2.ppf(0.99999, bins - 1) * (1 / 500 + 1 / 10_000)) < 1.12
 
 
 def test_of_samples_of_one_distribution_one_in_a_thousand_is_beyond_chance() -> None:
     random = np.random.default_rng(0)
     tenths = np.full(10, 0.1)
     draws = random.multinomial(2000, tenths, size=20_000) / 2000
-    beyond = drift.psi(draws, tenths) > drift.chance(tenths, 2000, np.inf)
+    beyond = drift.psi(draws, tenths) > drift.chance(tenths, 2000, np.inf, sure=3.0902)
     assert beyond.mean() == pytest.approx(0.001, abs=0.0009)
 
 

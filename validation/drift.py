@@ -15,8 +15,8 @@ EMPTY = 1e-4
 # Less than this is no drift, however sure it is: 0.1 standard deviations of a normal feature are 0.01, 0.3 are 0.09.
 FLOOR = 0.05
 FEWEST = 200
-# Standard normal quantile of 0.999: it is looked again and again, and many features are.
-SURE = 3.0902
+# Standard normal quantile of 0.99999: many features are looked at, and each of them every minute.
+SURE = 4.2649
 # Of the training data's parts, which are hundreds, only what chance does once in a million times is its own.
 VERY_SURE = 4.7534
 # What such parts do, and a tenth more, is usual.
@@ -65,7 +65,7 @@ def psi(live: Shares, reference: Shares, empty: float = EMPTY) -> Any:
 
 
 def chance(reference: Shares, rows: Any, reference_rows: float, sure: float = SURE) -> Any:
-    """Return what the PSI of two samples of one distribution exceeds once in 1,000 times.
+    """Return what the PSI of two samples of one distribution exceeds once in 100,000 times.
 
     Times the harmonic mean of both sizes it follows chi-square with one degree of freedom less than there are bins: Yurdakul and Naranjo,
     "Statistical properties of the population stability index", Journal of Risk Model Validation 14 (2020). The quantile of chi-square is
