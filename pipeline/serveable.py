@@ -52,7 +52,7 @@ def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled
 def refuse_unanswered(fitted: Any, reference: pd.DataFrame) -> None:
     """Raise ModelRefused when the model cannot answer a category that it never saw, and a request may have one."""
     for each in FEATURES:
-        if each.open or (each.kind is str and not each.categories):
+        if (each.open or (each.kind is str and not each.categories)) and each.takes(unseen(each)):
             row = reference[[feature.name for feature in FEATURES]].head(1).assign(**{each.name: unseen(each)})
             try:
                 answer(fitted, row, features.TASK)

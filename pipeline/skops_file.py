@@ -8,6 +8,9 @@ from typing import Any
 
 import skops.io
 
+from pipeline.errors import ModelRefused
+from service.release import ReleaseError, load_model
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -15,10 +18,13 @@ def save(pipeline: Any, path: Path) -> None:
     """Write a pipeline as a skops file.
 
     skops names the parts of its zip after memory addresses and stamps them with the time; both are replaced, so that a model's sha256
-    speaks of the model alone.
+    speaks of the model alone. Raises ModelRefused.
     """
     buffer = io.BytesIO()
-    skops.io.dump(pipeline, buffer)
+    try:
+        skops.io.dump(pipeline, buffer)
+    except Exception as error:  # whatever a part of the pipeline raises when it is asked for its state
+        raise refused(error) from error
     with zipfile.ZipFile(buffer) as given, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
         schema = json.loads(given.read("schema.json"))
         names: dict[str, str] = {}
@@ -27,6 +33,23 @@ def save(pipeline: Any, path: Path) -> None:
         parts["schema.json"] = json.dumps(schema, indent=1).encode()
         for name, content in sorted(parts.items()):
             written.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+
+
+def refuse_unloadable(path: Path) -> None:
+    """Raise ModelRefused when the service would not load what was saved."""
+    try:
+        load_model(path)
+    except ReleaseError as error:
+        raise refused(error.__cause__) from error
+
+
+def refused(error: BaseException | None) -> ModelRefused:
+    """Say what cannot be stored."""
+    return ModelRefused(
+        f"The fitted pipeline has a part that skops does not store, or that is neither scikit-learn's nor written in model/: {error} "
+        "Nothing was changed. "
+        "Next: write it as a class or a named function (no lambda) in a file of model/, or do without; then ./run train."
+    )
 
 
 def renumber(node: Any, names: dict[str, str]) -> None:

@@ -50,6 +50,7 @@ def train(project: Project) -> parts.Manifest:
 def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame, rules: Rules) -> parts.Manifest:
     """Write everything but the manifest, and return that. Raises ModelRefused when the model's answers are no numbers."""
     skops_file.save(fitted, bundle / "model.skops")
+    skops_file.refuse_unloadable(bundle / "model.skops")
     shutil.copyfile(project.root / "service" / "config.toml", bundle / "config.toml")
     columns = list(features.Row.model_fields)
     answers = answer(fitted, reference[columns], features.TASK)

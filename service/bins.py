@@ -23,7 +23,8 @@ class Bins(BaseModel):
     """The bins of one feature, or of the answers.
 
     `edges` are ascending and cut numbers: the first is the smallest value of the training data, the last the largest. `values` are those of
-    a category. One of the two is there. `shares` are the training data's, in the order of `names`.
+    a category. One of the two is there; with `lengths` it is of a text's number of characters. `shares` are the training data's, in the
+    order of `names`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -31,6 +32,7 @@ class Bins(BaseModel):
     values: list[JsonValue] | None = None
     shares: list[float] = []
     usual: float = 0.0
+    lengths: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -41,6 +43,7 @@ class Bins(BaseModel):
 
     def count(self, column: NDArray[Any]) -> NDArray[np.intp]:
         """Count a column's values by bin, shape (bins,), in the order of `names`."""
+        column = lengths(column) if self.lengths else column
         return np.bincount(self.numbers(column) if self.edges is not None else self.places(column), minlength=len(self.names))
 
     def numbers(self, column: NDArray[Any]) -> NDArray[np.intp]:
@@ -73,7 +76,10 @@ def of(column: NDArray[Any], categories: Sequence[Any] = ()) -> Bins:
 
 
 def cut(column: NDArray[Any], categories: Sequence[Any]) -> Bins:
-    """Cut numbers of many values at the deciles, and tell all others apart by their values: those declared, or the most frequent."""
+    """Cut numbers of many values at the deciles, and tell all others apart by their values: those declared, or the most frequent.
+
+    Text of which hardly anything comes twice is told apart by its length.
+    """
     if categories:
         return Bins(values=list(categories))
     if column.dtype.kind in "iuf":
@@ -85,4 +91,12 @@ def cut(column: NDArray[Any], categories: Sequence[Any]) -> Bins:
     if column.dtype.kind == "b":
         return Bins(values=[False, True])
     words = Counter(value for value in column.tolist() if value is not None)
-    return Bins(values=sorted((word for word, _ in words.most_common(WORDS)), key=str))
+    known = words.most_common(WORDS)
+    if 2 * sum(count for _, count in known) < words.total():
+        return cut(lengths(column), ()).model_copy(update={"lengths": True})
+    return Bins(values=sorted((word for word, _ in known), key=str))
+
+
+def lengths(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the number of characters of each text, shape (n,); what is missing is NaN."""
+    return np.array([len(str(value)) if value is not None else np.nan for value in column.tolist()], dtype=np.float64)

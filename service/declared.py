@@ -1,19 +1,22 @@
 """What `model/features.py` declares of each feature, read from its types."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial, reduce
 from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, GetPydanticSchema, create_model
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, BaseModel, GetPydanticSchema, TypeAdapter, ValidationError, create_model
+from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import bool_schema, chain_schema, int_schema
 
 from model.features import Row
 
 NUMBERS = {int, float}
+# What a caller writes as text, and the model reads as text; an example of each.
+TIMES: dict[type, str] = {datetime: "2026-01-31T15:00:00, without a time zone", date: "2026-01-31"}
 Declared = TypeVar("Declared", bound=BaseModel)
 
 
@@ -22,7 +25,8 @@ class Feature:
     """One field of a row.
 
     `kind` is int, float, bool or str, and object where it may be several of them; `categories` are the values of a `Literal`, and `open`
-    says that others are answered too (`Literal["a", "b"] | str`); `optional` that it may be missing (`| None`).
+    says that others are answered too (`Literal["a", "b"] | str`); `optional` that it may be missing (`| None`). `declared` is its type
+    as it stands there.
     """
 
     name: str
@@ -30,21 +34,31 @@ class Feature:
     categories: tuple[Any, ...]
     open: bool
     optional: bool
+    declared: Any = field(default=Any, compare=False)
+
+    def takes(self, value: Any) -> bool:
+        """Tell whether a request may have this value."""
+        try:
+            TypeAdapter(typed(self.declared)).validate_python(value, strict=True)
+        except ValidationError:
+            return False
+        return True
 
 
 def read(row: type[BaseModel]) -> list[Feature]:
     """Read the features of a row, in their order."""
     hints = get_type_hints(row, include_extras=True)
-    return [feature(name, list(leaves(hints[name]))) for name in row.model_fields]
+    return [feature(name, hints[name]) for name in row.model_fields]
 
 
-def feature(name: str, types: list[Any]) -> Feature:
+def feature(name: str, declared: Any) -> Feature:
     """Describe a field from the types that it may have."""
-    plain = {each for each in types if isinstance(each, type)} - {type(None)}
+    types = list(leaves(declared))
+    plain = {str if each in TIMES else each for each in types if isinstance(each, type)} - {type(None)}
     categories = tuple(value for each in types if get_origin(each) is Literal for value in get_args(each))
     kinds = plain | {type(value) for value in categories}
     [kind] = kinds if len(kinds) == 1 else [float if kinds == NUMBERS else object]
-    return Feature(name, kind, categories, bool(categories and plain), type(None) in types)
+    return Feature(name, kind, categories, bool(categories and plain), type(None) in types, declared)
 
 
 def leaves(annotation: Any) -> Iterator[Any]:
@@ -60,15 +74,18 @@ def leaves(annotation: Any) -> Iterator[Any]:
 
 
 def exact(row: type[Declared]) -> type[Declared]:
-    """Return a row whose literal numbers are numbers: pydantic takes `true` and 1.0 for the 1 of a `Literal`."""
+    """Return a row whose literal numbers are numbers, and whose times are text: pydantic takes `true` and 1.0 for the 1 of a `Literal`."""
     hints = get_type_hints(row, include_extras=True)
     given = {name: (typed(hints[name]), ... if info.is_required() else info.default) for name, info in row.model_fields.items()}
     return create_model(row.__name__, __base__=row, **given)  # type: ignore[call-overload, no-any-return]
 
 
 def typed(annotation: Any) -> Any:
-    """Return a type in which the values of a `Literal` are first held against their own type."""
+    """Return a type in which the values of a `Literal` are first held against their own type, and a time is text that says one."""
     origin, parts = get_origin(annotation), get_args(annotation)
+    time = parts[0] if origin is Annotated else annotation
+    if time in TIMES:
+        return Annotated[str, AfterValidator(partial(moment, time, TypeAdapter(annotation)))]
     if origin is Annotated:
         return Annotated[(typed(parts[0]), *parts[1:])]
     if origin in (Union, UnionType):
@@ -77,6 +94,19 @@ def typed(annotation: Any) -> Any:
     if schema is None:
         return annotation
     return Annotated[annotation, GetPydanticSchema(lambda _, handler: chain_schema([schema, handler(annotation)]))]
+
+
+def moment(time: Any, declared: "TypeAdapter[Any]", text: str) -> str:
+    """Return a time as ISO 8601 writes it, the same way for all. Raises PydanticCustomError, without the text."""
+    try:
+        found = time.fromisoformat(text)
+        assert getattr(found, "tzinfo", None) is None
+    except (ValueError, AssertionError):
+        raise PydanticCustomError("time", f"Input should be a time such as {TIMES[time]}") from None
+    try:
+        return str(declared.validate_python(found).isoformat())
+    except ValidationError as error:
+        raise PydanticCustomError("time", error.errors()[0]["msg"]) from None  # type: ignore[arg-type]
 
 
 TYPES: dict[type, CoreSchema] = {int: int_schema(strict=True), bool: bool_schema(strict=True)}

@@ -1,6 +1,7 @@
 """What a declaration means for a feature: its kind, its categories, whether others are answered too, whether it may be missing."""
 
 import json
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Optional
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service import rows
 from service.declared import Feature, exact, read
+from service.errors import sentence
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -30,6 +32,8 @@ class Declared(BaseModel):
     open_number: Literal[1, 2] | int
     either: int | float
     mixed: Literal["a"] | int
+    at: Annotated[datetime, Field(ge=datetime(2011, 1, 1))]
+    day: date | None
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,8 @@ class Declared(BaseModel):
         Feature("open_number", int, (1, 2), True, False),
         Feature("either", float, (), False, False),
         Feature("mixed", object, ("a",), True, False),
+        Feature("at", str, (), False, False),
+        Feature("day", str, (), False, True),
     ],
     ids=lambda feature: feature.name,
 )
@@ -93,6 +99,8 @@ VALID: dict[str, Any] = {
     "open_number": 3,
     "either": 2,
     "mixed": 5,
+    "at": "2012-10-01T05:00:00",
+    "day": "2012-10-01",
 }
 
 
@@ -112,3 +120,33 @@ def test_what_is_declared_is_taken() -> None:
 def test_a_category_is_of_its_own_type(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):
         exact(Declared).model_validate_json(json.dumps({**VALID, name: value}))
+
+
+@pytest.mark.parametrize("text", ["2012-10-01 05:00", "20121001T05", "2012-10-01T05:00:00.000000"])
+def test_a_time_is_given_to_the_model_as_text_in_one_form_however_it_was_written(text: str) -> None:
+    assert exact(Declared).model_validate({**VALID, "at": text}).model_dump() == VALID
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        *(
+            ("at", value, "a time such as 2026-01-31T15:00:00, without a time zone")
+            for value in ("1349067600", "2012-10-01T05:00Z", "secret")
+        ),
+        ("at", "2010-12-31T23:59:59", "greater than or equal to 2011-01-01"),
+        *(("at", value, "a valid string") for value in (1349067600, True, None)),
+        *(("day", value, "a time such as 2026-01-31") for value in ("2012-10-32", "2012-10-01T05:00:00")),
+    ],
+)
+def test_what_is_no_time_or_not_one_that_is_declared_is_refused_without_repeating_it(name: str, value: Any, expected: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        exact(Declared).model_validate_json(json.dumps({**VALID, name: value}))
+    said = sentence(refused.value, list(Declared.model_fields))
+    assert expected in said
+    assert f"{value}" not in said.partition(expected)[2]
+
+
+def test_a_feature_takes_what_a_request_may_have() -> None:
+    found = {each.name: each for each in read(Declared)}
+    assert (found["word"].takes("any word"), found["at"].takes("any word"), found["share"].takes(2.0)) == (True, False, False)

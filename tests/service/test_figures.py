@@ -68,6 +68,21 @@ def test_of_many_words_the_most_frequent_have_a_bin() -> None:
     assert counts(found, "w0", "w10", "w59") == {"w10": 1, "w59": 1, "other": 1}
 
 
+def test_text_of_which_nothing_comes_twice_is_counted_by_its_length() -> None:
+    texts = np.array([*("a" * number for number in range(1, 201)), None], dtype=object)
+    found = bins.of(texts)
+    assert found.lengths
+    assert found.edges is not None
+    assert (found.edges[0], found.edges[-1]) == (1, 200)
+    asked = found.count(np.array(["b", "b" * 201, None], dtype=object))
+    assert {name: count for name, count in zip(found.names, asked.tolist(), strict=True) if count} == {"q0": 1, "above": 1, "missing": 1}
+
+
+def test_text_that_always_has_the_same_length_has_one_bin() -> None:
+    times = np.array([f"2012-10-{day:02}T{hour:02}:00:00" for day in range(1, 30) for hour in range(24)], dtype=object)
+    assert bins.of(times).names == ["19.0", "other", "missing"]
+
+
 def test_flags_have_two_bins() -> None:
     assert bins.of(np.array([True, True, False])).shares == [pytest.approx(1 / 3), pytest.approx(2 / 3), 0, 0]
 

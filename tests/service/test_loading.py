@@ -3,7 +3,11 @@
 import json
 import os
 import pickle
+import re
 import shutil
+import sys
+import types
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,10 @@ import pytest
 from sklearn.preprocessing import FunctionTransformer
 
 from pipeline import skops_file
+from pipeline.errors import ModelRefused
 from service.manifest import canonical, sha256
 from service.parity import TOLERANCE
-from service.release import Release, ReleaseError, load
+from service.release import Release, ReleaseError, load, load_model
 from tests.service.conftest import FILES, GOLDEN_REFUSAL, Golden
 
 
@@ -129,6 +134,41 @@ def test_a_skops_file_with_a_type_that_is_not_trusted_is_refused_by_its_name(fol
     skops_file.save(FunctionTransformer(os.system), folder / "model.skops")
     rewrite(folder, "model")
     assert f"Untrusted types found in the file: ['{os.system.__module__}.system']" in refusal(folder)
+
+
+def written(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that stands in a file of `model/`."""
+    module = types.ModuleType("model.own")
+    exec("from os import system\ndef double(values):\n    return 2 * values", module.__dict__)  # noqa: S102
+    monkeypatch.setitem(sys.modules, "model.own", module)
+    return getattr(module, name)
+
+
+def test_what_is_written_in_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    skops_file.save(FunctionTransformer(written("double", monkeypatch)), tmp_path / "model.skops")
+    skops_file.refuse_unloadable(tmp_path / "model.skops")
+    assert load_model(tmp_path / "model.skops").transform(np.array([[2]])).tolist() == [[4]]
+
+
+def test_what_a_file_of_model_only_imports_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = written("system", monkeypatch)
+    skops_file.save(FunctionTransformer(system), tmp_path / "model.skops")
+    content = zipfile.ZipFile(tmp_path / "model.skops").read("schema.json").replace(f'"{system.__module__}"'.encode(), b'"model.own"')
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as crafted:
+        crafted.writestr("schema.json", content)
+    with pytest.raises(ReleaseError, match=r"Untrusted types found in the file: \['model.own.system'\]"):
+        load_model(tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize("part", [lambda values: values, re.compile("a"), (each for each in "a")], ids=["lambda", "pattern", "generator"])
+def test_what_the_service_could_not_load_is_refused_when_it_is_saved(tmp_path: Path, part: Any) -> None:
+    def save() -> None:
+        skops_file.save(FunctionTransformer(part), tmp_path / "model.skops")
+        skops_file.refuse_unloadable(tmp_path / "model.skops")
+
+    with pytest.raises(ModelRefused, match=r"<lambda>|re\.Pattern|generator") as refused:
+        save()
+    assert str(refused.value).endswith("in a file of model/, or do without; then ./run train.")
 
 
 def test_a_release_has_its_name_from_its_deployment_or_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
