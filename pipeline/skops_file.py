@@ -60,6 +60,8 @@ def renumber(node: Any, names: dict[str, str]) -> None:
     if not isinstance(node, dict):
         return
     for key, value in node.items():
+        if key == "_stop_words_id":  # where a CountVectorizer's stop words were in memory; it only warns by it
+            value["content"] = "0"
         if key == "__id__":
             node[key] = int(names.setdefault(str(value), str(len(names))))
         elif key == "file":

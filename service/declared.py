@@ -106,7 +106,7 @@ def moment(time: Any, declared: "TypeAdapter[Any]", text: str) -> str:
     try:
         return str(declared.validate_python(found).isoformat())
     except ValidationError as error:
-        raise PydanticCustomError("time", error.errors()[0]["msg"]) from None  # type: ignore[arg-type]
+        raise PydanticCustomError("time", error.errors()[0]["msg"]) from None
 
 
 TYPES: dict[type, CoreSchema] = {int: int_schema(strict=True), bool: bool_schema(strict=True)}

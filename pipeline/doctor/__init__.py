@@ -1,4 +1,7 @@
-"""Look at what the road needs beside this repository: GitHub's settings, the host, the registry. It changes them only with `--fix`."""
+"""Look at the model's folder, and at what the road needs beside this repository: GitHub's settings, the host, the registry.
+
+It changes those only with `--fix`.
+"""
 
 import json
 import subprocess
@@ -37,7 +40,9 @@ def doctor(project: Project, fix: bool) -> Report:
 
 def look(project: Project) -> list[Finding]:
     """Return what is found."""
-    return [*on_github(project.root, project.repository), *host.findings(project)]
+    from pipeline.doctor import model  # imported here: it costs some seconds
+
+    return [*model.findings(project), *on_github(project.root, project.repository), *host.findings(project)]
 
 
 def on_github(root: Path, images: str) -> list[Finding]:

@@ -98,12 +98,13 @@ def test_records_keep_every_digit_and_write_what_is_missing_as_null() -> None:
 
 def test_version_is_the_manifest(client: Client, bundles: tuple[Path, Path]) -> None:
     written = (bundles[0] / "manifest.json").read_bytes()
+    reason = json.loads(written)["model"]["compiled"]["reason"]
     assert client.get("/version").json() == {
         "tag": "v9.8.7",
         "digest": "sha256:abc",
         "manifest_sha256": sha256(written),
-        "path": "compiled",
-        "path_reason": None,
+        "path": "pipeline" if reason else "compiled",
+        "path_reason": reason,
         "manifest": json.loads(written),
     }
 

@@ -182,4 +182,4 @@ def test_spans_and_no_values_are_sent_where_the_environment_says_so(bundles: tup
         collector.shutdown()
     spans = b"".join(content for path, content in Collector.taken if path == "/v1/traces")
     assert b"/predict" in spans
-    assert COLUMNS[0].encode() not in spans
+    assert f'"{COLUMNS[0]}"'.encode() not in spans

@@ -1,1 +1,0 @@
-"""What is learned. The one folder to replace for another model."""
