@@ -73,8 +73,11 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "doctor": (
-        "look at GitHub's settings, the host and the registry, and say what to mend: 0 nothing, 8 something",
-        {"--fix": {"action": "store_true", "help": "do what `gh` can do, each after showing it and a yes"}},
+        "look at the model's folder, GitHub's settings, the host and the registry, and say what to mend: 0 nothing, 8 something",
+        {
+            "--fix": {"action": "store_true", "help": "do what `gh` can do, each after showing it and a yes"},
+            "--model": {"action": "store_true", "help": "look at model/, data/ and validation/ only"},
+        },
     ),
     "drift": (
         "compare what was asked lately with what the live release learnt from: 0 as it was, 9 something has drifted",

@@ -27,9 +27,12 @@ class Report:
         return 8 if any(each.state == MEND for each in self.findings) else 0
 
 
-def doctor(project: Project, fix: bool) -> Report:
-    """Print what was found and what mends it; with `fix` do what can be done with `gh`, each after a yes, and look again."""
-    report = Report(look(project))
+def doctor(project: Project, fix: bool, model: bool = False) -> Report:
+    """Print what was found and what mends it, with `model` of the model's folder only.
+
+    With `fix` do what can be done with `gh`, each after a yes, and look again.
+    """
+    report = Report(of_model(project) if model else look(project))
     line(told(report))
     if fix and sum(mended(each) for each in report.findings if each.state == MEND and each.commands):
         report = Report(look(project))
@@ -40,9 +43,14 @@ def doctor(project: Project, fix: bool) -> Report:
 
 def look(project: Project) -> list[Finding]:
     """Return what is found."""
+    return [*of_model(project), *on_github(project.root, project.repository), *host.findings(project)]
+
+
+def of_model(project: Project) -> list[Finding]:
+    """Return how the model's folder is."""
     from pipeline.doctor import model  # imported here: it costs some seconds
 
-    return [*model.findings(project), *on_github(project.root, project.repository), *host.findings(project)]
+    return model.findings(project)
 
 
 def on_github(root: Path, images: str) -> list[Finding]:

@@ -15,6 +15,7 @@ import httpx
 import pandas as pd
 import pytest
 
+from pipeline.__main__ import ROOT
 from pipeline.process import free_port
 from service.frames import records
 from tests.conftest import Registry, Road, wait_until
@@ -97,6 +98,18 @@ def in_a_hurry(road: Road) -> None:
     change(road.root / "project.toml", ("[bake]", f"[watch]\n{ports}days = 30\n\n[bake]"))
 
 
+def prometheus(road: Road) -> str:
+    """Return where Prometheus is."""
+    assert road.project.watch
+    return f"http://127.0.0.1:{road.project.watch.prometheus}"
+
+
+def settled(road: Road) -> list[str]:
+    """Return the releases that have been asked for a week."""
+    found = httpx.get(f"{prometheus(road)}/api/v1/query", params={"query": "release:settled"}).raise_for_status().json()
+    return [each["metric"]["release"] for each in found["data"]["result"]]
+
+
 @pytest.fixture(scope="module")
 def road(tmp_path_factory: pytest.TempPathFactory, registry: Registry, watching_images: dict[str, str]) -> Iterator[Road]:
     """Two releases, pushed. Rows come in any order, so that nothing has seasons; the second learnt from half of the wind."""
@@ -126,24 +139,24 @@ def test_the_alert_arrives_and_a_rollback_resolves_it(road: Road) -> None:
     road.must("up")
     network = road.place.client.networks.get(f"{road.project.name}-watch")  # type: ignore[attr-defined]
     gateway = network.attrs["IPAM"]["Config"][0]["Gateway"]
-    rows = records(pd.read_csv(road.root / "data" / "train.csv").sample(2000, random_state=1))
+    rows = records(pd.read_csv(ROOT / "data" / "train.csv").sample(2000, random_state=1))
     columns = json.loads((road.kept(GOOD) / "bundle" / "golden.json").read_bytes())["rows"][0]
     rows = [{name: row[name] for name in columns} for row in rows]
     with webhook(gateway) as (port, told):
         receiver = f'- name: page-only\n    webhook_configs:\n      - url: "http://{gateway}:{port}/"'
         change(road.root / "infra" / "watch" / "alertmanager.yml", ("- name: page-only", receiver))
+        road.commit("Who is told")
         road.must("up")
         road.must("deploy", GOOD)
         with load(road, rows) as statuses:
-            time.sleep(60)  # as long as a week is here, and half of another: the good release is silent
+            wait_until(lambda: settled(road) == [GOOD])  # a week has passed, as long as that is here
             assert told.seen == []
             start = time.monotonic()
-            road.must("deploy", BAD)
+            road.must("deploy", BAD, "--approved-by", "Somebody", "--reason", "the wind is measured anew")  # the gate says FAIL
             deployed = time.monotonic()
             wait_until(lambda: told.has("FeatureDrift", BAD, "firing"))
             assert {each[2] for each in told.seen if each[0] == "FeatureDrift"} == {MOVED}
-            assert road.project.watch
-            said = road.run("drift", "--prometheus", f"http://127.0.0.1:{road.project.watch.prometheus}", "--release", BAD)
+            said = road.run("drift", "--prometheus", prometheus(road), "--release", BAD)
             assert f"| {MOVED} | TOO EARLY |" in said.text  # seven real days have not passed
             back = time.monotonic()
             road.must("rollback")
