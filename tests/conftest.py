@@ -310,9 +310,9 @@ class Road:
         return {(each.tag, each.sequence, each.previous) for each in self.place.deployed()}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition. Fails when that takes a minute."""
-    deadline = time.monotonic() + 60
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for a condition. Fails when that takes a minute, or so many seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -160,9 +160,10 @@ def test_the_alert_arrives_and_a_rollback_resolves_it(road: Road) -> None:
             assert f"| {MOVED} | TOO EARLY |" in said.text  # seven real days have not passed
             back = time.monotonic()
             road.must("rollback")
-            wait_until(lambda: told.has("FeatureDrift", BAD, "resolved"))
+            # Told that another release is live, Prometheus loads its rules anew, and what it sends meanwhile it sends again in a minute.
+            wait_until(lambda: told.has("FeatureDrift", BAD, "resolved"), 150)
     assert set(statuses) == {200}
-    assert {each[1] for each in told.seen} == {BAD}
+    assert {each[1] for each in told.seen if each[0] == "FeatureDrift"} == {BAD}
     for name, release, feature, status, at in told.seen:
         since = f"{at - deployed:.1f} s after the deploy" if at < back else f"{at - back:.1f} s after the rollback began"
         print(f"{name} {release} {feature} {status}: {since}")
