@@ -1,6 +1,8 @@
-"""Make the project a git repository with a first commit. Whatever git says, the project stays."""
+"""Note which template the project is from, and make it a git repository with a first commit. Whatever git says, the project stays."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,12 +11,43 @@ MESSAGE = "Start from the Slipway template"
 # Set while git runs a hook or a rebase, and git would then write to that other repository.
 FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 NOBODY = ("-c", "user.name=Slipway", "-c", "user.email=slipway@example.invalid")
+# As cookiecutter was told it, and its throwaway copy; quoted as in pre_gen_project.py.
+GIVEN, COPY = json.loads(r"""{{ [cookiecutter._template, cookiecutter._repo_dir] | tojson }}""")
+
+
+def called(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run git here."""
+    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return subprocess.run(["git", *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
 def git(*arguments: str) -> bool:
     """Run git here, and say whether it succeeded."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    return subprocess.run(["git", *arguments], env=environment, capture_output=True, check=False).returncode == 0
+    return called(*arguments).returncode == 0
+
+
+def asked(*question: str) -> str:
+    """Ask git about the template; empty where it has no history, as in a zip file."""
+    return called(f"--git-dir={Path(COPY, '.git')}", *question).stdout.strip()
+
+
+def url() -> str:
+    """Return where others find the template too, without a password; empty where that is not known."""
+    for known in (asked("config", "remote.origin.url"), GIVEN):
+        if ":" in known or Path(known).is_absolute():
+            return re.sub(r"^(https?://)[^/]*@", r"\1", known)
+    return ""
+
+
+def note_template() -> None:
+    """Write into project.toml which template this is, and which version of it: a tag, or a commit where there is none."""
+    commit = asked("rev-parse", "--verify", "HEAD")
+    tags = asked("tag", "--points-at", "HEAD", "--list", "v[0-9]*", "--sort=-version:refname").splitlines()
+    path = Path("project.toml")
+    text = path.read_text(encoding="utf-8")
+    for name, value in {"url": url(), "version": (tags or [commit])[0]}.items() if commit else ():
+        text = text.replace(f'\n{name} = ""\n', f"\n{name} = {json.dumps(value, ensure_ascii=False)}\n")
+    path.write_bytes(text.encode())
 
 
 def identity() -> tuple[str, ...]:
@@ -35,9 +68,12 @@ def first_commit() -> bool:
 
 def main() -> None:
     """Make a repository unless the folder is one; inside another one too, as GitHub reads workflows only at a root."""
+    there = bool(shutil.which("git"))
+    if there:
+        note_template()
     if Path(".git").exists():
         return
-    if not (shutil.which("git") and first_commit()):
+    if not (there and first_commit()):
         print("The project is complete, only its first commit is missing. In its folder, type:")
         print(f'git init -b main && git add --all && git commit -m "{MESSAGE}"')
 

@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 PROJECT = Path("{{cookiecutter.project_slug}}")
-STAYS_BEHIND = (".github/workflows/template.yml", "tests/template", f"{PROJECT}/HOOKS-DID-NOT-RUN")
 LEFTOVERS = ("__pycache__", ".*_cache", ".ipynb_checkpoints", ".DS_Store")
 
 
-def received() -> list[str]:
-    """Name what a project receives, from the one list that cookiecutter reads too."""
-    names: list[str] = json.loads(Path("cookiecutter.json").read_text(encoding="utf-8"))["_copy_without_render"]
+def listed(name: str) -> list[str]:
+    """Return a list of cookiecutter.json: cookiecutter reads one of them too, and ./run update both."""
+    names: list[str] = json.loads(Path("cookiecutter.json").read_text(encoding="utf-8"))[name]
     return names
 
 
@@ -42,11 +41,11 @@ def restore_executable_bits() -> None:
 
 def main() -> None:
     """Assemble the project, or stop with the names that are missing."""
-    names = received()
-    missing = [name for name in (*names, *STAYS_BEHIND) if not Path(name).exists()]
+    names, stays_behind = listed("_copy_without_render"), listed("_stays_behind")
+    missing = [name for name in (*names, *stays_behind) if not Path(name).exists()]
     if missing:
         sys.exit(f"This copy of the template is incomplete, get it again: it lacks {', '.join(missing)}.")
-    for name in STAYS_BEHIND:
+    for name in stays_behind:
         remove(Path(name))
     for name in names:
         move(name)

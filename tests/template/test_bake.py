@@ -89,11 +89,22 @@ def test_a_file_that_does_not_arrive_is_known_to_stay_behind(tracked: list[str],
     assert [name for name in absent if not name.startswith((*STAYS_BEHIND, *NEVER_LISTED))] == []
 
 
-def test_the_defaults_give_the_names_at_the_root(template: Path, tmp_path: Path, bake: Bake) -> None:
+def test_the_defaults_give_the_names_at_the_root_and_where_they_are_from(template: Path, tmp_path: Path, bake: Bake) -> None:
     project = bake(tmp_path / "out")
     assert project.name == "slipway-example"
-    for name in RENDERED - {"README.md"}:
-        assert (project / name).read_text() == (template / name).read_text()
+    from_here = {'url = ""': f'url = "{template}"', 'version = ""': f'version = "{git(template, "rev-parse", "HEAD").strip()}"'}
+    settings = (template / "project.toml").read_text()
+    for at_the_root, here in from_here.items():
+        settings = settings.replace(at_the_root, here)
+    assert (project / "project.toml").read_text() == settings
+    assert (project / ".github/CODEOWNERS").read_text() == (template / ".github/CODEOWNERS").read_text()
+
+
+def test_where_it_is_from_is_left_open_where_others_could_not_find_it(template: Path, tmp_path: Path, bake: Bake) -> None:
+    for kind in (relative_path, zip_file):
+        text = (bake(tmp_path / kind.__name__, kind(template, tmp_path)) / "project.toml").read_text()
+        assert '\nurl = ""\n' in text
+    assert '\nversion = ""\n' in text
 
 
 def test_the_api_gives_the_same(template: Path, tmp_path: Path, environment: Environment, expected: Contents) -> None:
