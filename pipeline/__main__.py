@@ -103,6 +103,13 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "when the truth is known: is the live release still better than those before it? 0 PASS, 1 FAIL, 3 INCONCLUSIVE",
         {"file": {"help": "a CSV file with the features, and what was true in the target's column"}},
     ),
+    "update": (
+        "bring what the template changed since onto a branch of its own, and run the tests there: 0 done, 10 the tests fail",
+        {
+            "--to": {"default": "", "metavar": "TAG", "help": "a version of the template; default: the newest"},
+            "--no-test": {"action": "store_true", "help": "leave the tests to you"},
+        },
+    ),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
     "demo": (
         "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",

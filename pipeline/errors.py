@@ -6,6 +6,7 @@
 5  another deploy or rollback is at work, or has taken over
 6  deploys are held since a rollback     7  the new release failed while it was watched, the old one serves
 8  the doctor found something to mend   9  what is asked is no longer what was learnt from
+10 an update from the template is on its branch, and the tests fail there
 """
 
 
@@ -63,3 +64,9 @@ class Drifted(PipelineError):
     """What is asked is no longer distributed as what was learnt from."""
 
     exit_code = 9
+
+
+class UpdateFails(PipelineError):
+    """What the template changed is on a branch of its own, and the tests fail there."""
+
+    exit_code = 10

@@ -1,5 +1,6 @@
 """What git says of the checkout."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +9,11 @@ from pipeline.errors import PipelineError
 from service.manifest import sha256
 
 
-def git(root: Path, *arguments: str) -> str:
-    """Run git in a folder and return what it prints. Raises PipelineError."""
+def git(root: Path, *arguments: str, given: str | None = None, **variables: str) -> str:
+    """Run git in a folder, with what it reads and variables of its environment, and return what it prints. Raises PipelineError."""
+    command, environment = ["git", "-C", str(root), *arguments], {**os.environ, **variables}
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(command, input=given, env=environment, capture_output=True, text=True, check=True)
     except FileNotFoundError as error:
         raise PipelineError("There is no git on this machine, and a release is named by its commit. Install git and try again.") from error
     except subprocess.CalledProcessError as error:

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from model import features
 from pipeline import __main__ as command_line
 from pipeline import archive, dataset, ledger, lock, project, repository, rules, say, skops_file, train, validate
-from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError
+from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
 from pipeline.process import free_port
 from pipeline.project import Project
 from pipeline.targets import Target, haproxy
@@ -491,7 +491,9 @@ def test_the_summary_grows_where_there_is_one(tmp_path: Path, monkeypatch: pytes
 
 
 def test_each_error_has_its_exit_code() -> None:
-    assert {each.__name__: each.exit_code for each in (DataRefused, ModelRefused, PipelineError, ProofError, Busy, Held, BakeError)} == {
+    assert {
+        each.__name__: each.exit_code for each in (DataRefused, ModelRefused, PipelineError, ProofError, Busy, Held, BakeError, UpdateFails)
+    } == {
         "DataRefused": 1,
         "ModelRefused": 1,
         "PipelineError": 2,
@@ -499,6 +501,7 @@ def test_each_error_has_its_exit_code() -> None:
         "Busy": 5,
         "Held": 6,
         "BakeError": 7,
+        "UpdateFails": 10,
     }
 
 

@@ -1,0 +1,345 @@
+"""A project that its owner has changed gets what the template changed since, by git, and keeps what is the owner's."""
+
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.repository import git
+from pipeline.template import REFS
+from pipeline.template_files import OWNED
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "updating.md").read_text(encoding="utf-8")
+RENDERED = "{{cookiecutter.project_slug}}"
+# What the template changes from v1.0.0 to v1.1.0: a file, and what becomes of a text in it.
+CHANGED = {
+    ".github/workflows/ci.yml": ("    name: check and test\n", "    name: check, then test\n"),
+    "infra/haproxy.cfg": ("  timeout connect ", "  timeout check 4s\n  timeout connect "),
+    "project.toml": ("\n[bake]\n", "# said since v1.1.0\nnewer = 1\n\n[bake]\n"),
+    "tests/test_imports.py": ("\nROOT = ", "\nNEWER = 1\nROOT = "),
+    "model/estimator.py": ('"""', '"""Newer. '),
+    "data/README.md": ("#", "# Newer:"),
+    "validation/thresholds.toml": ("", "# newer\n"),
+    "validation/reference.csv": ("\n", "\n\n"),
+    "validation/gate.py": ('"""', '"""Newer. '),
+    f"{RENDERED}/.github/CODEOWNERS": ("#", "# Newer:"),
+    ".github/CODEOWNERS": ("#", "# Newer:"),
+    f"{RENDERED}/README.md": ("## See it once", "## See it twice"),
+    f"{RENDERED}/project.toml": ("\n[bake]\n", "# said since v1.1.0\nnewer = 1\n\n[bake]\n"),
+    "bench/README.md": ("#", "# Newer:"),
+    "tests/template/conftest.py": ('"""', '"""Newer. '),
+    "cookiecutter.json": ('    "data",\n', '    "LICENSE",\n    "data",\n'),
+}
+ARRIVES = {
+    *(".github/workflows/ci.yml", "LICENSE", "docs/inputs.md", "docs/newer.md", "infra/haproxy.cfg", "project.toml"),
+    *("tests/test_imports.py", "validation/gate.py"),
+}
+IN_VALIDATION = "validation/reference.csv, validation/thresholds.toml"
+IS_NAMED = f"data/README.md, model/estimator.py, model/newer.md, {IN_VALIDATION}, .github/CODEOWNERS, README.md"
+OWN_MODEL = '''"""What is fitted: ours."""
+
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import Pipeline
+
+
+def build() -> Pipeline:
+    """Return the unfitted pipeline."""
+    return Pipeline([("regress", RandomForestRegressor(n_estimators=3, random_state=0))])
+'''
+OWN_STEP = "      - run: ./run check\n      - run: echo mine\n"
+
+Update = Callable[..., tuple[int, str, str]]
+usual_environment = pytest.mark.usefixtures("environment_there")
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, path
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def commit(root: Path, message: str) -> str:
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(root, "rev-parse", "HEAD")
+
+
+def state(root: Path) -> tuple[str, ...]:
+    """All that an update that is refused leaves as it was."""
+    questions = (["for-each-ref"], ["status", "--porcelain", "--branch", "--ignored"], ["worktree", "list"], ["rev-parse", "HEAD"])
+    return tuple(git(root, *words) for words in questions)
+
+
+def settings(project: Path) -> dict[str, Any]:
+    return tomllib.loads((project / "project.toml").read_text(encoding="utf-8"))
+
+
+def commands(part: str) -> list[str]:
+    return [line.removeprefix("$ ") for line in part.splitlines() if line.startswith("$ ")]
+
+
+def type_in(project: Path, command: str, code: int = 0) -> str:
+    words = {**os.environ, "GIT_EDITOR": "true", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", command], cwd=project, env=words, capture_output=True, text=True, check=False)
+    assert done.returncode == code, f"$ {command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def versions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with two versions, tags that are none of its newest, and a commit after them."""
+    copy = tmp_path_factory.mktemp("versions") / "slipway.git"
+    git(template, "clone", "--quiet", str(template), str(copy))
+    git(copy, "tag", "-a", "-m", "", "v1.0.0")
+    for name, (old, new) in CHANGED.items():
+        replace(copy / name, old, new)
+    for name in ("docs/newer.md", "model/newer.md"):
+        (copy / name).write_text("# Newer\n")
+    (copy / "docs" / "inputs.md").unlink()
+    commit(copy, "Newer")
+    for tag in ("v1.1.0", "v1.1.0-rc1", "v1.0.9", "nightly"):
+        git(copy, "tag", tag)
+    commit(copy, "Not yet in a version")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def made(versions: Path, cookiecutter: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of v1.0.0 whose owner has a model, a port, a name, a workflow step and a file of their own."""
+    folder = tmp_path_factory.mktemp("made")
+    done = cookiecutter(folder, "--no-input", "--checkout", "v1.0.0", "project_name=Own", source=versions.as_uri())
+    assert done.returncode == 0, done.stderr
+    project = folder / "own"
+    (project / "model" / "estimator.py").write_text(OWN_MODEL)
+    for name in ("data/train.csv", "validation/reference.csv"):
+        (project / name).write_text("".join((project / name).read_text().splitlines(keepends=True)[:-100]))
+    replace(project / "project.toml", "127.0.0.1:8080", "0.0.0.0:80")
+    replace(project / ".github/workflows/ci.yml", "      - run: ./run check\n", OWN_STEP)
+    replace(project / "README.md", "\n## See it once\n", "\n## All of this is new\n")
+    (project / "notes.md").write_text("# Mine\n")
+    commit(project, "What is ours")
+    return project
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A copy to update."""
+    return shutil.copytree(made, tmp_path / "own", symlinks=True)
+
+
+@pytest.fixture
+def update(project: Path, capfd: pytest.CaptureFixture[str]) -> Update:
+    """Runs the verb, without the project's tests unless told otherwise; returns its exit code, and what it printed."""
+
+    def call(*words: str, test: bool = False) -> tuple[int, str, str]:
+        code = main(["update", *words, *([] if test else ["--no-test"])], root=project)
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def environment_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `./run` find the packages of this environment, made from the project's lock, and take few of the tests."""
+    (project / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (project / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    made_from = sys.version.encode() + (project / "requirements" / "work.txt").read_bytes()
+    (project / ".venv" / ".locks-sha256").write_text(hashlib.sha256(made_from).hexdigest())
+    for name in [each for each in os.environ if each.startswith(("PYTEST", "COV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_imports.py -k downwards")
+
+
+def test_a_project_knows_its_template_and_the_tag(made: Path, versions: Path) -> None:
+    assert settings(made)["template"] == {"url": versions.as_uri(), "version": "v1.0.0"}
+
+
+def test_or_the_commit_and_never_a_password(template: Path, tmp_path: Path, bake: Callable[..., Path]) -> None:
+    copy = tmp_path / "slipway"
+    git(template, "clone", "--quiet", str(template), str(copy))
+    git(copy, "config", "remote.origin.url", "https://ada:secret@example.invalid/o/slipway.git")
+    head = git(copy, "rev-parse", "HEAD")
+    assert settings(bake(tmp_path / "out", copy))["template"] == {"url": "https://example.invalid/o/slipway.git", "version": head}
+
+
+@usual_environment
+def test_what_the_template_changed_comes_and_what_is_the_owners_stays(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the commands of the page, in order; the tests that look at the owner's model are among those that are run."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_imports.py tests/test_model.py -k 'downwards or finite'")
+    git(project, "init", "--bare", "--quiet", str(tmp_path / "github.git"))
+    git(project, "remote", "add", "origin", str(tmp_path / "github.git"))
+    before = git(project, "rev-parse", "HEAD")
+    updating, *others = commands(PAGE.partition("\n## ")[0])
+    said = type_in(project, updating)
+    assert "\n./run test\n" in said
+    assert "....." in said
+    assert said.endswith("Next: git show, then git push -u origin update-v1.1.0 and a pull request.\n")
+    assert git(project, "status", "--porcelain", "--branch") == "## update-v1.1.0"
+    assert git(project, "rev-parse", "HEAD~") == before == git(project, "rev-parse", "main")
+    assert git(project, "for-each-ref", REFS) == git(project, "tag") == ""
+    assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
+    assert git(project, "ls-files", "docs/inputs.md") == ""
+    workflow, settled = (project / ".github/workflows/ci.yml").read_text(), settings(project)
+    assert OWN_STEP in workflow
+    assert "check, then test" in workflow
+    assert (settled["name"], settled["title"], settled["deploy"]["address"]) == ("own", "Own", "0.0.0.0:80")
+    assert (settled["template"]["version"], settled["budget"]["newer"]) == ("v1.1.0", 1)
+    assert git(project, "diff", "main", "HEAD", "--", *OWNED, "README.md", ".github/CODEOWNERS", "notes.md") == ""
+    for command in others:
+        type_in(project, command)
+    assert git(project, "rev-parse", "origin/update-v1.1.0") == git(project, "rev-parse", "HEAD")
+
+
+def test_what_is_the_owners_and_changed_in_the_template_is_named(project: Path, update: Update) -> None:
+    _, out, _ = update()
+    assert f"though the template changed its own: {IS_NAMED}\n" in out
+    assert "./run test" not in out
+    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("See whether")]
+    shown = git(project, *shlex.split(command)[1:])
+    assert "+## See it twice" in shown
+    assert "+# newer" in shown
+
+
+@usual_environment
+def test_an_update_whose_tests_fail_stays_on_its_branch(versions: Path, project: Path, update: Update, tmp_path: Path) -> None:
+    broken = tmp_path / "slipway"
+    git(versions, "clone", "--quiet", str(versions), str(broken))
+    replace(broken / "tests" / "test_imports.py", "NEWER = 1", "NEWER = 1 / 0")
+    commit(broken, "Broken")
+    git(broken, "tag", "v1.2.0")
+    replace(project / "project.toml", versions.as_uri(), broken.as_uri())
+    commit(project, "Moved")
+    code, out, err = update(test=True)
+    assert code == 10
+    assert "ZeroDivisionError" in out
+    assert "error: The update is on the branch update-v1.2.0, and the tests fail there. Next: " in err
+    assert settings(project)["template"]["version"] == "v1.2.0"
+
+
+def test_a_conflict_is_shown_and_changes_nothing(project: Path, update: Update) -> None:
+    replace(project / "infra" / "haproxy.cfg", "  timeout connect ", "  timeout check 9s\n  timeout connect ")
+    commit(project, "Patience")
+    before = state(project)
+    code, out, err = update()
+    assert code == 2
+    assert "CONFLICT (content): Merge conflict in infra/haproxy.cfg\n" in out
+    assert re.search(r"\+<<<<<<< HEAD\n.+timeout check 9s\n\+\+=======\n.+timeout check 4s\n\+\+>>>>>>> ", out)
+    assert err.startswith("error: The template changed what was changed here too, as shown above; nothing was changed. Next, ")
+    assert state(project) == before
+
+
+def test_a_file_that_is_gone_here_and_changed_there_is_a_conflict(project: Path, update: Update) -> None:
+    (project / "validation" / "gate.py").rename(project / "model" / "gate.py")
+    commit(project, "Moved")
+    before = state(project)
+    code, out, _ = update()
+    assert code == 2
+    assert "CONFLICT (modify/delete): validation/gate.py" in out
+    assert state(project) == before
+
+
+@usual_environment
+def test_a_conflict_is_decided_by_the_commands_of_the_page_and_ends_as_an_update_does(project: Path, update: Update) -> None:
+    haproxy = project / "infra" / "haproxy.cfg"
+    replace(haproxy, "  timeout connect ", "  timeout check 9s\n  timeout connect ")
+    commit(project, "Patience")
+    told = re.search("git cherry-pick ([0-9a-f]{12}),", update()[2])
+    assert told
+    for command in commands(PAGE.partition("\n## ")[2]):
+        if command == "git add --all":
+            haproxy.write_text(re.sub(r"<<<<<<<.*\n([^=]+\n)=======\n[^>]+>>>>>>> .*\n", r"\1", haproxy.read_text()))
+        type_in(project, command.replace("0123456789ab", told[1]), code=int("0123" in command))
+    assert "  timeout check 9s\n  timeout connect" in haproxy.read_text()
+    assert settings(project)["template"]["version"] == "v1.1.0"
+    assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES - {"infra/haproxy.cfg"}
+
+
+def test_a_project_that_has_the_newest_is_told_so(versions: Path, project: Path, update: Update) -> None:
+    told = "Nothing to update: the project has {} of {}, and v1.1.0 has nothing newer.\n"
+    for version in ("v1.1.0", git(versions, "rev-parse", "HEAD")):
+        replace(project / "project.toml", str(settings(project)["template"]["version"]), version)
+        commit(project, "By hand")
+        before = state(project)
+        assert update() == (0, told.format(version, versions.as_uri()), "")
+        assert state(project) == before
+
+
+def test_it_goes_to_the_version_that_is_asked_for_from_a_commit(versions: Path, project: Path, update: Update) -> None:
+    replace(project / "project.toml", "v1.0.0", git(versions, "rev-parse", "v1.0.0^{commit}"))
+    commit(project, "By hand")
+    assert update("--to", "v1.0.9")[0] == 0
+    assert settings(project)["template"]["version"] == "v1.0.9"
+    assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
+
+
+def no_template(project: Path) -> None:
+    replace(project / "project.toml", 'version = "v1.0.0"', 'version = ""')
+
+
+def another_url(project: Path) -> None:
+    replace(project / "project.toml", "file://", "file:///nowhere")
+
+
+def another_version(project: Path) -> None:
+    replace(project / "project.toml", "v1.0.0", "v0.0.1")
+
+
+def itself(project: Path) -> None:
+    git(project, "tag", "v1.0.0")
+    replace(project / "project.toml", str(settings(project)["template"]["url"]), str(project))
+    commit(project, "Another repository")
+    git(project, "tag", "v3.0.0")
+
+
+def branch_there(project: Path) -> None:
+    git(project, "branch", "update-v1.1.0")
+
+
+def nothing(_: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("edit", "words", "told"),
+    [
+        (no_template, [], 'such as url = "https://github.com/OWNER/slipway" and version = "v1.0.0"'),
+        (another_url, [], ". Next: correct [template] url in"),
+        (another_version, [], "has no version 'v0.0.1', as [template] in"),
+        (itself, [], "v1.0.0 is no version of this template: it has no project.toml."),
+        (branch_there, [], "There is a branch update-v1.1.0 already. Next: "),
+        (nothing, ["--to", "v9"], "has no tag 'v9'. Its tags: v1.1.0, v1.0.9, v1.0.0, nightly, v1.1.0-rc1. Next: ./run update --to one"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_changes_nothing(
+    edit: Callable[[Path], None], words: list[str], told: str, project: Path, update: Update
+) -> None:
+    edit(project)
+    commit(project, "Edited")
+    before = state(project)
+    code, out, err = update(*words)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert "Next: " in err
+    assert state(project) == before
+
+
+def test_a_tree_that_is_not_clean_is_refused(project: Path, update: Update) -> None:
+    (project / "notes.md").write_text("# Changed\n")
+    code, _, err = update()
+    assert code == 2
+    assert "update wants a clean tree, and these files are not committed: notes.md." in err
