@@ -21,7 +21,15 @@ JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "prin
 # Verb: what it does, and its options. `pipeline/VERB.py` has the function of the same name; it is imported when it is called, since
 # MLflow and Great Expectations cost some seconds.
 VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
-    "train": ("fit the model on data/train.csv and write build/bundle", {}),
+    "train": (
+        "fit the model on data/train.csv and write build/bundle",
+        {
+            "--uncommitted-data": {
+                "action": "store_true",
+                "help": "for a try at your own desk: learn from data that no commit refers to; nothing can be built from that",
+            }
+        },
+    ),
     "validate": (
         "judge build/bundle on the reference dataset: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 could not judge",
         {

@@ -72,11 +72,11 @@ def told(findings: list[Finding]) -> str:
 def examined(project: Project, rules: Rules, manifest: Manifest, held_out: pd.DataFrame) -> tuple[report.Data, list[str]]:
     """Look at what a candidate learnt from; returns that and what alone refuses the candidate. Raises PipelineError.
 
-    An image that is judged again may have learnt from other data than lies here: that was looked at when it was first judged.
+    An image that is judged again may have learnt from other data than lies here, if any does: that was looked at when it was first judged.
     """
-    rows = read(project.train_data)
-    if sha256(project.train_data.read_bytes()) != manifest.data.sha256:
+    if not project.train_data.is_file() or sha256(project.train_data.read_bytes()) != manifest.data.sha256:
         return report.Data(expectations=0, findings=[], overlap=None), []
+    rows = read(project.train_data)
     found = checked(rows, rules, new=True)
     seen = report.Data(expectations=found.expectations, findings=found.findings, overlap=None)
     if found.findings:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from pipeline import docker_engine, repository
+from pipeline import data_reference, docker_engine, repository
 from pipeline.errors import PipelineError
 from pipeline.process import free_port
 from pipeline.project import Project
@@ -53,17 +53,25 @@ def of(project: Project, target: str) -> Project:
 
 def prepare(project: Project, target: str) -> Project:
     """Make the rehearsal's project anew, after clearing away what an earlier rehearsal left, and return it."""
+    if not project.train_data.is_file():
+        data_reference.refuse_other(project)  # it says how to get them
     for name in OUTSIDE:
         os.environ.pop(name, None)
     ours = of(project, target)
     clear(ours)
     shutil.rmtree(ours.root.parent, ignore_errors=True)
-    for each in repository.git(project.root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
-        if each and (project.root / each).is_file():
-            (ours.root / each).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project.root / each, ours.root / each)
+    copy(project.root, ours.root)
     repository.git(ours.root, "init", "--quiet", "--initial-branch=main")
     return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
+
+
+def copy(root: Path, into: Path) -> None:
+    """Copy what git has or would take, and the training data: where DVC keeps these, git does in the copy, since they change there."""
+    names = {*repository.git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"), "data/train.csv"}
+    for each in names - {"", "data/.gitignore", "data/train.csv.dvc"}:
+        if (root / each).is_file():
+            (into / each).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / each, into / each)
 
 
 def commit(project: Project, message: str) -> None:

@@ -80,3 +80,9 @@ def show(root: Path, commit: str, name: str) -> bytes:
         return subprocess.run(["git", "-C", str(root), "show", f"{commit}:{name}"], capture_output=True, check=True).stdout
     except subprocess.CalledProcessError as error:
         raise PipelineError(f"git has no {name} in {commit[:12]}: {error.stderr.decode().strip()}. Next: give another --rules.") from error
+
+
+def blob(root: Path, name: str) -> str | None:
+    """Return git's hash of a file in the commit that is checked out, None where it is not in it. Raises PipelineError."""
+    found = git(root, "ls-tree", "HEAD", "--", name)
+    return found.split()[2] if found else None

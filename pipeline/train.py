@@ -12,7 +12,7 @@ import pandas as pd
 
 from model import estimator, features
 from model import metrics as scores
-from pipeline import dataset, ledger, repository, serveable, skops_file, verdict
+from pipeline import data_reference, dataset, ledger, repository, serveable, skops_file, verdict
 from pipeline import rules as gate_rules
 from pipeline.errors import ModelRefused
 from pipeline.project import Project
@@ -27,8 +27,10 @@ GOLDEN_ROWS = 20
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
 
 
-def train(project: Project) -> parts.Manifest:
+def train(project: Project, uncommitted_data: bool = False) -> parts.Manifest:
     """Train on the project's data and write its bundle. Raises PipelineError; the bundle before it is then still there."""
+    if not uncommitted_data:
+        data_reference.refuse_other(project)
     rules = gate_rules.of(project)
     rows, reference = dataset.training(project, rules), dataset.reference(rules)
     columns = list(features.Row.model_fields)
@@ -60,12 +62,13 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
     chosen = np.unique(np.linspace(0, len(reference) - 1, GOLDEN_ROWS).astype(int))
     golden = {"rows": records(reference.iloc[chosen][columns]), "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
+    kept = data_reference.of(project)
     watched = serveable.watched(rows, answer(fitted, rows[columns], features.TASK))
     (bundle / "bins.json").write_bytes(parts.canonical(watched.model_dump(mode="json")))
     return parts.Manifest(
         project=project.name,
         commit=repository.head(project.root),
-        dirty=bool(repository.changes(project.root)),
+        dirty=bool(repository.changes(project.root)) or not kept.held,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         python=platform.python_version(),
         packages={name: version(name) for name in PACKAGES},
@@ -76,7 +79,7 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         config=file(bundle, "config.toml"),
         golden=file(bundle, "golden.json"),
         bins=file(bundle, "bins.json"),
-        data=described_data(project, project.train_data, rows),
+        data=described_data(project, project.train_data, rows).model_copy(update={"dvc_md5": kept.dvc_md5}),
         reference=described_data(project, rules.reference, reference),
         features=parts.Features(columns=columns, schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
         trivial=trivial(fitted, rows[features.TARGET]),

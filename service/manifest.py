@@ -38,12 +38,13 @@ class Model(File):
 
 
 class Data(Part):
-    """Rows learnt from, or judged on; `span` is the first and last group."""
+    """Rows learnt from, or judged on; `span` is the first and last group, `dvc_md5` what DVC keeps the file by, where it does."""
 
     source: str
     sha256: str
     rows: int
     span: tuple[str, str] | None
+    dvc_md5: str | None = None
 
 
 class Features(Part):

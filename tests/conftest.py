@@ -22,7 +22,7 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from pipeline import chain, journal, project, repository, targets
+from pipeline import chain, journal, project, rehearsal, repository, targets
 from pipeline.__main__ import ROOT, main
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
@@ -185,10 +185,7 @@ class Road:
     @classmethod
     def copied(cls, root: Path) -> "Road":
         """Copy the project, give it a name and a port of its own, and make the first commit."""
-        for name in repository.git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
-            if name and (ROOT / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, root / name)
+        rehearsal.copy(ROOT, root)
         own = PROJECT.format(name=f"road-{uuid.uuid4().hex[:8]}", port=free_port())
         (root / "project.toml").write_text(own, encoding="utf-8")
         repository.git(root, "init", "--quiet", "--initial-branch=main")

@@ -22,11 +22,7 @@ TARGETS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 def copy(tmp_path: Path) -> Path:
     """A copy of the project, so that the rehearsal of the checkout itself is left alone."""
     into = tmp_path / "project"
-    listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (into / name).parent.mkdir(parents=True, exist_ok=True)
-            (into / name).write_bytes((ROOT / name).read_bytes())
+    rehearsal.copy(ROOT, into)
     named = (into / "project.toml").read_text(encoding="utf-8").replace('name = "', f'name = "test{os.getpid()}-', 1)
     (into / "project.toml").write_text(named, encoding="utf-8")
     for words in (
