@@ -118,6 +118,10 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "--no-test": {"action": "store_true", "help": "leave the tests to you"},
         },
     ),
+    "retrain": (
+        "put other training data in a commit on a branch of its own, if they may be learnt from; a person decides on the pull request",
+        {"--data": {"required": True, "metavar": "FILE", "help": "what to learn from instead of data/train.csv, in the same form"}},
+    ),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
     "demo": (
         "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",

@@ -52,14 +52,14 @@ def checked(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
         raise PipelineError(f"{rules.suite} cannot be read as a suite of Great Expectations: {error}. Next: correct it.") from error
 
 
-def refuse(findings: list[Finding], path: Path, refusal: type[PipelineError]) -> None:
+def refuse(findings: list[Finding], path: Path, refusal: type[PipelineError], then: str = "./run train") -> None:
     """Raise `refusal` with a table unless there are no findings."""
     if findings:
         first = findings[0]
         raise refusal(
             f"{'/'.join(path.parts[-2:])} is not the data that validation/expectations.json describes, "
             f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n{told(findings)}\n"
-            "Nothing was changed. Correct the data, or the expectations if the world has changed; then: ./run train."
+            f"Nothing was changed. Correct the data, or the expectations if the world has changed; then: {then}."
         )
 
 
@@ -82,8 +82,18 @@ def examined(project: Project, rules: Rules, manifest: Manifest, held_out: pd.Da
     if found.findings:
         return seen, [f"data/train.csv is not what the expectations describe: {each.column} {each.observed}" for each in found.findings]
     seen.overlap = leak.overlap(rows, held_out)
-    failures = leak.disguised(rows, rules.thresholds.leak)
-    if seen.overlap:
-        some = gate.rows(seen.overlap)
-        failures.append(f"{len(seen.overlap)} of {len(held_out)} rows of the reference dataset are in data/train.csv too: {some}, from 0.")
-    return seen, failures
+    return seen, leaks(rows, rules, seen.overlap, len(held_out), "data/train.csv")
+
+
+def leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: int, name: str) -> list[str]:
+    """Say which features give the target away, and which of the rows held out are among rows to learn from, in the file of a name."""
+    shared = f"{len(overlap)} of {held_out} rows of the reference dataset are in {name} too: {gate.rows(overlap)}, from 0."
+    return leak.disguised(rows, rules.thresholds.leak) + ([shared] if overlap else [])
+
+
+def refuse_unfit(rows: pd.DataFrame, rules: Rules, file: Path, then: str) -> None:
+    """Raise DataRefused, with what to type `then`, when rows of a file may not be learnt from."""
+    refuse(checked(rows, rules, new=True).findings, file, DataRefused, then)
+    held_out = reference(rules)
+    if said := leaks(rows, rules, leak.overlap(rows, held_out), len(held_out), file.name):
+        raise DataRefused(f"{file} may not be learnt from. {' '.join(said)} Nothing was changed. Next: correct the data, then {then}.")

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -29,14 +30,17 @@ def head(root: Path) -> str:
         raise PipelineError(f"{root} is not a git repository with a commit. Next: git init -b main, git add . and git commit.") from error
 
 
-def changes(root: Path) -> list[str]:
-    """Return the names of changed and new files that git does not ignore."""
-    return [line[3:] for line in git(root, "status", "--porcelain").splitlines()]
+def changes(root: Path, besides: Path | None = None) -> list[str]:
+    """Return the names of changed and new files that git does not ignore, `besides` a new one that git was not told of."""
+    each_file = ["--untracked-files=all"] if besides else []
+    told = git(root, "status", "--porcelain", "-z", "--no-renames", *each_file).split("\0")
+    apart = besides.resolve() if besides else None
+    return [each[3:] for each in told if each and not (each.startswith("??") and (root / each[3:]).resolve() == apart)]
 
 
-def refuse_changes(root: Path, verb: str) -> None:
-    """Raise PipelineError where there are uncommitted changes: what ran could then not be found again."""
-    if changed := changes(root):
+def refuse_changes(root: Path, verb: str, besides: Path | None = None) -> None:
+    """Raise PipelineError where there are uncommitted changes, `besides` a new file: what ran could then not be found again."""
+    if changed := changes(root, besides):
         some = ", ".join(changed[:5]) + (" …" if len(changed) > 5 else "")
         raise PipelineError(f"{verb} wants a clean tree, and these files are not committed: {some}. Next: git commit, or git stash.")
 
@@ -86,3 +90,24 @@ def blob(root: Path, name: str) -> str | None:
     """Return git's hash of a file in the commit that is checked out, None where it is not in it. Raises PipelineError."""
     found = git(root, "ls-tree", "HEAD", "--", name)
     return found.split()[2] if found else None
+
+
+def branch(root: Path) -> str:
+    """Return the branch that is checked out, or the commit where none is."""
+    name = git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    return head(root) if name == "HEAD" else name
+
+
+@contextmanager
+def branched(root: Path, name: str) -> Iterator[None]:
+    """Work on a new branch, from a tree without changes. Where that fails, all is as it was before. Raises PipelineError."""
+    before = branch(root)
+    if git(root, "for-each-ref", f"refs/heads/{name}"):
+        raise PipelineError(f"There is a branch {name} already. Next: git switch {name}; or git branch -D {name}, to begin anew.")
+    git(root, "switch", "--quiet", "--create", name)
+    try:
+        yield
+    except BaseException:
+        git(root, "checkout", "--quiet", "--force", before)
+        git(root, "branch", "--quiet", "-D", name)
+        raise

@@ -1,11 +1,15 @@
-"""The data reference, which what lies there has to be."""
+"""The data reference, which what lies there has to be; and a retraining, prepared as a commit on a branch of its own or refused."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from model import features
 from pipeline import data_reference, repository
 from pipeline.data_reference import TRY, Reference
 from pipeline.errors import PipelineError
@@ -17,6 +21,7 @@ NAME = "data/train.csv"
 BEFORE, OTHER = "a,b\n1,2\n", "a,b\n3,4\n"
 GIT_HASH = {BEFORE: "cfa20f810712", OTHER: "8cd5d0071a68"}
 MD5 = {text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for text in (BEFORE, OTHER)}
+BAD = "#!/bin/sh\necho no >&2\nexit 1\n"
 
 
 # --- the data reference
@@ -130,6 +135,42 @@ def test_a_file_of_dvc_without_an_md5_is_told(small: Project, text: str) -> None
     )
 
 
+# --- branches
+
+
+def interrupted(project: Project) -> None:
+    """Commit on a new branch, and change something more; then somebody types Ctrl-C."""
+    with repository.branched(project.root, "first"):
+        (project.root / "new").touch()
+        commit(project.root)
+        project.train_data.write_text(OTHER, encoding="utf-8")
+        raise KeyboardInterrupt
+
+
+def test_a_branch_is_kept_where_all_went_well_and_gone_where_not(small: Project) -> None:
+    root = small.root
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(small)
+    assert (repository.branch(root), repository.git(root, "branch", "--list", "first")) == ("main", "")
+    assert (small.train_data.read_text(encoding="utf-8"), (root / "new").exists(), repository.changes(root)) == (BEFORE, False, [])
+    with repository.branched(root, "first"):
+        small.train_data.write_text(OTHER, encoding="utf-8")
+        commit(root)
+    assert (repository.branch(root), small.train_data.read_text(encoding="utf-8")) == ("first", OTHER)
+    with pytest.raises(PipelineError) as error:
+        repository.branched(root, "first").__enter__()
+    assert str(error.value) == "There is a branch first already. Next: git switch first; or git branch -D first, to begin anew."
+
+
+def test_a_new_file_can_be_left_out_of_the_changes_whatever_its_name_unless_git_was_told_of_it(small: Project) -> None:
+    file = small.root / "in coming" / "néw.csv"
+    file.parent.mkdir()
+    file.touch()
+    assert (repository.changes(small.root), repository.changes(small.root, file)) == (["in coming/"], [])
+    repository.git(small.root, "add", str(file))
+    assert repository.changes(small.root, file) == ["in coming/néw.csv"]
+
+
 # --- the road
 
 
@@ -155,6 +196,22 @@ def written(rows: pd.DataFrame, file: Path) -> Path:
     return file
 
 
+def state(road: Road) -> tuple[str, ...]:
+    """Return what a person has: what is checked out, the branches, what is not committed, the training data."""
+    told = (road.git("rev-parse", "--abbrev-ref", "HEAD"), road.git("for-each-ref"), road.git("status", "--porcelain", "--ignored"))
+    return (*told, sha256(road.project.train_data.read_bytes()))
+
+
+@contextmanager
+def unchanged(road: Road) -> Iterator[None]:
+    """Hold that nothing is changed, and no data are left over."""
+    (road.root / "build").mkdir(exist_ok=True)
+    (road.root / "build" / "some").touch()
+    before = state(road)
+    yield
+    assert (state(road), (road.root / "build" / "train.csv.before").exists()) == (before, False)
+
+
 def test_train_refuses_data_that_the_commit_does_not_refer_to_and_build_what_was_a_try(road: Road, newer: Path) -> None:
     road.project.train_data.write_bytes(newer.read_bytes())
     said = road.run("train")
@@ -165,3 +222,88 @@ def test_train_refuses_data_that_the_commit_does_not_refer_to_and_build_what_was
     road.git("checkout", "HEAD", "--", NAME)
     said = road.run("build")
     assert (said.code, "The bundle was trained from a tree with uncommitted changes on " in said.err) == (2, True)
+
+
+def test_a_file_becomes_a_commit_on_a_branch_of_its_own(road: Road, newer: Path) -> None:
+    inside = road.root / "incoming data" / "newer.csv"
+    inside.parent.mkdir()
+    inside.write_bytes(newer.read_bytes())
+    was, rows = road.git("rev-parse", "main"), len(rows_of(road))
+    said = road.must("retrain", "--data", str(inside))
+    branch = f"retrain-{date.today()}-{sha256(newer.read_bytes())[:8]}"
+    try:
+        assert road.git("rev-parse", "--abbrev-ref", "HEAD") == branch
+        assert (road.git("rev-parse", "main"), road.git("rev-parse", "HEAD^")) == (was, was)
+        assert road.git("diff", "--name-only", "main", branch) == NAME
+        assert road.project.train_data.read_bytes() == newer.read_bytes()
+        assert not (road.root / "build" / "train.csv.before").exists()
+        message = " ".join(road.git("log", "-1", "--format=%B").split())
+        assert message.startswith(f"Learn from {rows - 1} rows instead of {rows} | ")
+        assert f"| rows | {rows} | {rows - 1} | | rows only here | " in message
+        assert f"| {features.TARGET} | " in message
+        assert f" git push --set-upstream origin {branch} " in said.text
+        assert f" git switch main && git branch -D {branch}" in said.text
+    finally:
+        road.git("switch", "--quiet", "main")
+        road.git("branch", "-D", branch)
+        inside.unlink()
+
+
+def test_what_may_not_be_learnt_from_is_refused_with_the_findings(road: Road, newer: Path) -> None:
+    rows, held_out = rows_of(road), rows_of(road, "validation/reference.csv")
+    written(pd.concat([rows, held_out.head(3)]), newer)
+    with unchanged(road):
+        said = road.run("retrain", "--data", str(newer))
+    assert said.code == 1
+    assert "rows of the reference dataset are in newer.csv too: rows 0, 1, 2" in said.text
+    written(rows.rename(columns={features.TARGET: "another"}), newer)
+    with unchanged(road):
+        said = road.run("retrain", "--data", str(newer))
+    assert said.code == 1
+    assert "/newer.csv is not the data that validation/expectations.json describes" in said.text
+    assert said.text.endswith(f"then: ./run retrain --data {newer}.")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("same.csv", "is what is learnt from already. Expected: other data. Next: ./run train."),
+        ("nowhere.csv", "nowhere.csv cannot be loaded: "),
+        (NAME, "is the place of what is learnt from now. Expected: a file elsewhere. Next: move it"),
+    ],
+)
+def test_what_is_no_other_data_is_refused(road: Road, tmp_path: Path, file: str, said: str) -> None:
+    (tmp_path / "same.csv").write_bytes(road.project.train_data.read_bytes())
+    with unchanged(road):
+        told = road.run("retrain", "--data", str(road.root / file if file == NAME else tmp_path / file))
+    assert (told.code, said in told.text) == (2, True), told.text
+
+
+@pytest.mark.parametrize("name", ["README.txt", "run"])
+def test_a_tree_with_changes_is_refused(road: Road, newer: Path, name: str) -> None:
+    with (road.root / name).open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    try:
+        with unchanged(road):
+            said = road.run("retrain", "--data", str(newer))
+        assert said.text == (
+            f"error: retrain wants a clean tree, and these files are not committed: {name}. Next: git commit, or git stash."
+        )
+    finally:
+        road.git("checkout", "--quiet", "--force", "HEAD")
+        (road.root / "README.txt").unlink(missing_ok=True)
+
+
+def test_a_commit_that_fails_leaves_everything_as_it_was_where_no_branch_is_checked_out_too(road: Road, newer: Path) -> None:
+    hook = road.root / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(BAD, encoding="utf-8")
+    hook.chmod(0o755)
+    road.git("checkout", "--quiet", "--detach")
+    try:
+        with unchanged(road):
+            said = road.run("retrain", "--data", str(newer))
+        assert (said.code, said.text.endswith("failed: no")) == (2, True), said.text
+    finally:
+        hook.unlink()
+        road.git("checkout", "--quiet", "main")
