@@ -116,7 +116,7 @@ def test_no_workflow_calls_another(path: Path) -> None:
 
 @each_workflow
 def test_a_workflow_stays_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 100
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 110
 
 
 def test_the_required_check_waits_for_every_job_that_judges() -> None:
@@ -170,8 +170,11 @@ def test_a_rollback_queues_behind_nothing() -> None:
 @each_workflow
 def test_only_production_has_secrets(path: Path) -> None:
     for job in parse(path)["jobs"].values():
-        named = set(re.findall(r"secrets\.(\w+)", str(job)))
-        assert named == (SECRETS if "environment" in job else set())
+        named, place = set(re.findall(r"secrets\.(\w+)", str(job))), job.get("environment", {}).get("name")
+        if place == "data":  # docs/data.md: a key that may only read the training data
+            assert named.isdisjoint(SECRETS)
+        else:
+            assert named == (SECRETS if place else set())
 
 
 def test_the_doctor_only_looks() -> None:
