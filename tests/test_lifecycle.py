@@ -677,7 +677,7 @@ def test_training_data_without_a_column(made: Road) -> None:
     made.checkout(C)
     column = next(iter(features.Row.model_fields))
     write_rows(made, [{name: value for name, value in row.items() if name != column} for row in training_rows(made)])
-    said = made.run("train")
+    said = made.run("train", "--uncommitted-data")
     refused(said, 1, "is not the data that validation/expectations.json describes", "| column", column, "then: ./run train.")
     assert (made.root / "build" / "bundle").is_dir()
 

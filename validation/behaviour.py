@@ -14,6 +14,11 @@ from validation.statistics import Values
 SHOWN = 3
 
 
+def held(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as a caller may send it. Raises ValidationError."""
+    return Row.model_validate_json(json.dumps(row)).model_dump(mode="json")
+
+
 class Case(BaseModel):
     """What every case has."""
 
@@ -24,7 +29,7 @@ class Case(BaseModel):
 
     def asked(self) -> list[dict[str, Any]]:
         """Return the rows to ask, as the service takes them."""
-        return [Row.model_validate(row).model_dump() for row in self.rows]
+        return [held(row) for row in self.rows]
 
 
 class Paired(Case):
@@ -34,7 +39,7 @@ class Paired(Case):
 
     def asked(self) -> list[dict[str, Any]]:
         """Return the rows as they are, then changed."""
-        return super().asked() + [Row.model_validate({**row, **self.change}).model_dump() for row in self.rows]
+        return super().asked() + [held({**row, **self.change}) for row in self.rows]
 
     def pairs(self, answers: Values, held: Sequence[bool], expected: str) -> tuple[list[bool], list[str]]:
         """Return which rows hold, and each row with both answers."""

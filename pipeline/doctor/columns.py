@@ -15,6 +15,8 @@ from service.frames import records
 
 # A column with so few values has categories; longer words than these are text.
 FEW, SHORT = 12, 30
+# Of a feature that may be missing, so many values are expected to be there, until somebody knows better.
+MAY_BE_MISSING = 0.5
 WHY = "What is not declared is refused, at `train` and from every caller."
 
 
@@ -93,12 +95,15 @@ def suite() -> str:
     whole = {"column_set": list(dict.fromkeys(names)), "exact_match": False}
     found = [{"type": "expect_table_columns_to_match_set", "kwargs": whole}, *(each for one in FEATURES for each in described(one))]
     found.append({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": features.TARGET}})
+    if features.TARGET_RANGE:
+        between = dict(zip(("min_value", "max_value"), features.TARGET_RANGE, strict=True))
+        found.append({"type": "expect_column_values_to_be_between", "kwargs": {"column": features.TARGET, **between}})
     lines = ",\n    ".join(json.dumps(each, ensure_ascii=False) for each in found)
     return f'{{\n  "name": "rows",\n  "expectations": [\n    {lines}\n  ]\n}}\n'
 
 
 def described(feature: Feature) -> Iterator[dict[str, Any]]:
-    """Yield the expectations of a feature: categories, range, and that it is there."""
+    """Yield the expectations of a feature: categories, range, and how often it is there."""
     said = features.Row.model_json_schema()["properties"][feature.name]
     limits: dict[str, Any] = next((each for each in said.get("anyOf", [said]) if {"minimum", "maximum"} & set(each)), {})
     if feature.categories and not feature.open:
@@ -106,5 +111,5 @@ def described(feature: Feature) -> Iterator[dict[str, Any]]:
     if limits:
         bounds = {"min_value": limits.get("minimum"), "max_value": limits.get("maximum")}
         yield {"type": "expect_column_values_to_be_between", "kwargs": {"column": feature.name, **bounds}}
-    if not feature.optional:
-        yield {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": feature.name}}
+    mostly = {"mostly": MAY_BE_MISSING} if feature.optional else {}
+    yield {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": feature.name, **mostly}}

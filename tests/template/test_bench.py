@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -187,14 +185,3 @@ def test_the_picture_shows_each_server_but_the_floor() -> None:
     assert ">70</text>" in drawn
     assert drawn.count(">litserve</text>") == 2
     assert "constant" not in drawn
-
-
-@pytest.mark.skipif("REQUIRE_DOCKER" not in os.environ and not (shutil.which("wrk") and shutil.which("uv")), reason="needs wrk and uv")
-def test_serving_can_be_measured_and_a_quick_look_is_not_written_down() -> None:
-    before = (ROOT / "bench" / "results" / "serving.json").read_bytes()
-    command = [sys.executable, "-m", "bench.serving", "--only", "slipway", "--quick", "--rounds", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "| slipway |" in done.stdout
-    assert "| metrics_cost |" in done.stdout
-    assert (ROOT / "bench" / "results" / "serving.json").read_bytes() == before
