@@ -1,5 +1,6 @@
 """The HTTP interface of one release."""
 
+import atexit
 import gc
 import logging
 import os
@@ -42,8 +43,10 @@ class Version(BaseModel):
 
 def create() -> FastAPI:
     """Build the app for the release in `RELEASE_DIR`; a release that must not serve ends the process with the reason."""
+    drain = Drain()
+    atexit.register(drain.leave)  # what is registered first is called last
     try:
-        return build(load(Path(os.environ.get("RELEASE_DIR", "/release"))), Drain())
+        return build(load(Path(os.environ.get("RELEASE_DIR", "/release"))), drain)
     except ReleaseError as error:
         print(f"This release does not serve. {error}", file=sys.stderr, flush=True)
         sys.exit(STARTUP_FAILURE)

@@ -20,13 +20,9 @@ from tests.conftest import Registry, Road, wait_until
 from tests.faults import page
 from tests.faults.page import Fault, Figures, Key
 from tests.test_lifecycle import (
-    ENDING,
-    ERRING,
     FAULT,
     FAULTY,
     NO_FLOORS,
-    SLOW,
-    STUCK,
     WEAK,
     WRONG,
     A,
@@ -41,7 +37,9 @@ from tests.test_lifecycle import (
     write_rows,
 )
 
-HUNGRY = f"{FAULTY}-hungry"
+ENDING, STUCK = f"{FAULTY}-ending", f"{FAULTY}-stuck"
+# These do well while they are proven.
+ERRING, SLOW, HUNGRY = f"{FAULTY}-erring", f"{FAULTY}-slow", f"{FAULTY}-hungry"
 TAGS = (WRONG, ENDING, STUCK, ERRING, SLOW, HUNGRY)
 # On top of what the faulty release of test_lifecycle.py may do.
 HUNGER = '''

@@ -22,9 +22,9 @@ from pipeline.targets import release_container
 from pipeline.targets.proxy_container import IMAGE
 from pipeline.targets.supervisor import WORKERS, workers
 from tests.conftest import Road, wait_until
-from tests.faults.conftest import HUNGRY, Suffers, serves, watched
+from tests.faults.conftest import ENDING, ERRING, HUNGRY, SLOW, STUCK, Suffers, serves, watched
 from tests.faults.page import fault
-from tests.test_lifecycle import ENDING, ERRING, SLOW, STUCK, WRONG, B, C, refused
+from tests.test_lifecycle import WRONG, B, C, refused
 
 NEW_NEVER_SEEN = "The deploy ends with an error; what served goes on, and no caller saw the new release."
 UNREAD = "No Prometheus has to be up: the service's own metrics are watched. Unread counts as failed: the release before comes back."
@@ -232,7 +232,8 @@ def signalled(road: Road, number: int) -> None:
         supervisor = place.supervisor.running()
         assert supervisor
         os.kill(min(workers(supervisor)), number)
-        wait_until(lambda: place.running() != before and len(workers(supervisor)) == WORKERS)
+        # Should the supervisor ask a worker in its last instant, it waits a minute for the answer.
+        wait_until(lambda: place.running() != before and len(workers(supervisor)) == WORKERS, seconds=90)
     else:
         assert isinstance(place, on_docker.Docker)
         container = place.live_container()

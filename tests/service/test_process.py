@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -76,6 +77,27 @@ def test_who_shares_its_socket_stops_taking_callers_before_it_ends(shared: bool)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert server.closed == shared
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_shares_its_socket_keeps_its_supervisor_waiting_no_longer_than_it_serves(shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    drain, left = Drain(), list[int]()
+    monkeypatch.setattr(os, "_exit", left.append)
+
+    async def terminated() -> None:
+        drain.install(0, shared)
+        signal.raise_signal(signal.SIGTERM)
+        drain.leave()  # its requests are not answered yet
+        for _ in range(10):  # rounds of the event loop
+            await asyncio.sleep(0)
+
+    before = signal.signal(signal.SIGTERM, Listening().handle_exit)
+    try:
+        asyncio.run(terminated())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    drain.leave()
+    assert left == [0] * shared
 
 
 @contextmanager

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cookiecutter.generate import generate_context
+from cookiecutter.prompt import prompt_for_config
+from cookiecutter.utils import create_env_with_context
 from markdown_it import MarkdownIt
 
+ROOT = Path(__file__).parents[2]
 Cookiecutter = Callable[..., subprocess.CompletedProcess[str]]
 Bake = Callable[..., Path]
 
@@ -29,6 +33,8 @@ SLUGS = {
     "name = 'x' # no": "name-x-no",
     PYTHON: "x-import-os-os-system-touch-pwned",
 }
+# Those with which a file could break.
+BAKED = ('A "best" model of Bob', "需求预测", "name = 'x' # no", PYTHON)
 TEXTS = (
     *("", " ", "- item", "; rm -rf ..", "two\nlines", "two\u2028lines", "a\x1b[31mred", "a\u202eright to left"),
     *("back\\slash", "a\\" + PYTHON, "x $(touch pwned)", "x `touch pwned`", "x | touch pwned", "<b>bold</b>"),
@@ -61,7 +67,16 @@ def settings(project: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("name", "slug"), SLUGS.items())
-def test_a_name_becomes_a_slug(name: str, slug: str, tmp_path: Path, bake: Bake) -> None:
+def test_a_name_becomes_a_slug_that_is_let_pass(name: str, slug: str, tmp_path: Path) -> None:
+    context = generate_context(str(ROOT / "cookiecutter.json"), extra_context={"project_name": name})
+    answers = prompt_for_config(context, no_input=True)
+    assert answers["project_slug"] == slug
+    assert hook(tmp_path, **answers) is None
+
+
+@pytest.mark.parametrize("name", BAKED)
+def test_a_name_breaks_no_file(name: str, tmp_path: Path, bake: Bake) -> None:
+    slug = SLUGS[name]
     project = bake(tmp_path / "out", project_name=name, description=name, github_owner="ACME-Corp")
     found = settings(project)
     assert (project.name, found["name"], found["title"], found["description"]) == (slug, slug, name, name)
@@ -71,11 +86,32 @@ def test_a_name_becomes_a_slug(name: str, slug: str, tmp_path: Path, bake: Bake)
     assert not list(tmp_path.rglob("pwned"))
 
 
+def hook(folder: Path, **answers: str) -> str | None:
+    """Run the hook as cookiecutter does, but in this process; returns what it said when it refused."""
+    (folder / "a-cookiecutter" / "model").mkdir(parents=True)
+    given = {"project_name": "A", "project_slug": "aa", "github_owner": "a", "description": "A", **answers, "_repo_dir": str(folder)}
+    text = (ROOT / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
+    code = create_env_with_context({"cookiecutter": given}).from_string(text).render(cookiecutter=given)
+    try:
+        exec(code, {"__name__": "__main__"})  # noqa: S102
+    except SystemExit as refused:
+        return str(refused.code)
+    return None
+
+
 @pytest.mark.parametrize(("question", "answer"), CASES)
-def test_another_is_refused(question: str, answer: str, tmp_path: Path, cookiecutter: Cookiecutter) -> None:
+def test_another_is_refused(question: str, answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = hook(tmp_path, **{question: answer})
+    assert said is not None
+    assert said.startswith(f"{question} cannot be {answer!r}: it has to be {REFUSED[question][0]}")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a-cookiecutter", "model"]
+
+
+@pytest.mark.parametrize(("question", "answer"), [("project_name", TEXTS[9]), ("project_slug", PYTHON), ("github_owner", "@a")])
+def test_when_it_is_refused_nothing_is_written(question: str, answer: str, tmp_path: Path, cookiecutter: Cookiecutter) -> None:
     given = {"project_slug": "a-project", question: answer}
-    answers = [f"{name}={value}" for name, value in given.items()]
-    done = cookiecutter(tmp_path, "--no-input", "--output-dir", "out", *answers)
+    done = cookiecutter(tmp_path, "--no-input", "--output-dir", "out", *(f"{name}={value}" for name, value in given.items()))
     assert done.returncode == 1
     assert done.stderr.startswith(f"{question} cannot be {answer!r}: it has to be {REFUSED[question][0]}")
     assert [path for path in tmp_path.rglob("*") if path.name != "out"] == []
