@@ -122,6 +122,14 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "put other training data in a commit on a branch of its own, if they may be learnt from; a person decides on the pull request",
         {"--data": {"required": True, "metavar": "FILE", "help": "what to learn from instead of data/train.csv, in the same form"}},
     ),
+    "ui": (
+        "open the pages of MLflow: what was trained, how it was judged, what serves",
+        {
+            "--port": {"type": int, "default": 5001, "help": "of the pages of this project's own file; default: 5001"},
+            "--no-browser": {"action": "store_true", "help": "only say where they are"},
+        },
+    ),
+    "track": ("record in MLflow what it missed while it was down: the bundle, its verdict, and what serves", {}),
     "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
     "demo": (
         "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",

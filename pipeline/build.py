@@ -7,9 +7,10 @@ from pipeline.digest import CODE, FILES
 from pipeline.errors import ModelRefused, PipelineError
 from pipeline.project import Project
 from pipeline.say import line, summary
-from service.manifest import Manifest, read
+from service.manifest import Manifest, canonical, read
 from service.release import ReleaseError, load
-from validation.report import refused
+from validation import report
+from validation.report import Judgement
 
 
 def build(project: Project) -> str:
@@ -23,7 +24,7 @@ def build(project: Project) -> str:
         name = docker_engine.build(project, manifest.commit, labels(project, manifest))
     image = image_checks.check(project, name)
     judged = judged.model_copy(update={"image": image})
-    verdict.write(project, refused(judged, image.failures) if image.failures else judged)
+    verdict.write(project, report.refused(judged, image.failures) if image.failures else judged)
     if image.failures:
         failed = f"The gate says FAIL of {name}: {' '.join(image.failures)}"
         summary(failed)
@@ -56,7 +57,8 @@ def assemble(project: Project) -> None:
         (project.release / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project.root / name, project.release / name)
     shutil.copytree(project.bundle, project.release / "release")
-    shutil.copyfile(project.gate, project.release / "release" / "gate.json")
+    carried = report.carried(Judgement.model_validate_json(project.gate.read_bytes()))
+    (project.release / "release" / "gate.json").write_bytes(canonical(carried.model_dump(mode="json")))
 
 
 def labels(project: Project, manifest: Manifest) -> dict[str, str]:

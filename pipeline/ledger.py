@@ -5,84 +5,89 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.project import Project
 from pipeline.say import warn
-from service.manifest import Manifest
 
-if TYPE_CHECKING:  # it brings scipy along, and a rollback has no time for that
+if TYPE_CHECKING:
+    from pipeline.ledger_entry import Entry
     from validation.report import Judgement
 
-CANDIDATE, PRODUCTION = "candidate", "production"
-MOST_COUNTED = 1000
+# A server that is down or hangs shall cost seconds, not the minutes of MLflow's own patience.
+ANSWERS_WITHIN = 2.0
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "3", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-def client(project: Project) -> Any:
-    """Return an MLflow client: of the server in `MLFLOW_TRACKING_URI`, of a file in the project otherwise."""
-    # A server that is down shall cost seconds, not the minutes of MLflow's own patience.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+def uri(project: Project) -> str:
+    """Return where the ledger is: the server in `MLFLOW_TRACKING_URI`, a file in the project otherwise."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.root / 'mlflow.db'}"
+
+
+def entry(project: Project, bundle: Path) -> "Entry":
+    """Return what MLflow knows of a bundle, which is recorded if it was not. Raises whatever MLflow, its database or the network raise."""
+    if uri(project).startswith("http"):
+        import httpx  # imported here, as is what follows: they cost time, and a rollback has none before its proof
+
+        httpx.get(uri(project), timeout=ANSWERS_WITHIN)
+    for name, setting in PATIENCE.items():
+        os.environ.setdefault(name, setting)
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)
-    from mlflow import MlflowClient  # imported here: it costs some seconds
+    from pipeline import ledger_entry
 
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.root / 'mlflow.db'}"
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    return ledger_entry.of(project, uri(project), bundle)
 
 
 @contextmanager
 def best_effort(what: str) -> Iterator[None]:
     """Turn whatever the ledger raises into a warning."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the library's own, about other libraries
+        with quiet():
             yield
     except Exception as error:  # any of MLflow's, its database's or the network's
-        warn(f"MLflow could not record {what}, going on without: {(str(error) or repr(error)).splitlines()[0]}")
+        warn(f"MLflow could not record {what}, going on without: {reason(error)}. Later, when it answers: ./run track.")
 
 
-def training(project: Project, manifest: Manifest) -> str:
-    """Record a training run and register its model version; return the run's id."""
-    mlflow = client(project)
-    found = mlflow.get_experiment_by_name(project.name)
-    experiment = found.experiment_id if found else mlflow.create_experiment(project.name)
-    tags = {"commit": manifest.commit, "model_sha256": manifest.model.sha256, "reference_sha256": manifest.reference.sha256}
-    run: str = mlflow.create_run(experiment, tags={**tags, "data_sha256": manifest.data.sha256}).info.run_id
-    for name, figure in manifest.metrics.values.items():
-        mlflow.log_metric(run, name, figure)
-    for name, setting in manifest.model.parameters.items():
-        mlflow.log_param(run, name, setting[:500])
-    mlflow.set_terminated(run)
-    if not mlflow.search_registered_models(f"name='{project.name}'"):
-        mlflow.create_registered_model(project.name)
-    mlflow.create_model_version(project.name, source=f"runs:/{run}/bundle", run_id=run, tags=tags)
-    return run
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out MLflow's own warnings about other libraries."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
-def judged(project: Project, judgement: "Judgement") -> int:
-    """Record a judgement, and return how many there are on its reference dataset."""
-    mlflow = client(project)
-    name = f"{project.name}-gate"
-    found = mlflow.get_experiment_by_name(name)
-    experiment = found.experiment_id if found else mlflow.create_experiment(name)
-    tags = {
-        "verdict": judgement.verdict.value,
-        "candidate": judgement.candidate.manifest_sha256,
-        "reference_sha256": judgement.reference_sha256,
-    }
-    run: str = mlflow.create_run(experiment, tags=tags).info.run_id
-    if judgement.harm:
-        mlflow.log_metric(run, "harm", judgement.harm.mean)
-        mlflow.log_metric(run, "harm_high", judgement.harm.high)
-    mlflow.set_terminated(run)
-    return len(mlflow.search_runs([experiment], f"tags.reference_sha256 = '{judgement.reference_sha256}'", max_results=MOST_COUNTED))
+def reason(error: Exception) -> str:
+    """Return the first line of what an error says, without a full stop."""
+    return (str(error).strip() or repr(error)).splitlines()[0].rstrip(".")
 
 
-def move(project: Project, alias: str, run: str | None) -> None:
-    """Point an alias (`candidate`, `production`) to the model version of a run."""
-    with best_effort(f"the alias {alias}"):
-        mlflow = client(project)
-        versions = mlflow.search_model_versions(f"run_id='{run}'") if run else []
-        for found in versions:
-            mlflow.set_registered_model_alias(project.name, alias, found.version)
+def trained(project: Project) -> None:
+    """Record the training run of the bundle: parameters, metrics, datasets, its files; and register its model version."""
+    with best_effort("the training run"):
+        entry(project, project.bundle)
+
+
+def judged(project: Project, judgement: "Judgement") -> int | None:
+    """Record a verdict, and return how many candidates were judged on its reference dataset, None where that cannot be told."""
+    with best_effort("the verdict"):
+        return entry(project, project.bundle).judge(judgement)
+    return None
+
+
+def shown(project: Project, documents: list[Path]) -> None:
+    """Keep the documents of the verdict."""
+    with best_effort("the pages of the verdict"):
+        entry(project, project.bundle).keep(documents)
+
+
+def pushed(project: Project, digest: str) -> None:
+    """Record under which digest the release was stored."""
+    with best_effort("the digest"):
+        entry(project, project.bundle).mark(image_digest=digest)
+
+
+def promoted(project: Project, files: Path, tag: str, digest: str) -> None:
+    """Record what serves now, from a release's files."""
+    with best_effort("what serves"):
+        entry(project, files).serves(tag, digest)

@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline import repository, targets, verdict
+from pipeline import ledger, repository, targets, verdict
 from pipeline.build import checked_bundle
 from pipeline.errors import PipelineError
 from pipeline.project import Project
@@ -19,6 +19,7 @@ def push(project: Project) -> str:
     digest = targets.of(project).push(manifest.commit)
     note = {"commit": manifest.commit, "digest": digest, "repository": project.repository}
     (project.root / "build" / "release.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    ledger.pushed(project, digest)
     output("image", project.repository)
     output("digest", digest)
     following = f"Deploy it:\n\n    git tag v1.2.3 {manifest.commit[:12]}\n    git push origin v1.2.3"

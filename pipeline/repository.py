@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -28,6 +29,11 @@ def head(root: Path) -> str:
         return git(root, "rev-parse", "--verify", "HEAD")
     except PipelineError as error:
         raise PipelineError(f"{root} is not a git repository with a commit. Next: git init -b main, git add . and git commit.") from error
+
+
+def committed_at(root: Path) -> str:
+    """Return when the commit that is checked out was made, in UTC."""
+    return datetime.fromtimestamp(int(git(root, "show", "--no-patch", "--format=%ct", "HEAD")), UTC).isoformat()
 
 
 def changes(root: Path, besides: Path | None = None) -> list[str]:

@@ -12,7 +12,6 @@ from pipeline.journal import Event
 from pipeline.project import Bake, Project
 from pipeline.say import line, summary, warn
 from pipeline.targets import Target
-from service.manifest import Manifest
 
 # So many releases stay on the host, ready to be gone back to without the registry.
 KEPT = 3
@@ -109,7 +108,7 @@ def finish(project: Project, target: Target, what: str, done: Done, files: Path)
     attempt("the history was not written, so this counts as not proven", lambda: target.note(event(what, done)))
     attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.shown(done.checks)}"))
     attempt("the pointer `production` was not moved", lambda: target.point(done.after.digest))
-    ledger.move(project, ledger.PRODUCTION, Manifest.model_validate_json((files / "manifest.json").read_bytes()).mlflow_run)
+    ledger.promoted(project, files, done.after.tag, done.after.digest)
     return done
 
 

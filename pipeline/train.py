@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,14 +38,13 @@ def train(project: Project, uncommitted_data: bool = False) -> parts.Manifest:
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.mkdir(parents=True)
     manifest = write(project, bundle, fitted, rows, reference, rules)
-    run = log(project, manifest)
-    finished = manifest.model_copy(update={"mlflow_run": run})
-    (bundle / "manifest.json").write_bytes(parts.canonical(finished.model_dump(mode="json")))
+    (bundle / "manifest.json").write_bytes(parts.canonical(manifest.model_dump(mode="json")))
     shutil.rmtree(project.bundle, ignore_errors=True)
     bundle.rename(project.bundle)
     verdict.forget(project)
+    ledger.trained(project)
     line(f"trained on {len(rows)} rows: " + ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.values.items()))
-    return finished
+    return manifest
 
 
 def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame, rules: Rules) -> parts.Manifest:
@@ -69,7 +67,7 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         project=project.name,
         commit=repository.head(project.root),
         dirty=bool(repository.changes(project.root)) or not kept.held,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=repository.committed_at(project.root),
         python=platform.python_version(),
         packages={name: version(name) for name in PACKAGES},
         lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
@@ -84,7 +82,6 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         features=parts.Features(columns=columns, schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
         trivial=trivial(fitted, rows[features.TARGET]),
         metrics=measure(rules, reference, answers),
-        mlflow_run=None,
     )
 
 
@@ -143,10 +140,3 @@ def measure(rules: Rules, reference: pd.DataFrame, answers: Answers) -> parts.Me
         loss=loss(np.ones(len(reference), dtype=bool)),
         slices={name: loss(chosen) for name, chosen in slices.masks(reference).items() if chosen.any()},
     )
-
-
-def log(project: Project, manifest: parts.Manifest) -> str | None:
-    """Record the run in MLflow and return its id, None if that was not possible."""
-    with ledger.best_effort("the training run"):
-        return ledger.training(project, manifest)
-    return None

@@ -8,7 +8,6 @@ from pipeline.project import Project
 from pipeline.rules import Rules
 from pipeline.say import line, summary
 from service.manifest import Manifest, sha256
-from validation.gate import Outcome
 from validation.report import Judgement
 
 WEARS_OUT = 20
@@ -26,10 +25,12 @@ def validate(project: Project, champion: str, ref: str = "", data_docs: bool = F
         write_docs(project, by)
     manifest = Manifest.model_validate_json((project.bundle / "manifest.json").read_bytes())
     refuse_other_data(project, manifest)
-    judged = counted(project, judge(project, str(project.bundle), held_against, by), manifest)
+    judged = counted(project, judge(project, str(project.bundle), held_against, by))
     if ref and held_against is None:
         judged.notes.append(f"Nothing is in production yet, so there is nothing to protect: {ref} was not asked for the rules.")
     text = verdict.write(project, judged)
+    if judged.reference_uses is not None:  # what was told of once is not told of again
+        ledger.shown(project, verdict.documents(project))
     line(f"{text}\n\nThe page: {project.gate.with_suffix('.html')}")
     summary(text)
     return judged
@@ -44,16 +45,10 @@ def refuse_other_data(project: Project, manifest: Manifest) -> None:
         )
 
 
-def counted(project: Project, judged: Judgement, manifest: Manifest) -> Judgement:
-    """Record the judgement in the ledger, and return it with how often the reference dataset was used."""
-    if judged.verdict is Outcome.PASS:
-        ledger.move(project, ledger.CANDIDATE, manifest.mlflow_run)
-    uses = None
-    with ledger.best_effort("the verdict"):
-        uses = ledger.judged(project, judged)
-    worn = (
-        f"Candidates were judged {uses} times on this reference dataset. It wears out, as what is tried comes to fit it: collect another."
-    )
+def counted(project: Project, judged: Judgement) -> Judgement:
+    """Record the judgement in the ledger, and return it with how many candidates the reference dataset was used for."""
+    uses = ledger.judged(project, judged)
+    worn = f"{uses} candidates were judged on this reference dataset. It wears out, as what is tried comes to fit it: collect another."
     notes = [worn] if uses and uses >= WEARS_OUT else []
     return judged.model_copy(update={"reference_uses": uses, "notes": judged.notes + notes})
 

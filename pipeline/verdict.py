@@ -1,5 +1,7 @@
 """The verdict on the bundle, in `build/`: `gate.json`, `gate.md`, `gate.html`."""
 
+from pathlib import Path
+
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from service.manifest import read
@@ -17,10 +19,15 @@ def write(project: Project, judged: Judgement) -> str:
     return text
 
 
+def documents(project: Project) -> list[Path]:
+    """Return where the three documents are."""
+    return [project.gate.with_suffix(suffix) for suffix in (".json", ".md", ".html")]
+
+
 def forget(project: Project) -> None:
     """Take away the verdict on an earlier bundle."""
-    for suffix in (".json", ".md", ".html"):
-        project.gate.with_suffix(suffix).unlink(missing_ok=True)
+    for each in documents(project):
+        each.unlink(missing_ok=True)
 
 
 def passed(project: Project) -> Judgement:

@@ -73,7 +73,7 @@ class Metrics(Part):
 
 
 class Manifest(Part):
-    """Everything a release is made of."""
+    """Everything a release is made of. The same commit, data and lock give the same, so `created_at` is when the commit was made."""
 
     schema_version: Literal[1] = 1
     project: str
@@ -94,7 +94,6 @@ class Manifest(Part):
     features: Features
     trivial: list[float]
     metrics: Metrics
-    mlflow_run: str | None
 
 
 def sha256(content: bytes) -> str:

@@ -420,7 +420,7 @@ def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.
         assert (said.code, said.err) == (130, "interrupted\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     said = road.must("deploy", C)
-    assert "warning: MLflow could not record the alias production, going on without" in said.text
+    assert "warning: MLflow could not record what serves, going on without" in said.text
     road.serves(C)
     assert road.standing() == [A, B, C]
 
@@ -678,9 +678,7 @@ def test_training_again_gives_the_same_model_and_needs_no_mlflow(made: Road, mon
     said = made.must("train")
     after = read(made.root / "build" / "bundle")[0]
     assert "warning: MLflow could not record the training run, going on without" in said.text
-    assert (after.commit, after.data, after.lock_sha256) == (before.commit, before.data, before.lock_sha256)
-    assert after.model.sha256 == before.model.sha256
-    assert (before.mlflow_run is None, after.mlflow_run) == (False, None)
+    assert after == before
     refused(made.run("build"), 2, "The bundle was never judged", "Next: ./run validate.")
 
 

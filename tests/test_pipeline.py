@@ -6,7 +6,6 @@ import zipfile
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -17,15 +16,12 @@ from sklearn.preprocessing import StandardScaler
 
 from model import features
 from pipeline import __main__ as command_line
-from pipeline import archive, dataset, ledger, lock, project, repository, rules, say, skops_file, train, validate
+from pipeline import archive, dataset, lock, project, repository, rules, say, skops_file
 from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
-from pipeline.process import free_port
 from pipeline.project import Project
 from pipeline.targets import Target, haproxy
 from pipeline.targets.haproxy import NOBODY, Slots
 from service.release import load_model
-from tests.test_validation import judgement
-from validation.gate import Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -413,63 +409,6 @@ def test_rules_of_an_unknown_ref_and_rules_that_cannot_be_read_are_told(ruled: P
     (ruled.root / "validation" / "thresholds.toml").write_text("margin_fraction = 2", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"thresholds\.toml cannot be read: .*"):
         rules.of(ruled)
-
-
-# --- the ledger
-
-
-@pytest.mark.parametrize(("error", "said"), [(OSError("gone\nand more"), "gone"), (KeyError(), "KeyError()")])
-def test_what_the_ledger_raises_is_a_warning_of_one_line(capsys: pytest.CaptureFixture[str], error: Exception, said: str) -> None:
-    with ledger.best_effort("this"):
-        raise error
-    assert capsys.readouterr().err == f"warning: MLflow could not record this, going on without: {said}\n"
-
-
-def test_an_interrupt_is_no_matter_of_the_ledger() -> None:
-    with pytest.raises(KeyboardInterrupt), ledger.best_effort("this"):
-        raise KeyboardInterrupt
-
-
-def test_the_uses_of_a_reference_dataset_are_counted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
-    at, one = project.load(root), judgement(Outcome.FAIL, None)
-    another = one.model_copy(update={"reference_sha256": "0" * 64})
-    with ledger.best_effort("uses"):
-        found = [ledger.judged(at, each) for each in (one, one, another, one)]
-    assert found == [1, 2, 1, 3]
-
-
-@pytest.mark.parametrize(("uses", "worn"), [(None, False), (19, False), (20, True), (21, True)])
-def test_a_reference_dataset_that_was_used_often_wears_out(
-    root: Path, monkeypatch: pytest.MonkeyPatch, uses: int | None, worn: bool
-) -> None:
-    monkeypatch.setattr(ledger, "judged", lambda *_: uses)
-    told = validate.counted(project.load(root), judgement(Outcome.FAIL, None), cast(Any, SimpleNamespace()))
-    assert told.reference_uses == uses
-    assert [f"judged {uses} times" in note for note in told.notes] == [True] * worn
-
-
-def test_a_verdict_that_cannot_be_recorded_holds_all_the_same(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    told = validate.counted(project.load(root), judgement(Outcome.FAIL, None), cast(Any, SimpleNamespace()))
-    assert (told.verdict, told.reference_uses) == (Outcome.FAIL, None)
-    assert capsys.readouterr().err.startswith("warning: MLflow could not record the verdict, going on without: ")
-
-
-def test_an_unreachable_tracking_server_is_a_warning(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    at = project.load(root)
-    assert train.log(at, cast(Any, SimpleNamespace())) is None
-    ledger.move(at, ledger.PRODUCTION, "run")
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("warning: MLflow could not record the training run, going on without: ")
-    assert second.startswith("warning: MLflow could not record the alias production, going on without: ")
-    assert "127.0.0.1" in first
-    assert "127.0.0.1" in second
 
 
 # --- what people read

@@ -128,7 +128,7 @@ class Judgement(Part):
     reference_sha256: str
     reference_rows: int = 0
     reference_uses: int | None = None
-    """How often candidates were judged on this reference dataset, this one included; null when the ledger cannot tell."""
+    """How many candidates were judged on this reference dataset, this one included; null when the ledger cannot tell."""
     rules: str
     """Where thresholds, expectations and reference dataset are from: "this checkout", or a commit."""
     thresholds_sha256: str
@@ -136,6 +136,7 @@ class Judgement(Part):
     seed: int
     """Of the bootstrap; from model and reference dataset, so the same inputs get the same verdict."""
     at: str
+    """When; empty in what a release carries."""
     task: Literal["regression", "binary", "multiclass"]
     sample: list[tuple[float, float, float | None]] = []
     """For the picture: what was true, what the candidate said, what the champion said. A classification: the number of the true class, and
@@ -148,6 +149,11 @@ def refused(judged: Judgement, failures: list[str]) -> Judgement:
     """Return a judgement that is FAIL for more reasons."""
     reasons = [*(judged.reasons if judged.verdict is Outcome.FAIL else []), *failures]
     return judged.model_copy(update={"verdict": Outcome.FAIL, "exit_code": Outcome.FAIL.exit_code, "reasons": reasons})
+
+
+def carried(judged: Judgement) -> Judgement:
+    """Return a judgement as the release carries it: without what depends on when it was made, as the same inputs give the same release."""
+    return judged.model_copy(update={"at": "", "reference_uses": None, "notes": []})
 
 
 def markdown(judged: Judgement) -> str:

@@ -58,7 +58,6 @@ def ledger() -> Finding:
     try:
         httpx.get(f"{uri.rstrip('/')}/health", timeout=MLFLOW_SECONDS).raise_for_status()
     except httpx.HTTPError as error:
-        return mend(
-            "MLflow", f"{uri}: {error}", "A training cannot be recorded, and ends.", "start the server, or correct MLFLOW_TRACKING_URI"
-        )
+        why = "Runs, verdicts and what serves are not recorded; all else goes on."
+        return mend("MLflow", f"{uri}: {error}", why, "start the server, or correct MLFLOW_TRACKING_URI; then ./run track")
     return good("MLflow", f"{uri} answers")
