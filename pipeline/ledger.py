@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 # A server that is down or hangs shall cost seconds, not the minutes of MLflow's own patience.
 ANSWERS_WITHIN = 2.0
-PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "3", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 def uri(project: Project) -> str:
@@ -31,7 +36,7 @@ def entry(project: Project, bundle: Path) -> "Entry":
         import httpx  # imported here, as is what follows: they cost time, and a rollback has none before its proof
 
         httpx.get(uri(project), timeout=ANSWERS_WITHIN)
-    for name, setting in PATIENCE.items():
+    for name, setting in SETTINGS.items():
         os.environ.setdefault(name, setting)
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)
     from pipeline import ledger_entry

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from model import estimator, features
 from model import metrics as scores
@@ -28,6 +29,13 @@ PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvi
 
 def train(project: Project, uncommitted_data: bool = False) -> parts.Manifest:
     """Train on the project's data and write its bundle. Raises PipelineError; the bundle before it is then still there."""
+    # The order in which threads add up changes the last digits, and with them the model's hash. An estimator's own `n_jobs` does not.
+    with threadpool_limits(limits=1):
+        return trained(project, uncommitted_data)
+
+
+def trained(project: Project, uncommitted_data: bool) -> parts.Manifest:
+    """Train, on one thread."""
     if not uncommitted_data:
         data_reference.refuse_other(project)
     rules = gate_rules.of(project)

@@ -4,8 +4,8 @@ import json
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,8 @@ from tests.test_validation import judgement
 from validation.gate import Outcome
 
 A = "v1.0.0"
+# Its URL, and what it is asked.
+Server = AbstractContextManager[tuple[str, list[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +57,13 @@ def test_a_run_has_parameters_metrics_by_slice_datasets_and_the_bundle(road: Roa
     slices = {spelt(f"loss/{name}"): loss.mean for name, loss in manifest.metrics.slices.items()}
     assert len(slices) == len(manifest.metrics.slices) > 0
     assert run.data.metrics.items() >= slices.items()
+    assert run.inputs
     datasets = {each.tags[0].value: each.dataset for each in run.inputs.dataset_inputs}
     assert {context: json.loads(each.source)["sha256"] for context, each in datasets.items()} == {
         "training": manifest.data.sha256,
         "reference": manifest.reference.sha256,
     }
-    assert json.loads(datasets["training"].profile)["rows"] == manifest.data.rows
+    assert json.loads(datasets["training"].profile or "")["rows"] == manifest.data.rows
     kept = Path(found.mlflow.download_artifacts(found.run, "bundle"))
     assert {each.name: each.read_bytes() for each in kept.iterdir()} == {
         each.name: each.read_bytes() for each in road.project.bundle.iterdir()
@@ -195,7 +198,12 @@ def down() -> Iterator[tuple[str, list[str]]]:
     yield f"http://127.0.0.1:{free_port()}", []
 
 
-SERVERS = {"down": down, "silent": silent, "refusing": lambda: server(Refusing), "hanging": lambda: server(Hanging)}
+SERVERS: dict[str, Callable[[], Server]] = {
+    "down": down,
+    "silent": silent,
+    "refusing": lambda: server(Refusing),
+    "hanging": lambda: server(Hanging),
+}
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -219,8 +227,8 @@ def test_a_server_that_does_not_record_costs_one_warning_and_is_asked_once(
 
 
 def test_its_patience_is_five_seconds() -> None:
-    assert ledger.ANSWERS_WITHIN + float(ledger.PATIENCE["MLFLOW_HTTP_REQUEST_TIMEOUT"]) <= 5
-    assert ledger.PATIENCE["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+    assert ledger.ANSWERS_WITHIN + float(ledger.SETTINGS["MLFLOW_HTTP_REQUEST_TIMEOUT"]) <= 5
+    assert ledger.SETTINGS["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
 
 
 # What it missed.

@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from model import data, estimator, features, metrics
 from pipeline import skops_file

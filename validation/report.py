@@ -152,8 +152,8 @@ def refused(judged: Judgement, failures: list[str]) -> Judgement:
 
 
 def carried(judged: Judgement) -> Judgement:
-    """Return a judgement as the release carries it: without what depends on when it was made, as the same inputs give the same release."""
-    return judged.model_copy(update={"at": "", "reference_uses": None, "notes": []})
+    """Return a judgement as the release carries it: without what depends on when and where: the same inputs give the same release."""
+    return judged.model_copy(update={"at": "", "reference_uses": None, "notes": [], "image": None})
 
 
 def markdown(judged: Judgement) -> str:

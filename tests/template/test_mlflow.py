@@ -73,7 +73,7 @@ def test_the_road_is_recorded_on_a_server_and_later_what_it_missed(tmp_path: Pat
         assert said.count("MLflow could not record") == said.count("./run track") == 1
         with pages(road, port) as url:
             assert version(url, road, "production").tags["release"] == A
-            assert road.must("track").out.splitlines()[1:] == [f"recorded: {B} serves, version 2"]
+            assert road.must("track").out.splitlines() == ["recorded: build/bundle, version 2", f"recorded: {B} serves, version 2"]
             assert (
                 version(url, road, "production").tags.items() >= {"release": B, "image_digest": road.digests[B], "verdict": "PASS"}.items()
             )
