@@ -56,6 +56,18 @@ p99_ms = 1000
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also what takes the road for real, or needs a Docker engine: half an hour")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out what takes long, unless it is asked for: with --all, by a file's name or by -m."""
+    asked = config.getoption("all") or config.getoption("markexpr") or config.args_source is config.ArgsSource.ARGS
+    if not asked:
+        config.option.markexpr = "not (road or docker)"
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs an engine where none answers; with REQUIRE_DOCKER=1 that is a failure."""
     if item.get_closest_marker("docker") and (reason := no_engine()):

@@ -14,6 +14,8 @@ import pytest
 
 from pipeline import docker_engine, project, rehearsal
 
+pytestmark = pytest.mark.road
+
 ROOT = Path(__file__).parents[1]
 TARGETS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 

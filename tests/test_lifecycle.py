@@ -39,6 +39,8 @@ from pipeline.targets.supervisor import Supervisor
 from service.manifest import canonical, read, sha256
 from tests.conftest import Registry, Road, Said, wait_until
 
+pytestmark = pytest.mark.road
+
 A, B, C = "v1.0.0", "v1.1.0", "v1.2.0"
 WEAK = "v1.3.0"
 FAULTY = "v1.4.0"

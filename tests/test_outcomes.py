@@ -16,6 +16,8 @@ from validation.comparison import Sides
 from validation.gate import Outcome
 from validation.outcomes import Outcomes
 
+pytestmark = pytest.mark.road
+
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 400
 

@@ -20,6 +20,8 @@ from service.manifest import canonical, read
 from tests.conftest import Road
 from tests.test_lifecycle import NO_FLOORS, both, pushed, refused, shuffled, state, training_rows, write_rows
 
+pytestmark = pytest.mark.road
+
 A, B, WEAK = "v1.0.0", "v1.1.0", "v1.2.0"
 Tamper = Callable[[Path], object]
 Labels = dict[str, str]

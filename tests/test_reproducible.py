@@ -19,6 +19,8 @@ from service.manifest import read, sha256
 from tests.conftest import Road
 from tests.test_lifecycle import forget_images
 
+pytestmark = pytest.mark.road
+
 # What people's machines differ in.
 HERE = {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "OMP_NUM_THREADS": "1", "LC_ALL": "C"}
 THERE = {"PYTHONHASHSEED": "2", "TZ": "America/Caracas", "OMP_NUM_THREADS": "2", "LC_ALL": "C.UTF-8"}

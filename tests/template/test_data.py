@@ -18,6 +18,8 @@ from service.manifest import read, sha256
 from tests import test_workflows
 from tests.conftest import Road
 
+pytestmark = pytest.mark.road
+
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
 LOCK = HERE / "dvc.txt"

@@ -18,6 +18,8 @@ import pytest
 
 from tests.conftest import Road, Said
 
+pytestmark = pytest.mark.road
+
 FOLDER = Path(__file__).parent / "gate"
 NAMES = sorted(each.stem for each in FOLDER.glob("[!_]*.py"))
 VERBS = ["train", "validate", "build"]

@@ -18,6 +18,8 @@ from pipeline.process import free_port
 from service.manifest import read, sha256
 from tests.conftest import Road, wait_until
 
+pytestmark = pytest.mark.road
+
 A, B = "v1.0.0", "v1.1.0"
 # The first time its pages are fetched.
 START_SECONDS = 600

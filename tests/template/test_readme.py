@@ -12,11 +12,13 @@ from pipeline import project
 from pipeline.process import free_port
 from pipeline.targets.local import Local
 
+pytestmark = pytest.mark.road
+
 ROOT = Path(__file__).parents[2]
 # What runs the commands of the template's own README.
 RUN_BY = {
     "./run demo": "tests/test_demo.py",
-    "./run test": ".ci/run",
+    "./run test --all": ".ci/run",
     "cookiecutter https://github.com/OWNER/slipway": "tests/template/test_bake.py",
 }
 # .ci/run has the whole of it run on the same files.

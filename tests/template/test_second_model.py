@@ -14,6 +14,8 @@ from pipeline import project
 from pipeline.process import free_port
 from pipeline.targets.local import Local
 
+pytestmark = pytest.mark.road
+
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
 MODELS = ("cancer", "digits", "rides")
