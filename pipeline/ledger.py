@@ -2,6 +2,7 @@
 
 import logging
 import os
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,8 +64,8 @@ def quiet() -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of what an error says, without a full stop."""
-    return (str(error).strip() or repr(error)).splitlines()[0].rstrip(".")
+    """Return the first line of what an error says, at most 200 characters, without a full stop."""
+    return textwrap.shorten((str(error).strip() or repr(error)).splitlines()[0].rstrip("."), 200, placeholder=" …")
 
 
 def trained(project: Project) -> None:

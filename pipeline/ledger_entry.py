@@ -23,6 +23,7 @@ CANDIDATE, PRODUCTION = "candidate", "production"
 # What MLflow takes at once, and how long its names and values may be.
 PARAMETERS, METRICS, NAME, VALUE, DIGEST = 100, 500, 250, 500, 36
 MOST_COUNTED = 1000
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # or else its pages take it for chats with a language model
 SIGNS = {"<=": "le", ">=": "ge", "<": "lt", ">": "gt", "=": "is"}
 
 
@@ -81,7 +82,7 @@ def experiment_of(mlflow: MlflowClient, project: Project, uri: str) -> str:
     if found := mlflow.get_experiment_by_name(project.name):
         return str(found.experiment_id)
     folder = None if uri.startswith("http") else (project.root / "mlartifacts").as_uri()
-    return str(mlflow.create_experiment(project.name, artifact_location=folder))
+    return str(mlflow.create_experiment(project.name, artifact_location=folder, tags=KIND))
 
 
 def record(mlflow: MlflowClient, experiment: str, bundle: Path, manifest: Manifest, sha: str) -> str:
