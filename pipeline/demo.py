@@ -100,9 +100,13 @@ def play(project: Project, story: Story) -> None:
     """Take the road four times and go back."""
     rows = pd.read_csv(project.train_data)
     earlier = rows.head(int(len(rows) * EARLIER))
-    release(project, story, "v1.0.0", earlier, f"train v1.0.0 on the oldest {len(earlier)} rows")
+    learn(project, story, "v1.0.0", earlier, f"on the oldest {len(earlier)} rows")
+    release(project, story, "v1.0.0")
     with callers(project, story.folder):
-        release(project, story, "v1.1.0", rows, f"train v1.1.0 on all {len(rows)} rows")
+        if not learn(project, story, "v1.1.0", rows, f"on all {len(rows)} rows"):
+            # More rows do not make every model better in every slice, and the gate is right then. One like the first can always follow it.
+            learn(project, story, "v1.1.0", earlier, "on the rows of v1.0.0 instead")
+        release(project, story, "v1.1.0")
         unit(project, story, rows)
         nothing_learnt(project, story, rows)
         with story.step("roll back under load") as say:
@@ -110,12 +114,16 @@ def play(project: Project, story: Story) -> None:
             say(f"{story.done.before.tag if story.done.before else ''} -> {story.done.after.tag}, proven in {story.done.seconds:.1f} s")
 
 
-def release(project: Project, story: Story, tag: str, rows: pd.DataFrame, training: str) -> None:
-    """Take rows down the whole road."""
+def learn(project: Project, story: Story, tag: str, rows: pd.DataFrame, told: str) -> bool:
+    """Train on rows, and tell whether the gate lets the model pass."""
     change(project, rows, tag)
-    with story.step(training):
+    with story.step(f"train {tag} {told}"):
         train(project)
-    judge(project, story, tag)
+    return judge(project, story, tag)
+
+
+def release(project: Project, story: Story, tag: str) -> None:
+    """Take what passed down the rest of the road."""
     with story.step(f"build and push {tag}"):
         build(project)
         push(project)
@@ -152,13 +160,15 @@ def nothing_learnt(project: Project, story: Story, rows: pd.DataFrame) -> None:
     judge(project, story, "nothing learnt")
 
 
-def judge(project: Project, story: Story, name: str) -> None:
-    """Judge what was trained against what is live."""
+def judge(project: Project, story: Story, name: str) -> bool:
+    """Judge what was trained against what is live, and tell whether it passed."""
     with story.step(f"gate: judge {name} against what is live") as say:
         judged = validate(project, "live")
         shutil.copyfile(project.gate.with_suffix(".html"), story.folder / f"gate-{name.replace(' ', '-')}.html")
         story.verdicts[name] = {"verdict": judged.verdict.value, "exit_code": judged.exit_code, "reasons": judged.reasons}
-        say(judged.verdict.value + ("" if judged.exit_code == 0 else ", as it should: nothing is promoted"))
+        meant = ", as it should" if rehearsal_report.EXPECTED[name] == judged.verdict.value else ""
+        say(judged.verdict.value + ("" if judged.exit_code == 0 else f"{meant}: nothing is promoted"))
+    return judged.exit_code == 0
 
 
 def change(project: Project, rows: pd.DataFrame, message: str) -> None:

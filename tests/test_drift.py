@@ -278,7 +278,7 @@ def asked(road: Road, rows: pd.DataFrame, *words: str) -> tuple[int, str, dict[s
 
 
 def test_what_was_learnt_from_has_not_drifted(road: Road, rows: pd.DataFrame) -> None:
-    code, said, report = asked(road, rows.sample(2000, random_state=0), "--all-seasons")
+    code, said, report = asked(road, rows.sample(2000, replace=True, random_state=0), "--all-seasons")
     assert (code, report["verdict"]) == (0, "NO DRIFT")
     assert {each["name"] for each in report["findings"]} == {*features.Row.model_fields, NAMED}
     assert {each["week"]["rows"] for each in report["findings"]} == {2000}
@@ -287,7 +287,7 @@ def test_what_was_learnt_from_has_not_drifted(road: Road, rows: pd.DataFrame) ->
 
 def test_values_that_moved_are_named_on_page_and_in_text(road: Road, rows: pd.DataFrame) -> None:
     name = NUMBERS[0]
-    moved = rows.sample(2000, random_state=0).assign(**{name: rows[name].max()})
+    moved = rows.sample(2000, replace=True, random_state=0).assign(**{name: rows[name].max()})
     code, said, report = asked(road, moved, "--all-seasons")
     assert (code, report["verdict"], report["findings"][0]["name"]) == (9, "DRIFT", name)
     assert "no longer as in the training data of commit" in said
