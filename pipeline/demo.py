@@ -107,7 +107,8 @@ def play(project: Project, story: Story) -> None:
             # More rows do not make every model better in every slice, and the gate is right then. One like the first can always follow it.
             learn(project, story, "v1.1.0", earlier, "on the rows of v1.0.0 instead")
         release(project, story, "v1.1.0")
-        unit(project, story, rows)
+        if name := measured(rows):
+            unit(project, story, rows, name)
         nothing_learnt(project, story, rows)
         with story.step("roll back under load") as say:
             story.done = rollback(project, None, "rehearsal")
@@ -132,9 +133,14 @@ def release(project: Project, story: Story, tag: str) -> None:
         say(f"{deploy(project, tag).after.tag} serves, proven")
 
 
-def unit(project: Project, story: Story, rows: pd.DataFrame) -> None:
+def measured(rows: pd.DataFrame) -> str | None:
+    """Return the feature that is most like a measurement: the first with fractions, or else the first number; None where there is none."""
+    numbers = [name for name in features.Row.model_fields if pd.api.types.is_any_real_numeric_dtype(rows[name])]
+    return next((name for name in numbers if pd.api.types.is_float_dtype(rows[name])), next(iter(numbers), None))
+
+
+def unit(project: Project, story: Story, rows: pd.DataFrame, name: str) -> None:
     """Try data in another unit: the expectations refuse it before anything is fitted."""
-    name = next(column for column in features.Row.model_fields if pd.api.types.is_float_dtype(rows[column]))
     change(project, rows.assign(**{name: rows[name] * 100}), "another unit")
     with story.step(f"candidate from data with {name} in another unit") as say:
         try:

@@ -5,11 +5,14 @@ import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from pipeline import rehearsal_report
+from model import features
+from pipeline import demo, rehearsal_report
 from validation import markup, plots
 from validation.gate import Outcome
 from validation.page import page
@@ -426,3 +429,36 @@ def test_both_pages_have_the_same_frame(tmp_path: Path) -> None:
     assert STYLE in page(judged())
     assert html.escape("<script>") in text
     assert "script" not in {tag for tag, _ in read(text).elements}
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [
+        ({}, True),
+        ({"another unit": None}, True),  # a model without a number has no other unit
+        ({"nothing learnt": None}, False),
+        ({"another unit": "PASS"}, False),
+        ({"v1.1.0": "FAIL"}, False),
+    ],
+    ids=str,
+)
+def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed: dict[str, str | None], holds: bool) -> None:
+    report = rehearsal()
+    for name, verdict in changed.items():
+        if verdict:
+            report["verdicts"][name]["verdict"] = verdict
+        else:
+            del report["verdicts"][name]
+    assert rehearsal_report.as_expected(report) == holds
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [({"w": ["a"], "n": [1], "x": [0.5]}, "x"), ({"w": ["a"], "b": [True], "n": [1]}, "n"), ({"w": ["a"], "b": [True]}, None)],
+    ids=["fractions", "whole numbers", "none"],
+)
+def test_what_is_measured_is_tried_in_another_unit(
+    columns: dict[str, list[Any]], name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "Row", SimpleNamespace(model_fields=columns))
+    assert demo.measured(pd.DataFrame(columns)) == name
