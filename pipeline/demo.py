@@ -134,8 +134,8 @@ def release(project: Project, story: Story, tag: str) -> None:
 
 
 def measured(rows: pd.DataFrame) -> str | None:
-    """Return the feature that is most like a measurement: the first with fractions, or else the first number; None where there is none."""
-    numbers = [name for name in features.Row.model_fields if pd.api.types.is_any_real_numeric_dtype(rows[name])]
+    """Return the feature that is most like a measurement: the first with fractions, or else the first number; None where all are nought."""
+    numbers = [name for name in features.Row.model_fields if pd.api.types.is_any_real_numeric_dtype(rows[name]) and rows[name].any()]
     return next((name for name in numbers if pd.api.types.is_float_dtype(rows[name])), next(iter(numbers), None))
 
 

@@ -454,7 +454,7 @@ def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed
 
 @pytest.mark.parametrize(
     ("columns", "name"),
-    [({"w": ["a"], "n": [1], "x": [0.5]}, "x"), ({"w": ["a"], "b": [True], "n": [1]}, "n"), ({"w": ["a"], "b": [True]}, None)],
+    [({"w": ["a"], "n": [1], "x": [0.5]}, "x"), ({"b": [True], "z": [0.0], "n": [1]}, "n"), ({"w": ["a"], "b": [True]}, None)],
     ids=["fractions", "whole numbers", "none"],
 )
 def test_what_is_measured_is_tried_in_another_unit(

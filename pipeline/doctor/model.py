@@ -41,12 +41,12 @@ def of_data(project: Project) -> Iterator[Finding]:
     differ = [*columns.findings(rows, "data/train.csv"), *columns.findings(reference, "validation/reference.csv")]
     yield from differ or [good("model/features.py", f"declares what {len(rows)} and {len(reference)} rows have")]
     if not differ:
-        yield from expected(project, rows, dataset.checked(rows, judged_by).findings)
+        yield from expected(project, dataset.checked(rows, judged_by).findings)
         both = leak.overlap(rows, reference)
         yield disjoint(len(both), both[:5])
 
 
-def expected(project: Project, rows: "pd.DataFrame", broken: list[Any]) -> Iterator[Finding]:
+def expected(project: Project, broken: list[Any]) -> Iterator[Finding]:
     """Tell whether the expectations hold; a suite that would is written beside the bundle where they do not."""
     from pipeline.doctor import columns
 
@@ -55,7 +55,7 @@ def expected(project: Project, rows: "pd.DataFrame", broken: list[Any]) -> Itera
         return
     proposed = project.root / "build" / "expectations.json"
     proposed.parent.mkdir(exist_ok=True)
-    proposed.write_text(columns.suite(rows), encoding="utf-8")
+    proposed.write_text(columns.suite(), encoding="utf-8")
     first = broken[0]
     yield mend(
         "expectations",

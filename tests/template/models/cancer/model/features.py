@@ -11,7 +11,8 @@ TARGET_RANGE: tuple[float, float] | None = None
 SLICES: dict[str, tuple[float, ...] | None] = {"mean_radius": (13.0,)}
 CONTRACT_VERSION = 1
 
-Size = Annotated[float, Field(ge=0, le=5000)]
+Length = Annotated[float, Field(ge=0, le=100)]
+Outline = Annotated[float, Field(ge=0, le=5000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -20,10 +21,10 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    mean_radius: Size
-    mean_texture: Size
-    mean_perimeter: Size
-    mean_area: Size
+    mean_radius: Length
+    mean_texture: Length
+    mean_perimeter: Outline
+    mean_area: Outline
     mean_smoothness: Share
     mean_compactness: Share
     mean_concavity: Share | None
