@@ -25,16 +25,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def refuse_taken(host: str, port: int) -> None:
-    """Raise PipelineError when somebody listens on an address already."""
+def refuse_taken(host: str, port: int, otherwise: str = "change [deploy] address in project.toml") -> None:
+    """Raise PipelineError when somebody listens on an address already; `otherwise` says how to take another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise PipelineError(
-                f"{host}:{port} cannot be listened on: {error.strerror}. Stop what uses it, or change [deploy] address in project.toml."
-            ) from error
+            raise PipelineError(f"{host}:{port} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
 
 
 def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:

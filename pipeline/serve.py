@@ -13,7 +13,7 @@ def serve(project: Project, port: int) -> int:
     """Serve until it is stopped (Ctrl-C), and return the service's exit code. Raises PipelineError."""
     if not project.bundle.is_dir():
         raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
-    refuse_taken("127.0.0.1", port)
+    refuse_taken("127.0.0.1", port, "take another with --port")
     line(f"http://127.0.0.1:{port}/docs shows what can be asked; Ctrl-C stops it")
     settings = environment(project.root, project.bundle, PORT=str(port))
     try:

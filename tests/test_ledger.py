@@ -249,6 +249,25 @@ def test_where_there_is_nothing_nothing_is_recorded(tmp_path: Path) -> None:
     assert (said.code, "There is nothing to record" in said.err, "Next: ./run train." in said.err) == (2, True, True)
 
 
+@pytest.mark.parametrize("name", ["gate.json", "bundle/manifest.json", "release.json"])
+def test_what_is_damaged_is_not_blamed_on_mlflow(road: Road, name: str) -> None:
+    damaged = road.root / "build" / name
+    kept = damaged.read_bytes() if damaged.is_file() else None
+    damaged.write_text("{")
+    try:
+        said = road.run("track")
+    finally:
+        damaged.write_bytes(kept) if kept else damaged.unlink()
+    assert (said.code, "is damaged: " in said.err, "MLflow" in said.err, "Next: ./run train" in said.err) == (2, True, False, True)
+
+
+def test_a_port_that_is_taken_is_told_with_the_way_out(road: Road) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for verb in ("ui", "serve"):
+            said = road.run(verb, "--port", str(taken.getsockname()[1]))
+            assert (said.code, "take another with --port" in said.err) == (2, True)
+
+
 def test_a_server_s_pages_are_only_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     opened = list[str]()
     monkeypatch.setattr("webbrowser.open", opened.append)
