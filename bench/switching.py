@@ -17,10 +17,10 @@ import docker
 from bench import results, switch_figures
 from bench.steady_load import Answer, Failure, Seen
 from bench.switch_figures import Cycle, Verb
-from bench.two_releases import NEW, OLD, ready
+from bench.two_releases import NEW, OLD, address, ready
 from pipeline import project, targets
 
-TARGETS = ("local", "docker")
+TARGETS = ("local", "docker", "kubernetes")
 CYCLES = 20
 # Of the rollbacks on a target that keeps the release before running, each fourth finds it stopped.
 COLD_EVERY = 4
@@ -53,10 +53,10 @@ def run(root: Path, target: str, *words: str) -> Verb:
 
 
 @contextmanager
-def callers(root: Path, rate: float, seen: Seen) -> Iterator[None]:
+def callers(root: Path, target: str, rate: float, seen: Seen) -> Iterator[None]:
     """Keep callers asking; afterwards `seen` holds what they saw."""
     result, rows = root / "build" / "seen.json", root / "build" / "bundle" / "golden.json"
-    command = [sys.executable, "-m", "bench.steady_load", project.load(root).address, str(rows), str(result), str(rate)]
+    command = [sys.executable, "-m", "bench.steady_load", address(root, target), str(rows), str(result), str(rate)]
     with subprocess.Popen(command, cwd=results.ROOT, stdin=subprocess.PIPE) as process:
         try:
             yield
@@ -68,10 +68,10 @@ def callers(root: Path, rate: float, seen: Seen) -> Iterator[None]:
     seen.failures.extend(Failure(*each) for each in failures)
 
 
-def pace(root: Path) -> float:
+def pace(root: Path, target: str) -> float:
     """Ask as fast as the service answers for a while, and return how many requests a second the callers shall send."""
     seen = Seen([], [])
-    with callers(root, MOST_PER_SECOND / SHARE, seen):
+    with callers(root, target, MOST_PER_SECOND / SHARE, seen):
         time.sleep(PROBE_SECONDS)
     return round(SHARE * len(seen.answers) / (seen.answers[-1].at - seen.answers[0].at), 1)
 
@@ -80,7 +80,7 @@ def turn(root: Path, target: str, number: int) -> Cycle:
     """Deploy, roll back, and let deploys go on."""
     time.sleep(QUIET_SECONDS)
     deploy = run(root, target, "deploy", NEW)
-    cold = target == "local" or number % COLD_EVERY == 0
+    cold = target != "docker" or number % COLD_EVERY == 0
     if target == "docker" and cold:
         stop_standby(root)
     done = Cycle(cold, deploy, run(root, target, "rollback"), run(root, target, "resume"))
@@ -100,8 +100,8 @@ def stop_standby(root: Path) -> None:
 def measure(root: Path, target: str, cycles: int) -> dict[str, Any]:
     """Measure a target."""
     run(root, target, "deploy", OLD)
-    seen, rate = Seen([], []), pace(root)
-    with callers(root, rate, seen):
+    seen, rate = Seen([], []), pace(root, target)
+    with callers(root, target, rate, seen):
         done = [turn(root, target, number) for number in range(1, cycles + 1)]
         time.sleep(QUIET_SECONDS)
     targets.of(project.load(root, target)).stop()

@@ -8,12 +8,13 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.gate_cost import AUTHOR, copy, git, python
 from pipeline import project, rehearsal
 from pipeline.process import free_port
+from tests import cluster
 
 OLD, NEW = "v1.0.0", "v1.1.0"
 # The second release learns from all rows but each twentieth: another model that is as good.
@@ -21,18 +22,20 @@ LEFT_OUT = 20
 
 
 @contextmanager
-def ready(targets: Sequence[str]) -> Iterator[Path]:
+def ready(targets: Sequence[str], replicas: int = 3) -> Iterator[Path]:
     """Make both releases and push them to targets; yields the copy. An interrupt, too, takes everything away."""
     # Where the copy's own settings would not be used.
     for name in rehearsal.OUTSIDE:
         os.environ.pop(name, None)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    with tempfile.TemporaryDirectory(prefix="switching-") as folder:
-        root = Path(folder).resolve()
-        name = re.sub("[^a-z0-9]+", "-", root.name.lower()).strip("-")
+    with tempfile.TemporaryDirectory(prefix="switching-") as folder, ExitStack() as stack:
+        if "kubernetes" in targets:
+            stack.enter_context(in_cluster(Path(folder)))
+        root = Path(folder).resolve() / "project"
+        name = re.sub("[^a-z0-9]+", "-", root.parent.name.lower()).strip("-")
         copy(root)
         try:
-            settle(root, name, targets)
+            settle(root, name, targets, replicas)
             git(root, "init", "--quiet", "--initial-branch=main")
             make(root, OLD, "none", targets)
             shutil.copytree(root / "build" / "bundle", root / "build" / "champion")
@@ -43,12 +46,30 @@ def ready(targets: Sequence[str]) -> Iterator[Path]:
             clear(root)
 
 
-def settle(root: Path, name: str, targets: Sequence[str]) -> None:
+@contextmanager
+def in_cluster(folder: Path) -> Iterator[None]:
+    """Deploy to a namespace of its own, with the account of infra/deployer.yaml."""
+    if missing := cluster.missing():
+        raise SystemExit(f"For the target kubernetes: {missing}. Next: tests/cluster.py says what it takes; or give --target.")
+    os.environ["ADMIN_KUBECONFIG"] = os.environ.get("KUBECONFIG", "")
+    with cluster.namespace(folder) as found:
+        os.environ |= {"KUBECONFIG": str(found.kubeconfig), "NODE": found.node, "NAMESPACE": found.name}
+        yield
+
+
+def address(root: Path, target: str) -> str:
+    """Return where callers find it, as HOST:PORT."""
+    return f"{os.environ['NODE']}:{cluster.node_port(root)}" if target == "kubernetes" else project.load(root).address
+
+
+def settle(root: Path, name: str, targets: Sequence[str], replicas: int) -> None:
     """Give the copy a name, an address and a registry of its own, and have neither deploys nor what serves watched."""
     path = root / "project.toml"
     path.write_text(path.read_text(encoding="utf-8").partition("[watch]")[0], encoding="utf-8")
     change(path, name=name, address=f"127.0.0.1:{free_port()}", seconds=0)
-    if "docker" in targets:
+    if "kubernetes" in targets:
+        cluster.shrink(root, replicas, leave=5)
+    if {"docker", "kubernetes"} & set(targets):
         port = rehearsal.start_registry(project.load(root))
         change(path, repository=f"localhost:{port}/{name}")
 
@@ -72,6 +93,9 @@ def make(root: Path, tag: str, champion: str, targets: Sequence[str]) -> None:
     for target in targets:
         python(root, "-m", "pipeline", "build", "--target", target)
         python(root, "-m", "pipeline", "push", "--target", target)
+        if target == "kubernetes":
+            note = json.loads((root / "build" / "release.json").read_bytes())
+            cluster.pull(f"{note['repository']}@{note['digest']}")
 
 
 def leave_out(root: Path) -> None:

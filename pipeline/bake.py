@@ -3,8 +3,9 @@
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Watch:
     limits: Bake
     enough: float
     before: Reading
+    seen: dict[str, Reading] = field(default_factory=dict)  # of each replica its last reading, also when it is gone
 
 
 def read(exposition: str, running: str) -> Reading:
@@ -69,7 +71,8 @@ def read(exposition: str, running: str) -> Reading:
 
 def begin(target: Target, limits: Bake, files: Path) -> Watch:
     """Take the reading at the switch. Raises PipelineError when it cannot be taken."""
-    return Watch(limits, enough(json.loads((files / "golden.json").read_bytes())["answers"]), reading(target))
+    seen = dict[str, Reading]()
+    return Watch(limits, enough(json.loads((files / "golden.json").read_bytes())["answers"]), reading(target, seen), seen)
 
 
 def enough(answers: Sequence[Any]) -> float:
@@ -85,7 +88,7 @@ def broken(watch: Watch, now: Reading) -> list[str]:
     requests, errors = now.requests - before.requests, now.errors - before.errors
     said = []
     if now.running != before.running:
-        said.append(f"restarts: {before.running} runs no more, {now.running} does")
+        said.append(f"restarts: first {before.running}, then {now.running}")
     if errors > limits.max_error_share * max(requests, FEW):
         said.append(f"errors: {errors:.0f} of {requests:.0f} requests, at most {limits.max_error_share:.1%} are allowed")
     slowest = 1000 * percentile(before, now)
@@ -108,13 +111,13 @@ def watch(target: Target, new: Deployment, watch: Watch, still_ours: Callable[[]
     line(f"watching {new.tag} for {watch.limits.seconds:g} s")
     deadline = time.monotonic() + watch.limits.seconds
     try:
-        proven = reading(target)
+        proven = reading(target, watch.seen)
         # The golden rows of the proof, which are answered well, are no callers'.
         watch = replace(watch, before=replace(watch.before, rows=proven.rows, answers=proven.answers))
         while time.monotonic() < deadline:
             time.sleep(min(EVERY, watch.limits.seconds))
             still_ours()
-            if said := broken(watch, reading(target)):
+            if said := broken(watch, reading(target, watch.seen)):
                 raise BakeError(f"{new.tag} failed while it was watched: {'; '.join(said)}. {BACK}")
     except (BakeError, Busy):
         raise
@@ -122,7 +125,18 @@ def watch(target: Target, new: Deployment, watch: Watch, still_ours: Callable[[]
         raise BakeError(f"{new.tag} could not be watched, which counts as failed: {error} {BACK}") from error
 
 
-def reading(target: Target) -> Reading:
-    """Take a reading. Raises PipelineError when the service is not ready, or cannot be asked."""
-    _, exposition = target.public()(("/readyz", None), ("/metrics", None))
-    return read(exposition, target.running())
+def reading(target: Target, seen: dict[str, Reading]) -> Reading:
+    """Take a reading of all replicas together. Raises PipelineError when one is not ready, or cannot be asked."""
+    running = target.running()
+    answered = target.ask(("/readyz", None), ("/metrics", None))
+    seen |= {name: read(exposition, running) for name, (_, exposition) in answered.items()}
+    return total(list(seen.values()), running)
+
+
+def total(readings: Sequence[Reading], running: str) -> Reading:
+    """Return what replicas have answered together."""
+    within = Counter[float]()
+    for each in readings:
+        within.update(each.within)
+    sums = {name: sum(getattr(each, name) for each in readings) for name in ("requests", "errors", "rows", "answers")}
+    return Reading(within=dict(within), running=running, **sums)

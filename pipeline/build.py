@@ -20,7 +20,7 @@ def build(project: Project) -> str:
     judged = verdict.passed(project)
     assemble(project)
     name = str(project.release)
-    if project.target == "docker":
+    if project.as_image:
         name = docker_engine.build(project, manifest.commit, labels(project, manifest))
     image = image_checks.check(project, name)
     judged = judged.model_copy(update={"image": image})

@@ -44,16 +44,14 @@ def resolve(project: Project, champion: str) -> Champion | None:
     target = targets.of(project)
     if champion == PRODUCTION:
         digest = target.production()
-    else:
-        live = state_of(target).live
-        digest = live.digest if live else None
-    return of(target, digest) if digest else None
+        return of(target, digest) if digest else None
+    live = state_of(target).live
+    return of(target, live.digest, live.tag) if live else None
 
 
-def of(target: Target, digest: str) -> Champion:
+def of(target: Target, digest: str, tag: str | None = None) -> Champion:
     """Return a release of a target as champion. Raises PipelineError when it is recorded, and cannot be found."""
     try:
-        tags = [each.tag for each in target.deployed() if each.digest == digest]
-        return Champion(target.predictor(digest), target.fetch(digest) / "gate.json", tags[0] if tags else None)
+        return Champion(target.predictor(digest), target.fetch(digest) / "gate.json", tag)
     except (PipelineError, OSError) as error:
         raise PipelineError(f"The champion {digest[:19]} is recorded, and cannot be had: {error} Next: ./run status.") from error

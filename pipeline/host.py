@@ -1,4 +1,4 @@
-"""In a workflow: the way to the host where releases run, from the three secrets of the environment `production`."""
+"""In a workflow: the way to where releases run, from the secrets of the environment `production`: to a host, or to a cluster."""
 
 import os
 import re
@@ -6,25 +6,34 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.project import Project
-from pipeline.say import line, output, summary
+from pipeline.say import append, line, output, summary
 
 HOST, KNOWN, KEY = SECRETS = ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")
+KUBECONFIG = "DEPLOY_KUBECONFIG"
 SHAPE = re.compile(r"[\w.-]+@(?P<name>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?")
 
 
-def host(_: Project, required: bool) -> bool:
-    """Write what ssh needs into `~/.ssh`, and tell whether there is a host. Raises PipelineError when only some of it is given."""
-    given = {name: os.environ.get(name, "").strip() for name in SECRETS}
-    missing = [name for name in SECRETS if not given[name]]
-    if len(missing) == len(SECRETS) and not required:
-        text = f"deploy skipped: set {', '.join(SECRETS)} in the environment `production` of the repository's settings, see README"
+def secrets(target: str) -> tuple[str, ...]:
+    """Return the secrets that lead to where a target runs."""
+    return (KUBECONFIG,) if target == "kubernetes" else SECRETS
+
+
+def host(project: Project, required: bool) -> bool:
+    """Write what ssh or kubectl needs, and tell whether there is a way. Raises PipelineError when only some of it is given."""
+    wanted = secrets(project.target)
+    given = {name: os.environ.get(name, "").strip() for name in wanted}
+    missing = [name for name in wanted if not given[name]]
+    if len(missing) == len(wanted) and not required:
+        text = f"deploy skipped: set {', '.join(wanted)} in the environment `production` of the repository's settings, see README"
         line(text)
         summary(text)
     elif missing:
         raise PipelineError(
             f"There is no way to the host: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Nothing was changed. "
-            f"Next: on GitHub under Settings, Environments, production, add {', '.join(SECRETS)} as secrets; README says what they are."
+            f"Next: on GitHub under Settings, Environments, production, add {', '.join(wanted)} as secrets; README says what they are."
         )
+    elif project.target == "kubernetes":
+        append("GITHUB_ENV", f"KUBECONFIG={private('kubeconfig', given[KUBECONFIG])}\n")
     else:
         write(host_name(given[HOST]), private_key(given[KEY]), given[KNOWN])
     output("there", "false" if missing else "true")
@@ -52,15 +61,20 @@ def private_key(given: str) -> str:
 
 def write(name: str, key: str, known: str) -> None:
     """Have ssh, and the Docker SDK, which reads the same files, use this key for the host, and believe it by these lines alone."""
-    folder = Path.home() / ".ssh"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # The runner empties its own folder when the job ends.
-    path = Path(os.environ.get("RUNNER_TEMP") or folder) / "deploy_key"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(key, encoding="utf-8")
+    folder, path = Path.home() / ".ssh", private("deploy_key", key)
     add(folder / "config", f'Host {name}\n  IdentityFile "{path}"\n  IdentitiesOnly yes')
     add(folder / "known_hosts", known)
+
+
+def private(name: str, text: str) -> Path:
+    """Write what nobody else may read, and return where: the runner empties its own folder when the job ends."""
+    folder = Path.home() / ".ssh"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = Path(os.environ.get("RUNNER_TEMP") or folder) / name
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def add(path: Path, text: str) -> None:

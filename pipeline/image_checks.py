@@ -21,7 +21,7 @@ WARM_UP, REQUESTS, ROUNDS = 20, 200, 3
 
 def check(project: Project, name: str) -> Image:
     """Ask a built release its golden rows, measure it, and hold it against the budget. Raises PipelineError when it cannot be asked."""
-    size = docker_engine.size_mb(name) if project.target == "docker" else folder_mb(Path(name))
+    size = docker_engine.size_mb(name) if project.as_image else folder_mb(Path(name))
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
         with started(project, name) as url, httpx.Client(base_url=url, timeout=60) as client:
@@ -34,7 +34,7 @@ def check(project: Project, name: str) -> Image:
 
 def started(project: Project, name: str) -> AbstractContextManager[str]:
     """Start a built release, by its image's name or its folder."""
-    return docker_engine.serving(name) if project.target == "docker" else serving(Path(name), Path(name) / "release")
+    return docker_engine.serving(name) if project.as_image else serving(Path(name), Path(name) / "release")
 
 
 def failures(project: Project, difference: float, p99: float, size: float) -> list[str]:

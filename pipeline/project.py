@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 
-TARGETS = ("docker", "local")
+TARGETS = ("docker", "local", "kubernetes")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,13 @@ class Project:
     bake: Bake
     certificate: Path | None = None
     watch: Watch | None = None
+    context: str | None = None  # of the kubeconfig, where it is not the current one
     asked: bool = False  # whether the target was named on the command line
+
+    @property
+    def as_image(self) -> bool:
+        """Whether a release is an image, and not a folder."""
+        return self.target != "local"
 
     @property
     def bundle(self) -> Path:
@@ -98,6 +104,7 @@ def load(root: Path, target: str | None = None) -> Project:
             bake=Bake(**{name: float(value) for name, value in said["bake"].items()}),
             certificate=root / Path(said["deploy"]["certificate"]).expanduser() if "certificate" in said["deploy"] else None,
             watch=Watch(**said["watch"]) if "watch" in said else None,
+            context=said["deploy"].get("context"),
             asked=target is not None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -63,7 +63,7 @@ def admitted(project: Project, target: Target, new: Deployment, files: Path, liv
         line(f"the verdict was made {why}: judging again")
         from pipeline.judge import judge  # imported here: scikit-learn and Great Expectations cost some seconds
 
-        held_against = champion.of(target, live.digest) if live else None
+        held_against = champion.of(target, live.digest, live.tag) if live else None
         judged = judge(project, target.predictor(new.digest), held_against, rules.of(project, terms.ref))
         line(report.markdown(judged))
     return judged

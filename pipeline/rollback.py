@@ -17,7 +17,7 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
         planned(target, to, accept_contract)  # one that cannot be takes nothing over
     with lock.held(target, "rollback", takeover=True) as still_ours:
         live, prior = planned(target, to, accept_contract)
-        files = target.fetch(prior.digest)
+        files = target.recall(prior.digest)
         switched = put(target, prior, files, live, still_ours)
         done = Done(live, prior, switched, time.monotonic() - start)
         finish(project, target, f"rollback{f' ({reason})' if reason else ''}", done, files)

@@ -26,7 +26,7 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
     proof = journal.last_proof(events, live) if live else None
     state = {
         "target": project.target,
-        "address": project.address,
+        "address": target.where(),
         "live": live.record() if live else None,
         "since": proof["at"] if proof else None,
         "proof": proof["proof"] if proof else None,
@@ -45,13 +45,13 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
 def answers(target: Target, live: Deployment) -> str:
     """Ask callers' address which release answers now."""
     try:
-        [version] = target.public()(("/version", None))
+        versions = [version for [version] in target.ask(("/version", None)).values()]
     except PipelineError as error:
         return f"NOTHING: {error}"
-    served = (version["tag"], version["digest"], version["manifest_sha256"])
-    if served == (live.tag, live.digest, live.manifest_sha256):
-        return f"{live.tag}, as it should"
-    return f"ANOTHER RELEASE: {version['tag']}, {version['digest']}. Next: ./run deploy {live.tag} again, or ./run rollback"
+    for version in versions:
+        if (version["tag"], version["digest"], version["manifest_sha256"]) != (live.tag, live.digest, live.manifest_sha256):
+            return f"ANOTHER RELEASE: {version['tag']}, {version['digest']}. Next: ./run deploy {live.tag} again, or ./run rollback"
+    return f"{live.tag}, as it should" + (f", on {len(versions)} replicas" if len(versions) > 1 else "")
 
 
 def told(state: dict[str, Any]) -> str:

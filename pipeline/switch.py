@@ -70,13 +70,14 @@ def put(
     """Start a release, prove it, switch to it, prove it again and watch it; on any failure, and on an interrupt, switch back."""
     start, warm = time.monotonic(), target.warm(new)
     with target.staged(new) as fetch:
-        proof.refuse(proof.prove(fetch, new, files), "the new release, before any caller saw it; what served before still serves")
+        answered = {"the new release": fetch(*proof.questions(files))}
+        proof.refuse(proof.prove(answered, new, files), "the new release, before any caller saw it; what served before still serves")
     still_ours()
     ready = time.monotonic()
     try:
         turn(target, new, still_ours)
         watch = bake.begin(target, limits, files) if limits and limits.seconds else None
-        checks = proof.prove(target.public(), new, files, target.running_digest())
+        checks = proof.prove(target.ask(*proof.questions(files)), new, files, target.running_digest())
         proof.refuse(checks, "the public address; switched back to what served before")
         proven = time.monotonic()
         still_ours()

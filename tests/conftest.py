@@ -31,6 +31,8 @@ from pipeline.switch import state_of
 from pipeline.targets import Target
 from service.manifest import read
 from service.parity import TOLERANCE, distance
+from tests import cluster
+from tests.cluster import Namespace
 
 # Read when scikit-learn is imported, which is later: fitting with more threads than free cores takes ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -65,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Leave out what takes long, unless it is asked for: with --all, by a file's name or by -m."""
     asked = config.getoption("all") or config.getoption("markexpr") or config.args_source is config.ArgsSource.ARGS
     if not asked:
-        config.option.markexpr = "not (road or docker)"
+        config.option.markexpr = "not (road or docker or kubernetes)"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -74,6 +76,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("REQUIRE_DOCKER") == "1":
             pytest.fail(f"REQUIRE_DOCKER=1, and {reason}", pytrace=False)
         pytest.skip(reason)
+    if item.get_closest_marker("kubernetes") and (reason := cluster.missing()):
+        if os.environ.get("REQUIRE_CLUSTER") == "1":
+            pytest.fail(f"REQUIRE_CLUSTER=1, and {reason}", pytrace=False)
+        pytest.skip(f"{reason}; tests/cluster.py says what it takes")
 
 
 @cache
@@ -149,6 +155,15 @@ def registry() -> Iterator[Registry]:
         client.close()
 
 
+@pytest.fixture(scope="session")
+def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADMIN_KUBECONFIG", os.environ.get("KUBECONFIG", ""))
+        with cluster.namespace(tmp_path_factory.mktemp("cluster")) as found:
+            patch.setenv("KUBECONFIG", str(found.kubeconfig))
+            yield found
+
+
 # Stand-ins of what watches: what infra/compose.yaml names, run as nobody as the real images are; of Grafana only the port is used.
 WATCHING = {
     "prometheus": "FROM {image}\nUSER root\nRUN mkdir -p /prometheus && chown 65534:65534 /prometheus\nUSER 65534:65534\n",
@@ -193,6 +208,7 @@ class Road:
     root: Path
     target: str = "local"
     digests: dict[str, str] = field(default_factory=dict)
+    namespace: Namespace | None = None
 
     @classmethod
     def copied(cls, root: Path) -> "Road":
@@ -200,6 +216,7 @@ class Road:
         rehearsal.copy(ROOT, root)
         own = PROJECT.format(name=f"road-{uuid.uuid4().hex[:8]}", port=free_port())
         (root / "project.toml").write_text(own, encoding="utf-8")
+        cluster.shrink(root)
         repository.git(root, "init", "--quiet", "--initial-branch=main")
         road = cls(root)
         road.commit("The project")
@@ -263,6 +280,8 @@ class Road:
         self.must("build")
         self.must("push")
         self.digests[tag] = json.loads((self.root / "build" / "release.json").read_bytes())["digest"]
+        if self.namespace:
+            cluster.pull(f"{self.project.repository}@{self.digests[tag]}")
 
     def stand(self, *tags: str) -> None:
         """Have these releases deployed, each over the one before, and nothing else. Changes nothing where that is so."""
@@ -293,7 +312,9 @@ class Road:
     @property
     def url(self) -> str:
         """The public address."""
-        return f"http://{self.project.address}"
+        if self.namespace is None:
+            return f"http://{self.project.address}"
+        return f"http://{self.namespace.node}:{cluster.node_port(self.root)}"
 
     def serves(self, tag: str) -> None:
         """Hold the answers at the public address against the release of a tag."""

@@ -103,7 +103,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 def seen(images: str = IMAGES) -> dict[str, Finding]:
     """Return what is found on GitHub, by what it is."""
-    return {each.what: each for each in doctor.on_github(ROOT, images)}
+    return {each.what: each for each in doctor.on_github(replace(project.load(ROOT, "docker"), repository=images))}
 
 
 def test_where_all_is_well_nothing_is_to_mend() -> None:
@@ -224,7 +224,10 @@ def test_a_private_repository_on_a_plan_that_has_no_rules_has_limits_and_its_sec
     assert all(each.why and each.fix for each in found.values() if each.state == "limit")
     assert "gh secret set DEPLOY_HOST --repo Some-Owner/demand < FILE" in found["secrets"].fix
     answers[f"{OF}/actions/secrets?per_page=100"] = SECRETS
-    assert (seen()["secrets"].state, seen()["secrets"].found) == ("ok", "all three, in the repository")
+    assert (seen()["secrets"].state, seen()["secrets"].found) == (
+        "ok",
+        "DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY, in the repository",
+    )
 
 
 def test_in_a_workflow_the_images_are_those_it_pushes(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

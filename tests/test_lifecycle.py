@@ -33,6 +33,8 @@ from pipeline.docker_engine import JUDGED
 from pipeline.process import free_port
 from pipeline.project import Bake
 from pipeline.targets import docker as on_docker
+from pipeline.targets import pods
+from pipeline.targets.kubernetes import Kubernetes
 from pipeline.targets.local import Local
 from pipeline.targets.proxy import Proxy
 from pipeline.targets.supervisor import Supervisor
@@ -98,12 +100,12 @@ class Tired(Endpoint):
         return await super().ask(rows)
 
     def die(self, rows):
-        """Die once, some single rows after the last proof; the process that is asked before callers is with one process the same."""
+        """Die once, some single rows after the last proof; on docker the process that is asked before callers is the same."""
         with self.seen.open("a+") as file:
             file.write("proof " if rows > 1 else "row ")
             file.seek(0)
             words = file.read().split()
-        proofs = 1 if "WORKERS" in os.environ else 2
+        proofs = 1 if "WORKERS" in os.environ or "KUBERNETES_SERVICE_HOST" in os.environ else 2
         if rows == 1 and words.count("proof") >= proofs and words[::-1].index("proof") >= 20:
             try:
                 self.seen.with_suffix(".died").open("x").close()
@@ -127,6 +129,9 @@ def build(release, drain):
 
 local = pytest.param("local", marks=pytest.mark.skipif(os.name == "nt", reason="the target local needs Linux or macOS"))
 both = [local, pytest.param("docker", marks=pytest.mark.docker)]
+all_targets = [*both, pytest.param("kubernetes", marks=[pytest.mark.docker, pytest.mark.kubernetes])]
+
+EVERYTHING = "all,configmaps,leases,hpa,pdb,networkpolicies,endpointslices"
 
 Rows = list[dict[str, str]]
 
@@ -171,7 +176,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     return road
 
 
-@pytest.fixture(scope="module", params=both)
+@pytest.fixture(scope="module", params=all_targets)
 def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
     """The releases on a target, on which nothing is deployed yet."""
     with pushed(made, request, A, B, C, WEAK, FAULTY) as road:
@@ -183,8 +188,10 @@ def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
 def pushed(made: Road, request: pytest.FixtureRequest, *tags: str) -> Iterator[Road]:
     """Push releases to a target, and leave nothing of them afterwards."""
     road = Road(made.root, request.param)
+    if road.target == "kubernetes":
+        road.namespace = request.getfixturevalue("namespace")
     with pytest.MonkeyPatch.context() as patch:
-        if road.target == "docker":
+        if road.project.as_image:
             patch.setenv("IMAGE_REPOSITORY", f"{request.getfixturevalue('registry').address}/{road.project.name}")
         try:
             for tag in tags:
@@ -193,7 +200,7 @@ def pushed(made: Road, request: pytest.FixtureRequest, *tags: str) -> Iterator[R
             yield road
         finally:
             road.stop()
-            if road.target == "docker":
+            if road.project.as_image:
                 forget_images(road)
 
 
@@ -286,6 +293,8 @@ def test_nothing_is_deployed_yet(road: Road) -> None:
     refused(road.run("rollback"), 2, "Nothing is deployed", "Next: ./run deploy TAG.")
 
 
+# On kubernetes the address is the cluster's.
+@pytest.mark.parametrize("road", both, indirect=True)
 def test_an_address_in_use(road: Road) -> None:
     road.stand()
     with socket.socket() as taken:
@@ -320,7 +329,7 @@ def test_a_deploy_under_load(road: Road) -> None:
     assert road.place.production() == road.digests[B]
     assert (state(road)["live"]["tag"], state(road)["rollback_to"]) == (B, A)
     shown = road.must("status").text
-    assert f"{B} on {road.target}, {road.project.address}" in shown
+    assert f"{B} on {road.target}, {road.place.where()}" in shown
     warm = "warm: it runs, one switch" if road.target == "docker" else "cold: it is started first"
     assert f"a rollback goes to | {A} ({warm}" in shown
 
@@ -403,7 +412,7 @@ def test_a_deploy_that_is_taken_over_before_the_switch(live: Road, monkeypatch: 
 
 
 # On local this is what an interrupt inside the switch shows.
-@pytest.mark.parametrize("road", both[1:], indirect=True)
+@pytest.mark.parametrize("road", all_targets[1:], indirect=True)
 def test_a_proof_that_fails_after_the_switch(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(live.place), "running_digest", lambda _: "another")
     refused(live.run("deploy", C), 4, "The proof failed on the public address; switched back", "running digest", "another", "NO")
@@ -412,7 +421,11 @@ def test_a_proof_that_fails_after_the_switch(live: Road, monkeypatch: pytest.Mon
 # What goes on, and back.
 
 
-INSIDE_A_SWITCH: dict[str, tuple[type, str]] = {"local": (Supervisor, "roll"), "docker": (Proxy, "wait_up")}
+INSIDE_A_SWITCH: dict[str, tuple[Any, str]] = {
+    "local": (Supervisor, "roll"),
+    "docker": (Proxy, "wait_up"),
+    "kubernetes": (pods, "is_rolled_out"),
+}
 
 
 def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +441,7 @@ def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.
 
 
 # On local it is the same chain, and one folder.
-@pytest.mark.parametrize("road", both[1:], indirect=True)
+@pytest.mark.parametrize("road", all_targets[1:], indirect=True)
 def test_deploying_what_serves_already(road: Road) -> None:
     road.stand(A, B, C)
     road.must("deploy", C)
@@ -447,7 +460,7 @@ def test_rolling_back_twice_goes_two_releases_back(road: Road, request: pytest.F
     assert road.place.production() == road.digests[B]
     # The second needs neither registry nor MLflow.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    registry: Registry | None = request.getfixturevalue("registry") if road.target == "docker" else None
+    registry: Registry | None = request.getfixturevalue("registry") if road.project.as_image else None
     with registry.down() if registry else nullcontext():
         said = road.must("rollback")
     road.serves(A)
@@ -574,6 +587,9 @@ def test_stopping_leaves_nothing(road: Road) -> None:
         assert [each for each in client.containers.list(all=True) if (each.name or "").startswith(name)] == []
         assert [each for each in client.volumes.list() if each.name.startswith(name)] == []
         assert [each for each in client.networks.list() if (each.name or "").startswith(name)] == []
+    if isinstance(road.place, Kubernetes):
+        assert road.namespace
+        wait_until(lambda: road.namespace is None or "road-" not in road.namespace.kubectl("get", EVERYTHING, "--output", "name"))
 
 
 # Tools of these tests.
@@ -613,7 +629,7 @@ def during(patch: pytest.MonkeyPatch, step: str, road: Road, what: Callable[[], 
 
 
 @contextmanager
-def interrupted_once(patch: pytest.MonkeyPatch, owner: type, step: str) -> Iterator[None]:
+def interrupted_once(patch: pytest.MonkeyPatch, owner: Any, step: str) -> Iterator[None]:
     """Press Ctrl-C when a deploy comes to a step for the first time."""
     honest, pressed = getattr(owner, step), False
 

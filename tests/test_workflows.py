@@ -22,7 +22,7 @@ CALLED = re.compile(r"\./run ([\w-]+)")
 VERBS_OF_RUN = {"check", "test"}
 # What a variable holds whose verb takes only some words.
 GIVEN = {"$OUTCOME": "success"}
-SECRETS = {"DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY"}
+SECRETS = {"DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY", "DEPLOY_KUBECONFIG"}
 
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 

@@ -7,7 +7,6 @@ import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.doctor import api, github, host
 from pipeline.doctor.finding import MEND, Finding, unseen
@@ -43,7 +42,7 @@ def doctor(project: Project, fix: bool, model: bool = False) -> Report:
 
 def look(project: Project) -> list[Finding]:
     """Return what is found."""
-    return [*of_model(project), *on_github(project.root, project.repository), *host.findings(project)]
+    return [*of_model(project), *on_github(project), *host.findings(project)]
 
 
 def of_model(project: Project) -> list[Finding]:
@@ -53,11 +52,11 @@ def of_model(project: Project) -> list[Finding]:
     return model.findings(project)
 
 
-def on_github(root: Path, images: str) -> list[Finding]:
+def on_github(project: Project) -> list[Finding]:
     """Return what GitHub has; one finding where it cannot be asked."""
     try:
         with api.connected() as ask:
-            return list(github.findings(root, api.full_name(root), images, ask))
+            return list(github.findings(project, api.full_name(project.root), ask))
     except api.NotTold as error:
         fix = "gh auth status, in a clone of the repository, says whether GitHub is reached and knows you; gh is at https://cli.github.com"
         return [unseen("GitHub", str(error), fix)]

@@ -1,26 +1,26 @@
 """What GitHub has to know for the workflows to do their part. Each check says what it found; nothing here changes anything."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from pipeline.doctor import production, rules, workflows
 from pipeline.doctor.api import Ask, NotTold
 from pipeline.doctor.finding import Finding, mend, unseen
 from pipeline.doctor.repository import Repository
+from pipeline.project import Project
 
 # So begins what GitHub answers where a plan does not have something.
 PLAN = "Upgrade to GitHub"
 SCOPES = "repo,read:packages,admin:org"
 
 
-def findings(root: Path, name: str, images: str, ask: Ask) -> Iterator[Finding]:
+def findings(project: Project, name: str, ask: Ask) -> Iterator[Finding]:
     """Yield what GitHub has of a repository."""
     told = ask(f"/repos/{name}")
     if told is None:
         yield mend("repository", f"there is no {name}, or it is not shown to you", "Everything else is set there.", "gh repo create")
         return
     at = f"/repos/{told['full_name']}"
-    repo = Repository(told["full_name"], told["default_branch"], told["private"], is_limited(at, ask), root, images)
+    repo = Repository(told["full_name"], told["default_branch"], told["private"], is_limited(at, ask), project)
     for what, check in CHECKS.items():
         try:
             yield check(what, repo, lambda path: ask(at + path), ask)

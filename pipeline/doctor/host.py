@@ -9,10 +9,10 @@ from docker.errors import APIError, DockerException
 
 from pipeline import docker_engine, registry
 from pipeline.docker_engine import CONFINED
-from pipeline.doctor import here
+from pipeline.doctor import cluster, here
 from pipeline.doctor.finding import Finding, good, mend
 from pipeline.errors import PipelineError
-from pipeline.host import SECRETS
+from pipeline.host import secrets
 from pipeline.project import Project
 from pipeline.record import ENVIRONMENT
 from pipeline.switch import KEPT
@@ -26,15 +26,18 @@ CLOCK_SECONDS = 60
 
 def findings(project: Project) -> Iterator[Finding]:
     """Yield what the place is where the project's service runs."""
-    if project.target == "docker" and here.in_workflow() and not os.environ.get("DOCKER_HOST"):
-        fix = f"set {', '.join(SECRETS)} in the environment {ENVIRONMENT}"
+    way = {"docker": "DOCKER_HOST", "kubernetes": "KUBECONFIG"}.get(project.target)
+    if way and here.in_workflow() and not os.environ.get(way):
+        fix = f"set {', '.join(secrets(project.target))} in the environment {ENVIRONMENT}"
         yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
-        yield here.tls(project)
+    elif project.target == "kubernetes":
+        yield from cluster.findings(project)
     elif project.target == "docker":
         yield from on_engine(project)
-        yield here.tls(project)
     else:
         yield here.own_port(project)
+    if project.target == "docker":
+        yield here.tls(project)
     yield here.ledger()
 
 

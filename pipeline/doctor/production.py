@@ -6,7 +6,7 @@ from pipeline.doctor.api import Ask, NotTold
 from pipeline.doctor.finding import Command, Finding, good, limit, mend, unseen
 from pipeline.doctor.repository import Repository
 from pipeline.doctor.rules import TAGS
-from pipeline.host import SECRETS
+from pipeline.host import secrets as needed
 from pipeline.record import ENVIRONMENT
 
 
@@ -77,7 +77,7 @@ def is_enterprise(repo: Repository, top: Ask) -> bool:
 
 def secrets(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     """Look whether the way to the host is given, and only where it belongs."""
-    wide = {each["name"] for each in (ask("/actions/secrets?per_page=100") or {}).get("secrets", ())} & set(SECRETS)
+    wide = {each["name"] for each in (ask("/actions/secrets?per_page=100") or {}).get("secrets", ())} & set(needed(repo.project.target))
     if wide and not repo.limited:
         calls = [Command(("secret", "delete", name, "--repo", repo.name)) for name in sorted(wide)]
         why = "A workflow on any branch can read them."
@@ -86,7 +86,7 @@ def secrets(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     own = {} if repo.limited else ask(f"/environments/{ENVIRONMENT}/secrets?per_page=100") or {}
     held = wide if repo.limited else {each["name"] for each in own.get("secrets", ())}
     place, option = ("the repository", "") if repo.limited else (ENVIRONMENT, f" --env {ENVIRONMENT}")
-    if missing := [name for name in SECRETS if name not in held]:
+    if missing := [name for name in needed(repo.project.target) if name not in held]:
         fix = "; ".join(f"gh secret set {name}{option} --repo {repo.name} < FILE" for name in missing)
         return mend(what, f"not set in {place}: {', '.join(missing)}", "A tag ends with `deploy skipped`, a rollback red.", fix)
-    return good(what, f"all three, in {place}")
+    return good(what, f"{', '.join(needed(repo.project.target))}, in {place}")

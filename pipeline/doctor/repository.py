@@ -1,10 +1,10 @@
 """The repository on GitHub that is looked at."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipeline.doctor.finding import Command
+from pipeline.project import Project
 
 PAGE = "https://github.com/{0}/settings/{1}"
 
@@ -17,8 +17,7 @@ class Repository:
     branch: str
     private: bool
     limited: bool
-    root: Path
-    images: str
+    project: Project
 
     def page(self, of: str) -> str:
         """Return the address of a page of its settings."""

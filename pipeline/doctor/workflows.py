@@ -15,7 +15,7 @@ from pipeline.doctor.repository import Repository
 def default_branch(what: str, repo: Repository, *_: Ask) -> Finding:
     """Look whether merges to the default branch make images."""
     file = Path(".github", "workflows", "train-validate-build-push.yml")
-    path = repo.root / file
+    path = repo.project.root / file
     listed = re.search(r"branches: \[([^]]*)\]", path.read_text(encoding="utf-8")) if path.is_file() else None
     if listed and repo.branch in re.split(r"[,\s]+", listed[1]):
         return good(what, repo.branch)
@@ -32,7 +32,7 @@ def actions(what: str, repo: Repository, ask: Ask, _: Ask) -> Finding:
     if told["allowed_actions"] == "all":
         return good(what, "on, all allowed")
     may = (ask("/actions/permissions/selected-actions") or {}) if told["allowed_actions"] == "selected" else {}
-    refused = [each for each in used(repo.root) if not allowed(each, may)]
+    refused = [each for each in used(repo.project.root) if not allowed(each, may)]
     if not refused:
         return good(what, "on, what the workflows use is allowed")
     names = ", ".join(f"{each}@*" for each in refused)
@@ -57,24 +57,27 @@ def allowed(action: str, may: dict[str, Any]) -> bool:
 
 def package(what: str, repo: Repository, ask: Ask, top: Ask) -> Finding:
     """Look where images go, and whether the workflows may push them there."""
-    # In a workflow its token may not read the variable, and needs not: `repo.images` is made from it.
+    # In a workflow its token may not read the variable, and needs not: `repo.project.repository` is made from it.
     said = {} if in_workflow() else ask("/actions/variables/IMAGE_REPOSITORY") or {"value": f"ghcr.io/{repo.name}"}
-    pushed = said.get("value", repo.images).lower()
-    if pushed != repo.images:
+    pushed = said.get("value", repo.project.repository).lower()
+    if pushed != repo.project.repository:
         why = "What is done by hand looks for images in another place than the workflows push them to."
         return mend(
-            what, f"workflows push to {pushed}, project.toml says {repo.images}", why, f'repository = "{pushed}" under [image] there'
+            what,
+            f"workflows push to {pushed}, project.toml says {repo.project.repository}",
+            why,
+            f'repository = "{pushed}" under [image] there',
         )
-    registry, _, path = repo.images.partition("/")
+    registry, _, path = repo.project.repository.partition("/")
     owner, _, name = path.partition("/")
     if registry != "ghcr.io":
-        return good(what, f"{repo.images}, not on GitHub")
+        return good(what, f"{repo.project.repository}, not on GitHub")
     found = next((each for kind in ("orgs", "users") if (each := top(f"/{kind}/{owner}/packages/container/{quote(name, safe='')}"))), None)
     if found is None:
-        return good(what, f"{repo.images}: none yet, the first merge makes it")
+        return good(what, f"{repo.project.repository}: none yet, the first merge makes it")
     linked = (found.get("repository") or {}).get("full_name")
     if linked != repo.name:
         why = "It was first pushed by a person, so the workflows of this repository may not push to it."
         fix = f"connect {repo.name} there and give it the role Write: https://github.com/{owner}?tab=packages, the package's settings"
-        return mend(what, f"{repo.images} belongs to {linked or 'no repository'}", why, fix)
-    return good(what, f"{repo.images}, {found['visibility']}")
+        return mend(what, f"{repo.project.repository} belongs to {linked or 'no repository'}", why, fix)
+    return good(what, f"{repo.project.repository}, {found['visibility']}")

@@ -26,6 +26,9 @@ class Target(Protocol):
     def fetch(self, digest: str) -> Path:
         """Make sure a release is on the machine that serves, whole, and return a folder with its `/release` files. Raises PipelineError."""
 
+    def recall(self, digest: str) -> Path:
+        """Return a folder with what a rollback needs of the `/release` files of a release that was live. Raises PipelineError."""
+
     def predictor(self, digest: str) -> str:
         """Return the release as the gate can ask it."""
 
@@ -47,14 +50,14 @@ class Target(Protocol):
     def switch(self, deployment: Deployment) -> None:
         """Send callers to a staged release. Raises Moved when another was sent for since the last `look`."""
 
-    def public(self) -> Fetch:
-        """Return how to ask what callers are sent to."""
+    def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
+        """Ask what callers are sent to, by name each replica that can be told apart. Raises PipelineError."""
 
     def running_digest(self) -> str:
         """Return the digest of what callers are sent to, told by the place and not by the service."""
 
     def running(self) -> str:
-        """Name the processes that answer callers: another name is a restart."""
+        """Name the processes that answer callers, or count their restarts: another text is a restart."""
 
     def discard(self, deployment: Deployment) -> None:
         """Take away a new release that did not become live."""
@@ -86,6 +89,9 @@ class Target(Protocol):
     def release(self) -> None:
         """Give the lock back."""
 
+    def where(self) -> str:
+        """Say where callers find it."""
+
     def stop(self) -> None:
         """Stop what runs here: callers are no longer answered."""
 
@@ -96,6 +102,10 @@ def of(project: Project) -> Target:
         from pipeline.targets.local import Local
 
         return Local(project)
+    if project.target == "kubernetes":
+        from pipeline.targets.kubernetes import Kubernetes
+
+        return Kubernetes(project)
     from pipeline.targets.docker import Docker
 
     return Docker(project)

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from docker.models.containers import Container
-from docker.models.images import Image
 
-from pipeline import docker_engine, registry
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
 from pipeline.journal import Event, appended, events
 from pipeline.project import Project
 from pipeline.targets import Fetch, haproxy, retention
 from pipeline.targets.haproxy import Slots
+from pipeline.targets.images import Images
 from pipeline.targets.lock_container import LockContainer
 from pipeline.targets.proxy import Proxy
 from pipeline.targets.proxy_slots import HISTORY
@@ -24,60 +24,27 @@ from pipeline.targets.release_container import (
     asking,
     create,
     deployment,
-    is_copy,
-    refuse_mislabelled,
-    unpack,
     wait_ready,
 )
 from pipeline.targets.watch_containers import WatchContainers
 
 
-class Docker:
+class Docker(Images):
     """Containers `NAME-SEQUENCE` are the releases, their labels the chain; `NAME-proxy` knows which one is live."""
 
     def __init__(self, project: Project) -> None:
-        self.project = project
-        self.client = docker_engine.connect()
+        super().__init__(project)
         self.proxy = Proxy(project, self.client)
         self.lock = LockContainer(self.client, f"{project.name}-lock", self.proxy.image)
         self.watching = WatchContainers(project, self.client, self.proxy.image)
 
-    def push(self, commit: str) -> str:
-        """Push the image that `build` left here."""
-        return registry.push(self.client, f"{self.project.name}:{commit}", self.project.repository, commit)
+    def standing(self, digest: str) -> Container | None:
+        """Return its container, or its standby's."""
+        return next((each for each in self.containers() if each.labels[LABEL + "digest"] == digest), None)
 
-    def find(self, commit: str) -> str:
-        """Ask the registry."""
-        digest = registry.digest(self.client, f"{self.project.repository}:{commit}")
-        if digest is None:
-            raise PipelineError(
-                f"There is no image for commit {commit[:12]} in {self.project.repository}: it was never judged, or not passed. "
-                "Next: merge it and wait for train-validate-build-push, or on that commit: ./run train, validate, build and push."
-            )
-        return digest
-
-    def fetch(self, digest: str) -> Path:
-        """Pull the image unless it is on the host, and copy its `/release` here unless that was done before."""
-        image = registry.ensure(self.client, self.predictor(digest))
-        files = self.project.state / "docker" / digest.removeprefix("sha256:")
-        if not is_copy(image, files / "release"):
-            self.copy(image, digest, files)
-        refuse_mislabelled(image, files / "release", digest)
-        return files / "release"
-
-    def copy(self, image: Image, digest: str, into: Path) -> None:
-        """Copy `/release` here, from a container that stands or from one that is made for it."""
-        standing = [each for each in self.containers() if each.labels[LABEL + "digest"] == digest]
-        container = standing[0] if standing else self.client.containers.create(image)
-        try:
-            unpack(container, "/release", into)
-        finally:
-            if not standing:
-                container.remove()
-
-    def predictor(self, digest: str) -> str:
-        """Return the image by digest."""
-        return f"{self.project.repository}@{digest}"
+    def recall(self, digest: str) -> Path:
+        """Fetch it: the image is on the host."""
+        return self.fetch(digest)
 
     def deployed(self) -> list[Deployment]:
         """Read the labels."""
@@ -114,12 +81,12 @@ class Docker:
         assert container is not None
         self.proxy.switch(str(container.name))
 
-    def public(self) -> Fetch:
+    def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask through the proxy, from inside its network: a remote host's address need not be reachable from here."""
         live = self.live_container()
         if live is None:
             raise PipelineError("Nothing is live. Next: ./run deploy TAG.")
-        return asking(live, f"{self.proxy.name}:{haproxy.PORT}")
+        return {"the proxy": asking(live, f"{self.proxy.name}:{haproxy.PORT}")(*questions)}
 
     def running_digest(self) -> str:
         """Ask the engine from which image the live container was made."""
@@ -153,14 +120,6 @@ class Docker:
             act = self.watching.up if begin else self.watching.tell
             act(releases, live.tag if live else None)
 
-    def production(self) -> str | None:
-        """Ask the registry."""
-        return registry.digest(self.client, f"{self.project.repository}:production")
-
-    def point(self, digest: str) -> None:
-        """Push the tag `production`."""
-        registry.push(self.client, self.predictor(digest), self.project.repository, "production")
-
     def note(self, event: Event) -> None:
         """Append a line to a file beside the proxy's config."""
         self.proxy.append(HISTORY, appended(self.proxy.read(HISTORY) or "", event))
@@ -181,6 +140,10 @@ class Docker:
     def release(self) -> None:
         """Give the lock back."""
         self.lock.release()
+
+    def where(self) -> str:
+        """Name the address on the host."""
+        return self.project.address
 
     def stop(self) -> None:
         """Take everything away: releases, proxy, its state, what watches and what it has seen, network."""

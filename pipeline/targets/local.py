@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -64,6 +65,10 @@ class Local:
             raise PipelineError(f"The release {digest} in {folder} is gone or was changed. Next: push its commit again.")
         return folder / "release"
 
+    def recall(self, digest: str) -> Path:
+        """Fetch it: nothing is further away."""
+        return self.fetch(digest)
+
     def predictor(self, digest: str) -> str:
         """Return the release's folder."""
         return str(self.folder(digest))
@@ -113,9 +118,9 @@ class Local:
         else:
             self.supervisor.roll(running)
 
-    def public(self) -> Fetch:
+    def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask at the public address."""
-        return over_http(self.supervisor.url())
+        return {"the service": over_http(self.supervisor.url())(*questions)}
 
     def running_digest(self) -> str:
         """Hash the files behind the link again."""
@@ -192,6 +197,10 @@ class Local:
     def release(self) -> None:
         """Remove the lock file."""
         self.lock.unlink(missing_ok=True)
+
+    def where(self) -> str:
+        """Name the address on this machine."""
+        return self.project.address
 
     def stop(self) -> None:
         """Stop the service altogether."""

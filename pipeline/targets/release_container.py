@@ -1,11 +1,9 @@
 """One release as a container: made with its place in the chain on its labels, confined, and asked from inside."""
 
 import io
-import json
 import tarfile
 import time
 from pathlib import Path
-from typing import Any
 
 import docker
 from docker.errors import DockerException
@@ -17,40 +15,12 @@ from pipeline.chain import Deployment, from_record
 from pipeline.docker_engine import CONFINED, STAYING, said
 from pipeline.errors import PipelineError
 from pipeline.project import Project
-from pipeline.targets import Fetch, haproxy
+from pipeline.targets import Fetch, haproxy, inside
 from service.manifest import read, sha256
 
 LABEL = "release."
 PROJECT = LABEL + "project"
 START_SECONDS = 60
-# Plain sockets: the libraries for HTTP take longer to import than the rest takes. HTTP/1.0: the answer ends with the connection.
-# A standby that has just been restarted listens once it is ready: it is waited for.
-ASK = """
-import json, socket, sys, time
-host, port = sys.argv[1].split(":")
-until = time.monotonic() + float(sys.argv[3])
-def connected():
-    while True:
-        try:
-            return socket.create_connection((host, int(port)), timeout=20)
-        except ConnectionRefusedError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
-for path, body in json.loads(sys.argv[2]):
-    data = b"" if body is None else json.dumps(body).encode()
-    lines = f"{'GET' if body is None else 'POST'} {path} HTTP/1.0", "Content-Type: application/json", f"Content-Length: {len(data)}"
-    try:
-        with connected() as service:
-            service.sendall("\\r\\n".join([*lines, "", ""]).encode() + data)
-            answer = b"".join(iter(lambda: service.recv(65536), b"")).decode()
-    except OSError as error:
-        sys.exit(f"{path}: {error}")
-    head, _, content = answer.partition("\\r\\n\\r\\n")
-    if head.split()[1:2] != ["200"]:
-        sys.exit(f"{path}: {' '.join(head.splitlines()[:1]) or 'no answer'}: {content[:300]}")
-    print(json.dumps(content))
-"""
 
 
 def create(client: docker.DockerClient, project: Project, image: str, wanted: Deployment) -> Container:
@@ -76,17 +46,13 @@ def deployment(container: Container) -> Deployment:
 def asking(container: Container, address: str, patience: float = 0.0) -> Fetch:
     """Return how to ask a service at HOST:PORT, from inside a container; it is given so many seconds to begin to listen."""
 
-    def fetch(*questions: tuple[str, Any]) -> list[Any]:
+    def run(command: list[str]) -> tuple[int, str]:
         try:
-            code, output = docker_engine.run(container, ["python", "-I", "-S", "-c", ASK, address, json.dumps(questions), str(patience)])
+            return docker_engine.run(container, command)
         except DockerException as error:
             raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
-        if code != 0:
-            raise PipelineError(f"{container.name} does not answer as it should: {output.strip()}. Next: ./run status.")
-        answers = [json.loads(line) for line in output.splitlines()]
-        return [text if path == "/metrics" else json.loads(text) for (path, _), text in zip(questions, answers, strict=True)]
 
-    return fetch
+    return inside.asking(run, str(container.name), address, patience)
 
 
 def wait_ready(container: Container, fetch: Fetch) -> None:

@@ -28,7 +28,7 @@ from tests.test_lifecycle import (
     A,
     B,
     C,
-    both,
+    all_targets,
     callers,
     pushed,
     shuffled,
@@ -80,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Try a fault on the targets where it means something."""
     if mark := metafunc.definition.get_closest_marker("fault"):
-        on = [each for each, target in zip(both, page.TARGETS, strict=True) if mark.args[0].tried(target)]
+        on = [each for each, target in zip(all_targets, page.TARGETS, strict=True) if mark.args[0].tried(target)]
         metafunc.parametrize("road", on, indirect=True)
 
 

@@ -1,7 +1,7 @@
 """A verb that is killed: `python -m tests.faults.killed STEP STEPS ROOT VERB...` ends itself with SIGKILL right before its STEP-th step.
 
-A step is whatever changes something: a request to the engine, a file of the project's `.deploy` or a signal. STEP 0 kills nothing; one more
-than there are steps kills right after the last. The file STEPS gets a line for each step that was come to.
+A step is whatever changes something: a request to the engine, a command to the cluster, a file of the project's `.deploy` or a signal.
+STEP 0 kills nothing; one more than there are steps kills right after the last. The file STEPS gets a line for each step that was come to.
 """
 
 import functools
@@ -19,6 +19,7 @@ from requests import PreparedRequest, Response
 from pipeline import project
 from pipeline.__main__ import main
 from pipeline.engine_client import Api
+from pipeline.targets import cluster
 
 # What a service or the proxy is asked by a command in its container changes nothing.
 ASKING = re.compile(r"HTTP/1.0|show (info|servers)")
@@ -93,12 +94,28 @@ def on_local(steps: Steps, state: Path) -> None:
     sys.addaudithook(audited)
 
 
+def on_kubernetes(steps: Steps) -> None:
+    """Come to a step with each command that changes something; the lease is renewed in a thread, whenever that is due."""
+    call = cluster.call
+
+    def counted(command: tuple[str, ...], given: str | None) -> Any:
+        words = [each for each in command if not each.startswith("--")]
+        if words[1] in {"create", "replace", "apply", "delete", "upgrade", "uninstall"}:
+            kind = re.findall(r'"kind": "(\w+)"', given or "")
+            steps.come_to(" ".join([*words[:3], *kind[:1]]))
+        return call(command, given)
+
+    cluster.call = counted
+
+
 def run(last: int, told: Path, root: Path, words: list[str]) -> int:
     """Run a verb up to a step."""
     steps = Steps(last, told)
     at = project.load(root, words[words.index("--target") + 1])
     if at.target == "docker":
         on_docker(steps)
+    elif at.target == "kubernetes":
+        on_kubernetes(steps)
     else:
         on_local(steps, at.state)
     code = main(words, root=root)

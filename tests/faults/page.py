@@ -11,7 +11,7 @@ import pytest
 from pipeline.__main__ import ROOT
 
 PAGE, KEPT = ROOT / "docs" / "faults.md", ROOT / "build" / "faults.json"
-TARGETS = ("local", "docker")
+TARGETS = ("local", "docker", "kubernetes")
 # A sentence that begins so says why there is no test.
 NOT_HERE = "Not meaningful here: "
 HEAD = ["#", "fault", "target", "what happens", "failed requests", "recovery"]
@@ -23,8 +23,8 @@ callers with open connections; *recovery* is the time from the fault, or from th
 answered and the verb had ended; where a fault is tried at each step (2, 10), that of all tries together. Two busy cores made these figures:
 take them as upper bounds. What to do at 3 a.m. is in [rollback.md](rollback.md).
 
-Made by `./run test tests/faults --write-faults`, which needs a Docker engine and root on Linux. A test holds the sentences against the
-tests.
+Made by `./run test tests/faults --write-faults`, which needs a Docker engine, a Kubernetes cluster and root on Linux. A test holds
+the sentences against the tests.
 
 """
 
@@ -46,7 +46,11 @@ class Fault:
 
     def tried(self, target: str) -> bool:
         """Tell whether there is a test."""
-        return not self.happens[target].startswith(NOT_HERE)
+        return self.told(target) and not self.happens[target].startswith(NOT_HERE)
+
+    def told(self, target: str) -> bool:
+        """Tell whether there is a row."""
+        return target in self.happens
 
 
 @dataclass
@@ -66,9 +70,10 @@ class Figures:
         return [f"{self.failed} of {self.asked}", f"{self.seconds:.1f} s"]
 
 
-def fault(number: int, what: str, *, local: str, docker: str) -> pytest.MarkDecorator:
-    """Declare what a test brings about, and what happens then."""
-    return pytest.mark.fault(Fault(number, what, {"local": local, "docker": docker}))
+def fault(number: int, what: str, **happens: str) -> pytest.MarkDecorator:
+    """Declare what a test brings about, and what happens then on each target."""
+    assert set(happens) <= set(TARGETS)
+    return pytest.mark.fault(Fault(number, what, happens))
 
 
 def declared() -> list[Fault]:
@@ -93,6 +98,7 @@ def rows(figures: Mapping[Key, Figures]) -> list[list[str]]:
         [str(each.number), each.what, target, each.happens[target], *(figures[each.key(target)].cells() if each.tried(target) else "––")]
         for each in declared()
         for target in TARGETS
+        if each.told(target)
     ]
 
 

@@ -58,6 +58,7 @@ def every(request: pytest.FixtureRequest) -> int:
     "kill -9 of a deploy, right before each of its steps and after the last",
     local="What served goes on, or the new release, which was proven by then. The same deploy again completes.",
     docker="As on local. In the instant in which it takes the lock: after five minutes, for which a rollback does not wait.",
+    kubernetes="As on local, once the lock has not been renewed for 20 s, for which a rollback does not wait.",
 )
 def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, every: int) -> None:
     wrong = list[str]()
@@ -78,6 +79,7 @@ def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, e
     "kill -9 of a rollback, right before each of its steps and after the last",
     local="What served goes on, or the release that was asked for, which was proven by then. The same rollback again completes.",
     docker="As on local.",
+    kubernetes="As on local.",
 )
 def test_a_rollback_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, every: int) -> None:
     wrong = list[str]()

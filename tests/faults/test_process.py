@@ -128,21 +128,16 @@ def test_a_release_that_is_slow_while_it_is_watched(live: Road, suffers: Suffers
 def test_metrics_that_cannot_be_read(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch)
     place, readings = type(live.place), [0]
-    honest = place.public
+    honest = place.ask
 
-    def public(self: Any) -> Any:
-        fetch = honest(self)
-
-        def asked(*questions: tuple[str, Any]) -> list[Any]:
-            readings[0] += ("/metrics", None) in questions
-            if readings[0] > 2:  # as well as it goes until it is watched
-                raise PipelineError("/metrics does not answer.")
-            return fetch(*questions)
-
-        return asked
+    def ask(self: Any, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
+        readings[0] += ("/metrics", None) in questions
+        if readings[0] > 2:  # as well as it goes until it is watched
+            raise PipelineError("/metrics does not answer.")
+        return honest(self, *questions)
 
     with live.unchanged(), suffers(B):
-        monkeypatch.setattr(place, "public", public)
+        monkeypatch.setattr(place, "ask", ask)
         refused(live.run("deploy", C), 7, f"{C} could not be watched, which counts as failed", "What served before serves again.")
         monkeypatch.undo()
 

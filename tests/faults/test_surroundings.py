@@ -24,12 +24,14 @@ from tests.faults.page import fault
 from tests.test_lifecycle import A, B, C, during, refused, state
 
 NO_REGISTRY = "Not meaningful here: the store is a folder of this machine."
+NAMED = "The deploy ends with an error that names the registry."
+UNMOVED = "It is not needed: the release before serves, and a warning says that the pointer `production` was not moved."
 NO_METRICS = "Not meaningful here: a container has one process, which keeps its metrics in memory."
 DAY = timedelta(days=1)
 PAGE_BYTES = 4096
 
 
-@fault(8, "the registry is down at a deploy", local=NO_REGISTRY, docker="The deploy ends with an error that names the registry.")
+@fault(8, "the registry is down at a deploy", local=NO_REGISTRY, docker=NAMED, kubernetes=NAMED)
 def test_no_registry_at_a_deploy(live: Road, suffers: Suffers, registry: Registry) -> None:
     with live.unchanged(), suffers(B), registry.down():
         refused(live.run("deploy", C), 2, f"The registry could not be asked for {live.project.repository}", "Next: ")
@@ -39,7 +41,8 @@ def test_no_registry_at_a_deploy(live: Road, suffers: Suffers, registry: Registr
     8,
     "the registry is down at a rollback",
     local=NO_REGISTRY,
-    docker="It is not needed: the release before serves, and a warning says that the pointer `production` was not moved.",
+    docker=UNMOVED,
+    kubernetes=UNMOVED,
 )
 def test_no_registry_at_a_rollback(live: Road, suffers: Suffers, registry: Registry) -> None:
     with suffers(A), registry.down():
@@ -112,6 +115,7 @@ def test_no_room_for_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.M
     "a deploy while another is at work",
     local="The second is refused, and says who is at work; the first completes.",
     docker="The second is refused, and says who is at work; the first completes.",
+    kubernetes="The second is refused, and says who is at work; the first completes.",
 )
 def test_two_deploys_at_once(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     said = list[tuple[int, str]]()

@@ -194,7 +194,7 @@ def test_deploys_are_held_after_a_rollback_until_they_are_resumed(story: Story) 
 def held_back(story: Story) -> None:
     """Be rolled back to the first release."""
     story.upgraded()
-    [version] = story.on.place.public()(("/version", None))
+    [[version]] = story.on.place.ask(("/version", None)).values()
     if version["tag"] == B:
         story.on.press("rollback", tag="", reason="once more").ended(0)
 
@@ -209,7 +209,7 @@ def test_a_rollback_to_an_unknown_tag_changes_nothing(story: Story) -> None:
 def standing(story: Story) -> str:
     """Have something deployed, and return its tag."""
     story.deployed()
-    [version] = story.on.place.public()(("/version", None))
+    [[version]] = story.on.place.ask(("/version", None)).values()
     return str(version["tag"])
 
 

@@ -1,0 +1,55 @@
+{{- /* What a pod of a release is, whether callers are sent to it or it is staged. It is as the restricted Pod Security Standard wants it. */ -}}
+{{- define "pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+# Longer than all that it takes to leave: 5 s until nobody sends callers here any more, the drain, and 20 s for what was begun.
+terminationGracePeriodSeconds: 40
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  seccompProfile: { type: RuntimeDefault }
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: release
+    image: {{ .Values.image | quote }}
+    imagePullPolicy: IfNotPresent # by digest there is no newer one
+    env:
+      - { name: RELEASE_TAG, value: {{ index .Values.release "release.tag" | quote }} }
+      - { name: RELEASE_DIGEST, value: {{ index .Values.release "release.digest" | quote }} }
+      - { name: HOST, value: "0.0.0.0" }
+      - { name: PORT, value: "8080" }
+    ports:
+      - { name: http, containerPort: 8080 }
+    # Ready is proven: /readyz answers once the release's files are those of its manifest, and the golden rows are answered as recorded.
+    startupProbe:
+      httpGet: { path: /readyz, port: http }
+      periodSeconds: 1
+      failureThreshold: 120
+    readinessProbe:
+      httpGet: { path: /readyz, port: http }
+      periodSeconds: 2
+      timeoutSeconds: 2
+    livenessProbe:
+      httpGet: { path: /healthz, port: http }
+      periodSeconds: 10
+      timeoutSeconds: 5
+    lifecycle:
+      preStop:
+        sleep: { seconds: 5 }
+    resources: {{ toYaml .Values.resources | nindent 6 }}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: { drop: [ALL] }
+    volumeMounts:
+      - { name: tmp, mountPath: /tmp }
+      - { name: config, mountPath: /release/config.toml, subPath: config.toml, readOnly: true }
+volumes:
+  - name: tmp
+    emptyDir: { medium: Memory, sizeLimit: 64Mi }
+  - name: config
+    configMap: { name: {{ include "config" . }} }
+{{- end }}

@@ -1,0 +1,57 @@
+"""The chart of infra/, rendered and installed for one release."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pipeline.chain import Deployment
+from pipeline.targets.cluster import Cluster
+from pipeline.targets.release_container import LABEL
+
+
+def values(wanted: Deployment, image: str, config: str, pods: int = 0) -> dict[str, Any]:
+    """Return what differs from release to release; `pods` is how many there are now."""
+    record = {LABEL + key: value for key, value in wanted.record().items()}
+    return {"image": image, "config": config, "release": record, "current": pods}
+
+
+def config_name(name: str, config: str) -> str:
+    """Return the name that the chart gives to the ConfigMap of a serving config."""
+    return f"{name}-config-{sha256(config.encode()).hexdigest()[:10]}"
+
+
+class Chart:
+    """Helm's release of a project. Its revisions are not the chain, and no verb goes back to one: a release is applied as a whole."""
+
+    def __init__(self, cluster: Cluster, name: str, root: Path) -> None:
+        self.cluster, self.name, self.folder = cluster, name, str(root / "infra" / "chart")
+
+    def install(self, given: dict[str, Any]) -> None:
+        """Have the cluster bring up a release in the place of what runs; it goes on by itself. Raises PipelineError."""
+        # What a Helm that was killed has begun: it would have every other wait for it.
+        self.cluster.delete("configmaps", "--selector", f"owner=helm,name={self.name},status in (pending-install, pending-upgrade)")
+        words = ("upgrade", "--install", self.name, self.folder, "--history-max", "5", "--values", "-")
+        self.cluster.helm(*words, given=json.dumps(given))
+
+    def stage(self, given: dict[str, Any]) -> None:
+        """Have a single pod of a release run, to which no caller is sent. Raises PipelineError."""
+        text = self.render({**given, "staged": True}, "config.yaml", "staged.yaml")
+        self.unstage(wait=True)
+        self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "helm", "--filename", "-", given=text)
+
+    def render(self, given: dict[str, Any], *only: str) -> str:
+        """Return what the chart holds, or some of its files."""
+        shown = [word for name in only for word in ("--show-only", f"templates/{name}")]
+        # It is not told the cluster's version, and would take the oldest that it knows; `install` holds the chart's against the cluster's.
+        words = ("template", self.name, self.folder, *shown, "--kube-version", "1.30.0", "--values", "-")
+        return self.cluster.helm(*words, given=json.dumps(given))
+
+    def unstage(self, wait: bool = False) -> None:
+        """Take that pod away; nobody waits for its answers."""
+        words = ("delete", "pod", f"{self.name}-staged", "--ignore-not-found", "--grace-period=1", f"--wait={str(wait).lower()}")
+        self.cluster.kubectl(*words)
+
+    def uninstall(self) -> None:
+        """Take everything away that the chart has brought."""
+        self.cluster.helm("uninstall", self.name, "--ignore-not-found")

@@ -1,0 +1,225 @@
+"""Releases as the pods of a Kubernetes cluster, brought up by the chart of infra/. What a rollback needs is kept in the cluster."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.chain import Deployment
+from pipeline.errors import Moved, PipelineError
+from pipeline.journal import Event
+from pipeline.project import Project
+from pipeline.targets import Fetch, chart, inside, pods, records
+from pipeline.targets.chart import Chart
+from pipeline.targets.cluster import Cluster, Object
+from pipeline.targets.images import Images
+from pipeline.targets.lease import Lease
+from pipeline.targets.records import Records
+from pipeline.targets.release_container import LABEL, PROJECT
+
+# A node may have to be brought up first, and the image pulled.
+START_SECONDS = 300
+# The chart gives a pod 40 s to leave.
+LEAVE_SECONDS = 45
+LOOK_SECONDS = 0.5
+AT_ONCE = 8
+
+
+class Kubernetes(Images):
+    """The Deployment of the project's name has the live release, its annotations say which. Images are found by an engine near here."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project, near=True)
+        self.cluster = Cluster(project)
+        self.records = Records(self.cluster, project.name)
+        self.chart = Chart(self.cluster, project.name, project.root)
+        self.lock = Lease(self.cluster, f"{project.name}-lock")
+        self.seen: int | None = None
+
+    def recall(self, digest: str) -> Path:
+        """Take from the cluster what a rollback needs, so that it takes neither registry nor engine; else from the image."""
+        try:
+            found = self.records.files(digest)
+        except PipelineError:
+            return self.fetch(digest)
+        folder = self.project.state / "kubernetes" / digest.removeprefix("sha256:") / "release"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in found.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return folder
+
+    def deployed(self) -> list[Deployment]:
+        """Read the records."""
+        return [records.deployment(each) for each in self.records.standing()]
+
+    def live_sequence(self) -> int | None:
+        """Read what the Deployment says."""
+        found = self.cluster.read("deployment", self.project.name)
+        return pods.sequence(found) if found else None
+
+    def look(self) -> tuple[list[Event], int | None]:
+        """Read both."""
+        self.seen = self.live_sequence()
+        return self.history(), self.seen
+
+    @contextmanager
+    def staged(self, wanted: Deployment) -> Iterator[Fetch]:
+        """Start a pod that no caller is sent to."""
+        self.records.add(wanted, self.files_of(wanted))
+        self.chart.stage(self.values(wanted))
+        try:
+            self.wait(wanted, staged=True)
+            yield inside.asking(partial(self.execute, f"{self.project.name}-staged"), "the staged pod", "127.0.0.1:8080")
+        finally:
+            self.chart.unstage()
+
+    def warm(self, deployment: Deployment) -> bool:  # noqa: ARG002  # the same for all
+        """Only what is live runs: pods of a release before would cost as much as those that are asked."""
+        return False
+
+    def switch(self, deployment: Deployment) -> None:
+        """Have the cluster put new pods in the place of those that run, each once a new one is ready, and wait. Raises Moved."""
+        if self.live_sequence() != self.seen:
+            raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
+        self.chart.install(self.values(deployment))
+        self.seen = deployment.sequence
+        self.wait(deployment)
+        deadline = time.monotonic() + LEAVE_SECONDS
+        # Callers with open connections are answered by the pods before until these leave. One on a node that is down leaves later.
+        while pods.others(self.objects("pods"), deployment.sequence) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+
+    def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
+        """Ask each pod that callers are sent to; one that goes meanwhile is asked no more."""
+        names = pods.called(self.objects("endpointslices"))
+        if not names:
+            raise PipelineError("No pod is ready, so nothing answers callers. Next: ./run status; kubectl get pods.")
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            answers = pool.map(partial(self.ask_one, questions), names)
+        return {name: each for name, each in zip(names, answers, strict=True) if each is not None}
+
+    def ask_one(self, questions: tuple[tuple[str, Any], ...], name: str) -> list[Any] | None:
+        """Ask a pod, None where it is gone."""
+        try:
+            return inside.asking(partial(self.execute, name), name, "127.0.0.1:8080")(*questions)
+        except PipelineError:
+            if name in pods.called(self.objects("endpointslices")):
+                raise
+            return None
+
+    def execute(self, name: str, command: list[str]) -> tuple[int, str]:
+        """Run a command in a pod."""
+        try:
+            return 0, self.cluster.kubectl("exec", name, "--container", "release", "--", *command)
+        except PipelineError as error:
+            return 1, str(error)
+
+    def running_digest(self) -> str:
+        """Read of which image the pods are that callers are sent to."""
+        found = self.objects("pods,endpointslices")
+        called = [each for each in pods.of_kind(found, "Pod") if pods.name(each) in pods.called(found)]
+        return ", ".join(sorted({each["spec"]["containers"][0]["image"].partition("@")[2] for each in called})) or "none"
+
+    def running(self) -> str:
+        """Count the restarts of the live release's pods: pods themselves may come and go."""
+        found = pods.running(self.objects("pods"), self.live_sequence() or 0)
+        return f"{pods.restarts(found)} in its pods"
+
+    def discard(self, deployment: Deployment) -> None:
+        """Forget it; a first release that failed leaves nothing that serves."""
+        if self.live_sequence() == deployment.sequence:
+            self.chart.uninstall()
+        self.records.remove([deployment.sequence])
+
+    def tidy(self, live: Deployment, kept: list[Deployment]) -> None:  # noqa: ARG002  # the cluster has stopped what was live
+        """Forget the releases that are not kept, with their configs."""
+        digests, standing = {each.digest for each in kept}, self.records.standing()
+        going = [each for each in standing if records.deployment(each).digest not in digests]
+        self.records.remove([pods.sequence(each) for each in going])
+        needed = {chart.config_name(self.project.name, each["data"]["config.toml"]) for each in standing if each not in going}
+        configs = {pods.name(each) for each in self.cluster.listed("configmaps", f"{PROJECT}={self.project.name},{LABEL}config")}
+        if configs - needed:
+            self.cluster.delete("configmaps", *sorted(configs - needed))
+
+    def tell(self, live: Deployment | None, begin: bool = False) -> None:
+        """Nothing: a Prometheus finds the pods by their annotations."""
+
+    def note(self, event: Event) -> None:
+        """Write it into the cluster."""
+        self.records.note(event)
+
+    def history(self) -> list[Event]:
+        """Read it there."""
+        return self.records.history()
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Take the Lease."""
+        self.lock.acquire(holder, takeover)
+
+    def holder(self) -> dict[str, str] | None:
+        """Read the Lease."""
+        return self.lock.holder()
+
+    def release(self) -> None:
+        """Give the Lease back."""
+        self.lock.release()
+
+    def where(self) -> str:
+        """Name the Service; what leads to it from outside the cluster is the platform's."""
+        return f"service {self.project.name}"
+
+    def stop(self) -> None:
+        """Take everything away: pods, chain, history, lock."""
+        self.chart.uninstall()
+        self.chart.unstage()
+        self.cluster.delete("configmaps", "--selector", f"app.kubernetes.io/name={self.project.name}")
+        self.release()
+
+    def objects(self, kinds: str) -> list[Object]:
+        """Return what there is for callers: of the Deployment, its pods and the Service's EndpointSlices."""
+        found = self.cluster.listed(kinds, f"app.kubernetes.io/name={self.project.name}")
+        return [each for each in found if each["metadata"]["labels"].get("app.kubernetes.io/component") != "staged"]
+
+    def values(self, wanted: Deployment) -> dict[str, Any]:
+        """Return what the chart is given for a release that is recorded."""
+        running = self.cluster.read("deployment", self.project.name)
+        now = running["spec"]["replicas"] if running else 0
+        return chart.values(wanted, self.predictor(wanted.digest), self.records.files(wanted.digest)["config.toml"], now)
+
+    def staged_pods(self) -> list[Object]:
+        """Return the pod that is staged."""
+        return self.cluster.listed("pods", f"app.kubernetes.io/name={self.project.name},app.kubernetes.io/component=staged")
+
+    def said(self, name: str) -> str:
+        """Return the end of a pod's log."""
+        try:
+            lines = self.cluster.kubectl("logs", name, "--container", "release", "--tail", "5").strip().splitlines()
+        except PipelineError:  # it has not begun
+            return ""
+        return "It said: " + " / ".join(lines)
+
+    def files_of(self, wanted: Deployment) -> Path:
+        """Return a release's files, which were fetched or recalled before."""
+        fetched = self.files(wanted.digest)
+        return fetched if fetched.is_dir() else self.recall(wanted.digest)
+
+    def wait(self, wanted: Deployment, staged: bool = False) -> None:
+        """Wait until a release runs as it shall. Raises PipelineError when it ends, cannot be started or takes too long, and says why."""
+        deadline, found = time.monotonic() + START_SECONDS, list[Object]()
+        while time.monotonic() < deadline:
+            found = self.staged_pods() if staged else self.objects("deployments,pods,endpointslices")
+            mine = pods.running(found, wanted.sequence)
+            for pod in mine:
+                if said := pods.in_vain(pod):
+                    raise PipelineError(f"{said} {self.said(pods.name(pod))} Next: mend that, and try again.")
+            if (staged and any(map(pods.is_ready, mine))) or (not staged and pods.is_rolled_out(found, wanted.sequence)):
+                return
+            time.sleep(LOOK_SECONDS)
+        waiting = [pods.waits_for(each) for each in pods.running(found, wanted.sequence) if not pods.is_ready(each)]
+        raise PipelineError(
+            f"The release was not ready after {START_SECONDS} s. {'; '.join(waiting)}. "
+            "Next: kubectl describe pods; mend that, and try again."
+        )

@@ -1,0 +1,108 @@
+"""The lock of an environment: a Lease, renewed while its holder lives. A rollback takes it over; so does who comes after one that died."""
+
+import json
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.errors import Busy, PipelineError
+from pipeline.targets.cluster import Cluster, Conflict, Object
+from pipeline.targets.release_container import LABEL
+
+PREFIX = LABEL + "lock."
+# A holder that has not renewed it for so long is gone.
+LEASE_SECONDS, RENEW_SECONDS = 20, 5
+
+
+class Lease:
+    """Who holds the lock is on its annotations; `holderIdentity` is the holder's token."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster, self.name = cluster, name
+        self.ended = threading.Event()
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Take the lock. Raises Busy when another holds it, unless it is to be taken over."""
+        found = self.cluster.read("lease", self.name)
+        if found and not takeover and not self.abandoned(found):
+            raise Busy(f"{told(found)}")
+        try:
+            self.cluster.write("replace" if found else "create", lease(self.name, holder, found))
+        except Conflict as error:
+            now = self.cluster.read("lease", self.name)
+            if now is None or token(now) != holder["token"]:  # else it was written, and the answer was lost
+                raise Busy(f"{told(now) if now else 'another run'}") from error
+        self.ended.clear()
+        threading.Thread(target=self.renew, args=[holder["token"]], daemon=True).start()
+
+    def abandoned(self, found: Object) -> bool:
+        """Watch a lease for as long as it holds: who renews it is at work. So it goes by one clock, whatever the others say."""
+        until = time.monotonic() + LEASE_SECONDS
+        while time.monotonic() < until:
+            time.sleep(1)
+            now = self.cluster.read("lease", self.name)
+            if now is None or token(now) != token(found) or renewed(now) != renewed(found):
+                return now is None
+        return True
+
+    def renew(self, ours: str) -> None:
+        """In a thread: renew the lease until it is given back, or another's. Where the cluster is away, nobody else gets it either."""
+        while not self.ended.wait(RENEW_SECONDS):
+            patch = [
+                {"op": "test", "path": "/spec/holderIdentity", "value": ours},
+                {"op": "replace", "path": "/spec/renewTime", "value": moment()},
+            ]
+            try:
+                self.cluster.kubectl("patch", "lease", self.name, "--type", "json", "--patch", json.dumps(patch))
+            except Conflict:
+                return
+            except PipelineError:
+                continue
+
+    def holder(self) -> dict[str, str] | None:
+        """Return who holds the lock, with `gone` where it was not renewed for as long as it holds."""
+        found = self.cluster.read("lease", self.name)
+        return told(found) if found else None
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self.ended.set()
+        with suppress(PipelineError):  # another took it over, or the cluster is away: then it ends by itself
+            self.cluster.delete("lease", self.name)
+
+
+def lease(name: str, holder: dict[str, str], before: Object | None) -> Object:
+    """Return a lease that a holder takes, in the place of the one that was read."""
+    version = {"resourceVersion": before["metadata"]["resourceVersion"]} if before else {}
+    annotations = {PREFIX + key: value for key, value in holder.items()}
+    times = {"leaseDurationSeconds": LEASE_SECONDS, "acquireTime": moment(), "renewTime": moment()}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name, "annotations": annotations, **version},
+        "spec": {"holderIdentity": holder["token"], **times},
+    }
+
+
+def told(found: Object) -> dict[str, str]:
+    """Return who holds a lease."""
+    holder = {key.removeprefix(PREFIX): value for key, value in found["metadata"]["annotations"].items() if key.startswith(PREFIX)}
+    age = (datetime.now(UTC) - datetime.fromisoformat(renewed(found))).total_seconds()
+    return holder | ({"gone": "yes"} if age > LEASE_SECONDS else {})
+
+
+def token(found: Object) -> Any:
+    """Return whose lease it is."""
+    return found["spec"]["holderIdentity"]
+
+
+def renewed(found: Object) -> str:
+    """Return when a lease was renewed last, by its holder's clock."""
+    return str(found["spec"]["renewTime"])
+
+
+def moment() -> str:
+    """Return the time as a lease has it, to the microsecond."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,203 @@
+"""What is read from a cluster's objects, and what its commands say: decided without a cluster."""
+
+import subprocess
+import time
+from typing import Any, cast
+
+import pytest
+
+from pipeline.errors import Busy, PipelineError
+from pipeline.targets import chart, cluster, lease, pods
+from pipeline.targets.cluster import Cluster, Conflict, Gone
+from pipeline.targets.lease import Lease
+from pipeline.targets.release_container import LABEL
+from tests.test_watching import NEW
+
+HOLDER = {"what": "deploy v2", "by": "somebody", "at": "2026-01-01T00:00:00+00:00", "token": "ours"}
+
+
+def pod(name: str, sequence: int, ready: bool = True, restarts: int = 0, state: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a pod as a cluster tells it."""
+    status = {"restartCount": restarts, "state": state or {"running": {}}}
+    conditions = [{"type": "Ready", "status": str(ready), **({} if ready else {"message": "containers with unready status: [release]"})}]
+    metadata = {"name": name, "annotations": {pods.SEQUENCE: str(sequence)}}
+    return {"kind": "Pod", "metadata": metadata, "status": {"phase": "Running", "containerStatuses": [status], "conditions": conditions}}
+
+
+def deployment(sequence: int, replicas: int = 2, **status: int) -> dict[str, Any]:
+    """Return a Deployment whose pods are all there, but for what is given."""
+    counts = {"replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas, "observedGeneration": 3}
+    metadata = {"name": "demand", "generation": 3, "annotations": {pods.SEQUENCE: str(sequence)}}
+    return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": replicas}, "status": counts | status}
+
+
+def endpoints(**ready: bool) -> dict[str, Any]:
+    """Return where callers are sent to."""
+    found = [{"targetRef": {"name": name}, "conditions": {"ready": each}} for name, each in ready.items()]
+    return {"kind": "EndpointSlice", "metadata": {"name": "demand"}, "endpoints": found}
+
+
+@pytest.mark.parametrize(
+    ("objects", "done"),
+    [
+        ([deployment(2), pod("a", 2), pod("b", 2), endpoints(a=True, b=True)], True),
+        ([deployment(2), pod("a", 2), pod("b", 2), pod("c", 1), endpoints(a=True, b=True, c=False)], True),
+        ([deployment(1), pod("a", 1), pod("b", 1), endpoints(a=True, b=True)], False),
+        ([deployment(2, observedGeneration=2), pod("a", 2), pod("b", 2), endpoints(a=True, b=True)], False),
+        ([deployment(2, updatedReplicas=1), pod("a", 2), pod("b", 1), endpoints(a=True, b=True)], False),
+        ([deployment(2, availableReplicas=1), pod("a", 2), pod("b", 2), endpoints(a=True, b=True)], False),
+        ([deployment(2), pod("a", 2), pod("b", 2), endpoints(a=True)], False),
+        ([deployment(2), pod("a", 2), pod("b", 2), pod("c", 1), endpoints(a=True, b=True, c=True)], False),
+        ([deployment(2), pod("a", 2), pod("b", 2)], False),
+    ],
+    ids=[
+        *("all", "an old pod leaves", "another release", "not looked at yet", "half", "one not ready", "one not called"),
+        *("an old pod is called", "no endpoints"),
+    ],
+)
+def test_a_release_is_rolled_out_when_callers_are_sent_to_all_of_its_pods_and_no_other(objects: list[dict[str, Any]], done: bool) -> None:
+    assert pods.is_rolled_out(objects, 2) == done
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (pod("a", 2, ready=False), None),
+        (pod("a", 2, restarts=1), "The release ended instead of becoming ready."),
+        (pod("a", 2, state={"terminated": {"exitCode": 3}}), "The release ended instead of becoming ready."),
+        (pod("a", 2, state={"waiting": {"reason": "ContainerCreating"}}), None),
+        (pod("a", 2, state={"waiting": {"reason": "ErrImagePull", "message": "no"}}), "The release cannot be started: ErrImagePull: no."),
+    ],
+)
+def test_a_pod_that_waits_in_vain_says_why(found: dict[str, Any], said: str | None) -> None:
+    assert pods.in_vain(found) == said
+
+
+def test_what_a_pod_waits_for_is_told_in_the_clusters_words() -> None:
+    assert pods.waits_for(pod("a", 2, ready=False)) == "a: containers with unready status: [release]"
+    assert pods.restarts([pod("a", 2, restarts=1), pod("b", 2, restarts=2)]) == 3
+    assert [pods.name(each) for each in pods.others([pod("a", 2), pod("b", 1)], 2)] == ["b"]
+
+
+def test_what_the_chart_is_given_is_the_whole_place_in_the_chain() -> None:
+    given = chart.values(NEW, "registry.invalid/demand@sha256:v2", "max_rows = 7\n", 4)
+    assert (given["image"], given["config"], given["current"]) == ("registry.invalid/demand@sha256:v2", "max_rows = 7\n", 4)
+    assert given["release"] == {LABEL + key: value for key, value in NEW.record().items()}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "sentence"),
+    [
+        ('Error from server (AlreadyExists): leases "x" already exists', Conflict, "AlreadyExists"),
+        ('Error from server (NotFound): pods "x" not found', Gone, r"Next: \./run status"),
+        (
+            "E1128 11:52:20 noise\nThe connection to the server x was refused",
+            PipelineError,
+            r"^No cluster answers: The conn.*Next",
+        ),
+        ("Error: values don't meet the specifications", PipelineError, r"`helm upgrade` failed: Error: values.* Next: \./run doctor"),
+    ],
+)
+def test_what_a_command_says_becomes_an_error_with_what_to_do(said: str, kind: type[Exception], sentence: str) -> None:
+    found = cluster.error(("helm", "upgrade", "--install"), said)
+    assert type(found) is kind
+    with pytest.raises(kind, match=f"(?s){sentence}"):
+        raise found
+
+
+class Answering(Cluster):
+    """A cluster whose commands answer as they are told."""
+
+    def __init__(self) -> None:
+        self.context, self.reached = None, True
+
+
+def test_a_cluster_that_answered_before_is_waited_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    said = [(1, "Unable to connect to the server: EOF"), (1, "i/o timeout"), (0, "")]
+    monkeypatch.setattr(cluster, "call", lambda *_: subprocess.CompletedProcess((), said[0][0], "pods", said.pop(0)[1]))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert Answering().kubectl("get", "pods") == "pods"
+    assert capsys.readouterr().err.count("warning: the cluster does not answer; trying for 120 s") == 1
+
+
+def test_a_cluster_that_never_answered_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "call", lambda *_: subprocess.CompletedProcess((), 1, "", "connection refused was refused"))
+    place = Answering()
+    place.reached = False
+    with pytest.raises(PipelineError, match=r"No cluster answers.*KUBECONFIG.*Next: kubectl cluster-info"):
+        place.kubectl("get", "pods")
+
+
+def test_without_kubectl_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PipelineError, match=r"There is no `kubectl` command on this machine.*Next: install it, https://kubernetes\.io"):
+        Answering().kubectl("get", "pods")
+
+
+class Leases:
+    """A cluster that has a lease, or none, and is read again and again."""
+
+    def __init__(self, *found: dict[str, Any] | None) -> None:
+        self.found = list(found)
+        self.written = list[tuple[str, dict[str, Any]]]()
+
+    def read(self, *_: str) -> dict[str, Any] | None:
+        return self.found.pop(0) if len(self.found) > 1 else self.found[0]
+
+    def write(self, how: str, what: dict[str, Any]) -> None:
+        self.written.append((how, what))
+
+
+def held(token: str, renewed: str = "2026-01-01T00:00:00.000000Z") -> dict[str, Any]:
+    """Return a lease."""
+    found = lease.lease("demand-lock", {**HOLDER, "token": token}, {"metadata": {"resourceVersion": "7"}})
+    found["spec"]["renewTime"] = renewed
+    return found
+
+
+def locking(monkeypatch: pytest.MonkeyPatch, *found: dict[str, Any] | None) -> tuple[Lease, Leases]:
+    """Return a lock whose holder may die at once."""
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.01)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    leases = Leases(*found)
+    lock = Lease(cast(Cluster, leases), "demand-lock")
+    monkeypatch.setattr(lock, "renew", lambda _: None)
+    return lock, leases
+
+
+def test_a_free_lock_is_taken_and_one_that_nobody_renews_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for before, how in ((None, "create"), (held("theirs"), "replace")):
+        lock, leases = locking(monkeypatch, before)
+        lock.acquire(HOLDER, takeover=False)
+        [(wrote, what)] = leases.written
+        assert (wrote, what["spec"]["holderIdentity"]) == (how, "ours")
+        assert what["metadata"].get("resourceVersion") == ("7" if before else None)
+
+
+def test_a_lock_that_is_renewed_is_refused_and_taken_over_by_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, leases = locking(monkeypatch, held("theirs"), held("theirs", "2026-01-01T00:00:05.000000Z"))
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 60)
+    with pytest.raises(Busy):
+        lock.acquire(HOLDER, takeover=False)
+    assert leases.written == []
+    lock.acquire(HOLDER, takeover=True)
+    assert [how for how, _ in leases.written] == ["replace"]
+
+
+def test_of_two_at_once_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: Any) -> None:
+        raise Conflict("(AlreadyExists)")
+
+    for after, taken in ((held("theirs"), False), (held("ours"), True)):  # the latter: it was written, and the answer was lost
+        lock, leases = locking(monkeypatch, None, after)
+        monkeypatch.setattr(leases, "write", write)
+        if taken:
+            lock.acquire(HOLDER, takeover=False)
+        else:
+            with pytest.raises(Busy):
+                lock.acquire(HOLDER, takeover=False)
+
+
+def test_who_holds_it_is_told_and_whether_it_is_gone() -> None:
+    assert lease.told(held("ours")) == HOLDER | {"gone": "yes"}
+    assert lease.told(held("ours", lease.moment())) == HOLDER
