@@ -25,6 +25,10 @@ REGISTRY = "registry:2"
 
 def choose(asked: str | None) -> tuple[str, str]:
     """Return the target and why: what was asked for, else docker when an engine answers."""
+    if asked == "kubernetes":
+        raise PipelineError(
+            "The rehearsal runs on this machine alone, and kubernetes is a cluster. Next: ./run demo, or ./run demo --target local."
+        )
     if asked:
         return asked, "asked for with --target"
     try:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from pipeline import docker_engine, project, rehearsal
+from pipeline.errors import PipelineError
 
 pytestmark = pytest.mark.road
 
@@ -110,3 +111,8 @@ def test_interrupted_it_leaves_nothing_that_the_next_run_does_not_clear_away(
     else:
         assert process.returncode == 130
     assert left(copy, target) == []
+
+
+def test_it_is_not_rehearsed_on_a_cluster() -> None:
+    with pytest.raises(PipelineError, match=r"runs on this machine alone.*Next: \./run demo"):
+        rehearsal.choose("kubernetes")

@@ -13,6 +13,7 @@ from pipeline.targets.lease import Lease
 from pipeline.targets.release_container import LABEL
 from tests.test_watching import NEW
 
+NO_IMAGE = {"reason": "ErrImagePull", "message": "no"}
 HOLDER = {"what": "deploy v2", "by": "somebody", "at": "2026-01-01T00:00:00+00:00", "token": "ours"}
 
 
@@ -63,10 +64,11 @@ def test_a_release_is_rolled_out_when_callers_are_sent_to_all_of_its_pods_and_no
     ("found", "said"),
     [
         (pod("a", 2, ready=False), None),
-        (pod("a", 2, restarts=1), "The release ended instead of becoming ready."),
-        (pod("a", 2, state={"terminated": {"exitCode": 3}}), "The release ended instead of becoming ready."),
-        (pod("a", 2, state={"waiting": {"reason": "ContainerCreating"}}), None),
-        (pod("a", 2, state={"waiting": {"reason": "ErrImagePull", "message": "no"}}), "The release cannot be started: ErrImagePull: no."),
+        (pod("a", 2, restarts=1), None),  # long ago
+        (pod("a", 2, ready=False, restarts=1), "The release ended instead of becoming ready."),
+        (pod("a", 2, ready=False, state={"terminated": {"exitCode": 3}}), "The release ended instead of becoming ready."),
+        (pod("a", 2, ready=False, state={"waiting": {"reason": "ContainerCreating"}}), None),
+        (pod("a", 2, ready=False, state={"waiting": NO_IMAGE}), "The release cannot be started: ErrImagePull: no."),
     ],
 )
 def test_a_pod_that_waits_in_vain_says_why(found: dict[str, Any], said: str | None) -> None:

@@ -9,6 +9,8 @@ from pipeline.chain import Deployment
 from pipeline.targets.cluster import Cluster
 from pipeline.targets.release_container import LABEL
 
+STAGED = "app.kubernetes.io/component=staged"
+
 
 def values(wanted: Deployment, image: str, config: str, pods: int = 0) -> dict[str, Any]:
     """Return what differs from release to release; `pods` is how many there are now."""
@@ -19,6 +21,11 @@ def values(wanted: Deployment, image: str, config: str, pods: int = 0) -> dict[s
 def config_name(name: str, config: str) -> str:
     """Return the name that the chart gives to the ConfigMap of a serving config."""
     return f"{name}-config-{sha256(config.encode()).hexdigest()[:10]}"
+
+
+def staged_name(name: str, sequence: int) -> str:
+    """Return the name that the chart gives to a staged pod: each has its own, so that a run takes away only what it has begun."""
+    return f"{name}-staged-{sequence}"
 
 
 class Chart:
@@ -37,7 +44,8 @@ class Chart:
     def stage(self, given: dict[str, Any]) -> None:
         """Have a single pod of a release run, to which no caller is sent. Raises PipelineError."""
         text = self.render({**given, "staged": True}, "config.yaml", "staged.yaml")
-        self.unstage(wait=True)
+        # What a run that was killed, or is taken over, has left.
+        self.cluster.kubectl("delete", "pods", "--selector", f"app.kubernetes.io/name={self.name},{STAGED}", "--grace-period=1")
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "helm", "--filename", "-", given=text)
 
     def render(self, given: dict[str, Any], *only: str) -> str:
@@ -47,10 +55,9 @@ class Chart:
         words = ("template", self.name, self.folder, *shown, "--kube-version", "1.30.0", "--values", "-")
         return self.cluster.helm(*words, given=json.dumps(given))
 
-    def unstage(self, wait: bool = False) -> None:
+    def unstage(self, sequence: int) -> None:
         """Take that pod away; nobody waits for its answers."""
-        words = ("delete", "pod", f"{self.name}-staged", "--ignore-not-found", "--grace-period=1", f"--wait={str(wait).lower()}")
-        self.cluster.kubectl(*words)
+        self.cluster.delete("pod", staged_name(self.name, sequence), "--grace-period=1")
 
     def uninstall(self) -> None:
         """Take everything away that the chart has brought."""

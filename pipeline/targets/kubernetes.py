@@ -72,9 +72,10 @@ class Kubernetes(Images):
         self.chart.stage(self.values(wanted))
         try:
             self.wait(wanted, staged=True)
-            yield inside.asking(partial(self.execute, f"{self.project.name}-staged"), "the staged pod", "127.0.0.1:8080")
+            name = chart.staged_name(self.project.name, wanted.sequence)
+            yield inside.asking(partial(self.execute, name), name, "127.0.0.1:8080")
         finally:
-            self.chart.unstage()
+            self.chart.unstage(wanted.sequence)
 
     def warm(self, deployment: Deployment) -> bool:  # noqa: ARG002  # the same for all
         """Only what is live runs: pods of a release before would cost as much as those that are asked."""
@@ -174,7 +175,7 @@ class Kubernetes(Images):
     def stop(self) -> None:
         """Take everything away: pods, chain, history, lock."""
         self.chart.uninstall()
-        self.chart.unstage()
+        self.cluster.delete("pods", "--selector", f"app.kubernetes.io/name={self.project.name}")
         self.cluster.delete("configmaps", "--selector", f"app.kubernetes.io/name={self.project.name}")
         self.release()
 
@@ -191,7 +192,7 @@ class Kubernetes(Images):
 
     def staged_pods(self) -> list[Object]:
         """Return the pod that is staged."""
-        return self.cluster.listed("pods", f"app.kubernetes.io/name={self.project.name},app.kubernetes.io/component=staged")
+        return self.cluster.listed("pods", f"app.kubernetes.io/name={self.project.name},{chart.STAGED}")
 
     def said(self, name: str) -> str:
         """Return the end of a pod's log."""
@@ -212,6 +213,8 @@ class Kubernetes(Images):
         while time.monotonic() < deadline:
             found = self.staged_pods() if staged else self.objects("deployments,pods,endpointslices")
             mine = pods.running(found, wanted.sequence)
+            if staged and not mine:
+                raise PipelineError("The staged pod is gone: another run has taken over, or its node is emptied. Next: ./run status.")
             for pod in mine:
                 if said := pods.in_vain(pod):
                     raise PipelineError(f"{said} {self.said(pods.name(pod))} Next: mend that, and try again.")

@@ -50,7 +50,9 @@ def restarts(pods: Iterable[Object]) -> int:
 
 
 def in_vain(pod: Object) -> str | None:
-    """Say why a pod will not become ready, None while it may."""
+    """Say why a pod will not become ready, None while it may, or is."""
+    if is_ready(pod):
+        return None
     for each in pod["status"].get("containerStatuses", []):
         waiting = each["state"].get("waiting", {})
         if each["restartCount"] or "terminated" in each["state"]:

@@ -101,13 +101,13 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 class Relay(socketserver.ThreadingTCPServer):
-    """Passes on to a port of the loopback, and can be cut when so many bytes have come back over one connection."""
+    """Passes on to an address, and can be cut, also when so many bytes have come back over one connection."""
 
     daemon_threads = True
     cut_after: int | None = None
     is_cut = False
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: tuple[str, int]) -> None:
         super().__init__(("127.0.0.1", 0), Passing)
         self.to = to
 
@@ -118,7 +118,7 @@ class Passing(socketserver.BaseRequestHandler):
     server: Relay
 
     def handle(self) -> None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.server.to)) as there:
+        with suppress(OSError), socket.create_connection(self.server.to) as there:
             if not self.server.is_cut:
                 back = threading.Thread(target=self.back, args=(there,))
                 back.start()
@@ -170,7 +170,7 @@ def _a_breath() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def registry(registry: Registry) -> Iterator[Registry]:
-    with Relay(int(registry.address.rpartition(":")[2])) as relay:
+    with Relay(("127.0.0.1", int(registry.address.rpartition(":")[2]))) as relay:
         threading.Thread(target=relay.serve_forever, daemon=True).start()
         yield Relayed(f"127.0.0.1:{relay.server_address[1]}", registry.container, relay)
         relay.shutdown()

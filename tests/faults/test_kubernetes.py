@@ -3,12 +3,11 @@
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
-import psutil
 import pytest
 
 from pipeline.chain import Deployment
@@ -16,7 +15,7 @@ from pipeline.targets import kubernetes, pods
 from pipeline.targets.kubernetes import Kubernetes
 from tests.cluster import Namespace
 from tests.conftest import Road, wait_until
-from tests.faults.conftest import ENDING, STUCK, Suffers
+from tests.faults.conftest import ENDING, STUCK, Relay, Suffers
 from tests.faults.page import fault
 from tests.test_lifecycle import A, B, C, during, refused
 
@@ -117,7 +116,7 @@ def test_a_config_that_is_another(live: Road, suffers: Suffers) -> None:
     kubernetes="Pods serve on; a deploy that meets it says so, waits up to two minutes, and completes.",
 )
 def test_an_api_server_that_is_away(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
-    with suffers(C), away(AWAY_SECONDS) as leave, during(monkeypatch, "switch", live, leave):
+    with suffers(C), monkeypatch.context() as patch, away(live, patch, AWAY_SECONDS) as leave, during(patch, "switch", live, leave):
         said = live.must("deploy", C)
     assert "warning: the cluster does not answer; trying for 120 s" in said.text
     live.must("rollback")
@@ -139,23 +138,22 @@ def serving(road: Road) -> list[str]:
 
 
 @contextmanager
-def away(seconds: float) -> Iterator[Callable[[], None]]:
-    """Yield what makes the API server hang, for so long."""
-    servers = [each for each in psutil.process_iter(["name"]) if each.info["name"] == "kube-apiserver"]
-    assert servers, "the cluster's API server is no process of this machine"
+def away(road: Road, patch: pytest.MonkeyPatch, seconds: float) -> Iterator[Callable[[], None]]:
+    """Reach the API server by a way of one's own; yields what cuts it for so long."""
+    config = json.loads(of(road)[0].kubeconfig.read_bytes())
+    server = config["clusters"][0]["cluster"]
+    found = urlsplit(server["server"])
+    assert found.hostname
+    with Relay((found.hostname, found.port or 443)) as relay:
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        server |= {"server": f"https://127.0.0.1:{relay.server_address[1]}", "tls-server-name": found.hostname}
+        path = of(road)[0].kubeconfig.with_name("by-a-relay")
+        path.write_text(json.dumps(config))
+        patch.setenv("KUBECONFIG", str(path))
 
-    def leave() -> None:
-        for each in servers:
-            each.suspend()
-        threading.Thread(target=come_back).start()
+        def leave() -> None:
+            relay.is_cut = True
+            threading.Timer(seconds, setattr, [relay, "is_cut", False]).start()
 
-    def come_back() -> None:
-        time.sleep(seconds)
-        for each in servers:
-            each.resume()
-
-    try:
         yield leave
-    finally:
-        for each in servers:
-            each.resume()
+        relay.shutdown()
