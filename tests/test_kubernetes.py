@@ -107,7 +107,7 @@ def test_the_doctor_sees_a_cluster_that_is_as_it_should_be(road: Road) -> None:
     seen = found(road)
     assert {each.state for each in seen.values()} == {GOOD}, seen
     assert (list(seen), "Kubernetes v1." in seen["cluster"].found) == (["cluster", "access", "admission", "image pull", "metrics"], True)
-    assert seen["image pull"].found == f"a node has pulled {road.digests[A][:19]}"
+    assert seen["image pull"].found == f"a node has pulled {str(road.place.production())[:19]}"
 
 
 @pytest.mark.parametrize(

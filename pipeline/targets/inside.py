@@ -12,7 +12,7 @@ from pipeline.targets import Fetch
 ASK = """
 import json, socket, sys, time
 host, port = sys.argv[1].split(":")
-until = time.monotonic() + float(sys.argv[3])
+until = time.monotonic() + float(sys.argv[2])
 def connected():
     while True:
         try:
@@ -21,7 +21,7 @@ def connected():
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
-for path, body in json.loads(sys.argv[2]):
+for path, body in json.loads("".join(sys.argv[3:]) or sys.stdin.read()):
     data = b"" if body is None else json.dumps(body).encode()
     lines = f"{'GET' if body is None else 'POST'} {path} HTTP/1.0", "Content-Type: application/json", f"Content-Length: {len(data)}"
     try:
@@ -35,18 +35,26 @@ for path, body in json.loads(sys.argv[2]):
         sys.exit(f"{path}: {' '.join(head.splitlines()[:1]) or 'no answer'}: {content[:300]}")
     print(json.dumps(content))
 """
-# Runs a command inside; returns its exit code and what it printed. Raises PipelineError.
-Run = Callable[[list[str]], tuple[int, str]]
+# Runs a command inside, which is given a text: at its end, in words that a kernel takes, or on its standard input. Returns its exit code
+# and what it printed. Raises PipelineError.
+Run = Callable[[list[str], str], tuple[int, str]]
+# Linux takes no word of 128 KiB or more; two megabytes in all.
+WORD = 100_000
 
 
 def asking(run: Run, name: str, address: str, patience: float = 0.0) -> Fetch:
     """Return how to ask a service at HOST:PORT as seen from inside; it is given so many seconds to begin to listen."""
 
     def fetch(*questions: tuple[str, Any]) -> list[Any]:
-        code, output = run(["python", "-I", "-S", "-c", ASK, address, json.dumps(questions), str(patience)])
+        code, output = run(["python", "-I", "-S", "-c", ASK, address, str(patience)], json.dumps(questions))
         if code != 0:
             raise PipelineError(f"{name} does not answer as it should: {output.strip()}. Next: ./run status.")
         answers = [json.loads(line) for line in output.splitlines()]
         return [text if path == "/metrics" else json.loads(text) for (path, _), text in zip(questions, answers, strict=True)]
 
     return fetch
+
+
+def words(text: str) -> list[str]:
+    """Cut a text into words that a kernel takes."""
+    return [text[at : at + WORD] for at in range(0, len(text), WORD)]

@@ -111,10 +111,10 @@ class Kubernetes(Images):
                 raise
             return None
 
-    def execute(self, name: str, command: list[str]) -> tuple[int, str]:
-        """Run a command in a pod."""
+    def execute(self, name: str, command: list[str], given: str = "") -> tuple[int, str]:
+        """Run a command in a pod; what it is given goes over its standard input, since words become part of an address."""
         try:
-            return 0, self.cluster.kubectl("exec", name, "--container", "release", "--", *command)
+            return 0, self.cluster.kubectl("exec", name, "--stdin", "--container", "release", "--", *command, given=given)
         except PipelineError as error:
             return 1, str(error)
 

@@ -46,9 +46,9 @@ def deployment(container: Container) -> Deployment:
 def asking(container: Container, address: str, patience: float = 0.0) -> Fetch:
     """Return how to ask a service at HOST:PORT, from inside a container; it is given so many seconds to begin to listen."""
 
-    def run(command: list[str]) -> tuple[int, str]:
+    def run(command: list[str], given: str) -> tuple[int, str]:
         try:
-            return docker_engine.run(container, command)
+            return docker_engine.run(container, [*command, *inside.words(given)])
         except DockerException as error:
             raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
 

@@ -40,24 +40,26 @@ def test_a_pod_that_is_killed(live: Road, suffers: Suffers) -> None:
 )
 def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
     namespace, before = of(live)[0], serving(live)
+    nodes = namespace.kubectl("get", "nodes", "--output", "name").split()
     try:
         with suffers(B):
             mine = f"app.kubernetes.io/name={live.project.name}"
             with pytest.raises(subprocess.CalledProcessError) as refused:
-                namespace.kubectl("drain", "--all", "--pod-selector", mine, "--timeout", "15s")
+                namespace.kubectl("drain", *nodes, "--pod-selector", mine, "--timeout", "15s")
             assert "would violate the pod's disruption budget" in refused.value.stderr
             wait_until(lambda: len(serving(live)) == len(before) - 1)
-            namespace.kubectl("uncordon", "--all")
+            namespace.kubectl("uncordon", *nodes)
             wait_until(lambda: len(serving(live)) == len(before))
     finally:
-        namespace.kubectl("uncordon", "--all")
+        namespace.kubectl("uncordon", *nodes)
 
 
 @fault(
     32, "the image is not to be had", kubernetes="The deploy ends with the cluster's own words as soon as they are told; no caller saw it."
 )
 def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Kubernetes, "predictor", lambda self, _: f"{self.project.repository}@sha256:{64 * '0'}")
+    honest, missing = Kubernetes.values, f"{live.project.repository}@sha256:{64 * '0'}"
+    monkeypatch.setattr(Kubernetes, "values", lambda self, wanted: honest(self, wanted) | {"image": missing})
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", C), 2, "The release cannot be started: ErrImagePull: ", "Next: mend that, and try again.")
         monkeypatch.undo()
