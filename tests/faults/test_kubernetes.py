@@ -23,7 +23,7 @@ AWAY_SECONDS = 60
 
 
 @fault(
-    30, "a pod is killed with its connections", kubernetes="The others go on, and another is started; what the pod was answering is lost."
+    27, "a pod is killed with its connections", kubernetes="The others go on, and another is started; what the pod was answering is lost."
 )
 def test_a_pod_that_is_killed(live: Road, suffers: Suffers) -> None:
     place, before = of(live)[1], serving(live)
@@ -34,7 +34,7 @@ def test_a_pod_that_is_killed(live: Road, suffers: Suffers) -> None:
 
 
 @fault(
-    31,
+    28,
     "the node is drained",
     kubernetes="One pod at a time has to go, and each waits for another to be ready: with no other node, it says so.",
 )
@@ -45,7 +45,7 @@ def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
         with suffers(B):
             mine = f"app.kubernetes.io/name={live.project.name}"
             with pytest.raises(subprocess.CalledProcessError) as refused:
-                namespace.kubectl("drain", *nodes, "--pod-selector", mine, "--timeout", "15s")
+                namespace.kubectl("drain", *nodes, "--pod-selector", mine, "--delete-emptydir-data", "--timeout", "15s")
             assert "would violate the pod's disruption budget" in refused.value.stderr
             wait_until(lambda: len(serving(live)) == len(before) - 1)
             namespace.kubectl("uncordon", *nodes)
@@ -55,7 +55,7 @@ def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
 
 
 @fault(
-    32, "the image is not to be had", kubernetes="The deploy ends with the cluster's own words as soon as they are told; no caller saw it."
+    29, "the image is not to be had", kubernetes="The deploy ends with the cluster's own words as soon as they are told; no caller saw it."
 )
 def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     honest, missing = Kubernetes.values, f"{live.project.repository}@sha256:{64 * '0'}"
@@ -65,20 +65,20 @@ def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pyt
         monkeypatch.undo()
 
 
-@fault(33, "a new release ends at its start", kubernetes="The deploy ends with what it said; no caller saw it.")
+@fault(30, "a new release ends at its start", kubernetes="The deploy ends with what it said; no caller saw it.")
 def test_a_release_that_ends(live: Road, suffers: Suffers) -> None:
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", ENDING), 2, "The release ended instead of becoming ready.", "It said: ", "it ends, since it is told to")
 
 
-@fault(33, "a new release does not become ready", kubernetes="The deploy ends after five minutes; no caller saw it.")
+@fault(30, "a new release does not become ready", kubernetes="The deploy ends after five minutes; no caller saw it.")
 def test_a_release_that_is_never_ready(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes, "START_SECONDS", 10)
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", STUCK), 2, "The release was not ready after 10 s.", "containers with unready status: [release]")
 
 
-@fault(34, "new pods do not come up though the staged one did", kubernetes="The old ones serve until the release before is applied again.")
+@fault(31, "new pods do not come up though the staged one did", kubernetes="The old ones serve until the release before is applied again.")
 def test_a_roll_that_does_not_end(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     honest, asked = Kubernetes.values, list[str]()
 
@@ -94,7 +94,7 @@ def test_a_roll_that_does_not_end(live: Road, suffers: Suffers, monkeypatch: pyt
 
 
 @fault(
-    35,
+    32,
     "somebody gives the pods another config",
     kubernetes="New pods refuse it and are not ready; the old ones serve, and the next deploy mends it.",
 )
@@ -113,7 +113,7 @@ def test_a_config_that_is_another(live: Road, suffers: Suffers) -> None:
 
 
 @fault(
-    36,
+    33,
     "the API server is away for a minute",
     kubernetes="Pods serve on; a deploy that meets it says so, waits up to two minutes, and completes.",
 )
