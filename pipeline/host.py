@@ -28,8 +28,9 @@ def host(project: Project, required: bool) -> bool:
         line(text)
         summary(text)
     elif missing:
+        place = "cluster" if project.target == "kubernetes" else "host"
         raise PipelineError(
-            f"There is no way to the host: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Nothing was changed. "
+            f"There is no way to the {place}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Nothing was changed. "
             f"Next: on GitHub under Settings, Environments, production, add {', '.join(wanted)} as secrets; README says what they are."
         )
     elif project.target == "kubernetes":

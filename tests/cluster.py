@@ -92,8 +92,7 @@ def shrink(root: Path, replicas: int = 2, leave: int = 1) -> None:
     chart = root / "infra" / "chart"
     few = {"replicas: 3": f"replicas: {replicas}", "maxReplicas: 10": f"maxReplicas: {replicas}", 'cpu: "1"': "cpu: 50m"}
     outside = {"type: ClusterIP": "type: NodePort", "nodePort: 0": f"nodePort: {30000 + uuid.uuid4().int % 2768}"}
-    replace(chart / "values.yaml", few | outside)
-    replace(chart / "templates" / "_pod.tpl", {"sleep: { seconds: 5 }": f"sleep: {{ seconds: {leave} }}"})
+    replace(chart / "values.yaml", few | outside | {"leaveSeconds: 5": f"leaveSeconds: {leave}"})
 
 
 def node_port(root: Path) -> int:

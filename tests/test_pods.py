@@ -8,21 +8,31 @@ import pytest
 
 from pipeline.errors import Busy, PipelineError
 from pipeline.targets import chart, cluster, lease, pods
-from pipeline.targets.cluster import Cluster, Conflict, Gone
+from pipeline.targets.cluster import Away, Cluster, Conflict, Ended, Gone
 from pipeline.targets.lease import Lease
 from pipeline.targets.release_container import LABEL
 from tests.test_watching import NEW
 
 NO_IMAGE = {"reason": "ErrImagePull", "message": "no"}
+ENDED = "The release ended instead of becoming ready."
 HOLDER = {"what": "deploy v2", "by": "somebody", "at": "2026-01-01T00:00:00+00:00", "token": "ours"}
 
 
-def pod(name: str, sequence: int, ready: bool = True, restarts: int = 0, state: dict[str, Any] | None = None) -> dict[str, Any]:
+def pod(
+    name: str, sequence: int, ready: bool = True, restarts: int = 0, state: dict[str, Any] | None = None, staged: bool = False
+) -> dict[str, Any]:
     """Return a pod as a cluster tells it."""
-    status = {"restartCount": restarts, "state": state or {"running": {}}}
+    status = {"name": "release", "restartCount": restarts, "state": state or {"running": {}}}
     conditions = [{"type": "Ready", "status": str(ready), **({} if ready else {"message": "containers with unready status: [release]"})}]
-    metadata = {"name": name, "annotations": {pods.SEQUENCE: str(sequence)}}
+    labels = {"app.kubernetes.io/component": "staged" if staged else "serving"}
+    metadata = {"name": name, "annotations": {pods.SEQUENCE: str(sequence)}, "labels": labels}
     return {"kind": "Pod", "metadata": metadata, "status": {"phase": "Running", "containerStatuses": [status], "conditions": conditions}}
+
+
+def evicted(staged: bool = False) -> dict[str, Any]:
+    """Return what is left of a pod that had to go."""
+    found = pod("a", 2, ready=False, staged=staged)
+    return {**found, "status": {"phase": "Failed", "reason": "Evicted", "message": "no room"}}
 
 
 def deployment(sequence: int, replicas: int = 2, **status: int) -> dict[str, Any]:
@@ -43,6 +53,8 @@ def endpoints(**ready: bool) -> dict[str, Any]:
     [
         ([deployment(2), pod("a", 2), pod("b", 2), endpoints(a=True, b=True)], True),
         ([deployment(2), pod("a", 2), pod("b", 2), pod("c", 1), endpoints(a=True, b=True, c=False)], True),
+        ([deployment(2), evicted(), pod("b", 2), pod("c", 2), endpoints(b=True, c=True)], True),
+        ([], False),
         ([deployment(1), pod("a", 1), pod("b", 1), endpoints(a=True, b=True)], False),
         ([deployment(2, observedGeneration=2), pod("a", 2), pod("b", 2), endpoints(a=True, b=True)], False),
         ([deployment(2, updatedReplicas=1), pod("a", 2), pod("b", 1), endpoints(a=True, b=True)], False),
@@ -52,7 +64,17 @@ def endpoints(**ready: bool) -> dict[str, Any]:
         ([deployment(2), pod("a", 2), pod("b", 2)], False),
     ],
     ids=[
-        *("all", "an old pod leaves", "another release", "not looked at yet", "half", "one not ready", "one not called"),
+        *(
+            "all",
+            "an old pod leaves",
+            "one was evicted",
+            "taken away",
+            "another release",
+            "not looked at yet",
+            "half",
+            "one not ready",
+            "one not called",
+        ),
         *("an old pod is called", "no endpoints"),
     ],
 )
@@ -64,11 +86,14 @@ def test_a_release_is_rolled_out_when_callers_are_sent_to_all_of_its_pods_and_no
     ("found", "said"),
     [
         (pod("a", 2, ready=False), None),
-        (pod("a", 2, restarts=1), None),  # long ago
-        (pod("a", 2, ready=False, restarts=1), "The release ended instead of becoming ready."),
-        (pod("a", 2, ready=False, state={"terminated": {"exitCode": 3}}), "The release ended instead of becoming ready."),
-        (pod("a", 2, ready=False, state={"waiting": {"reason": "ContainerCreating"}}), None),
-        (pod("a", 2, ready=False, state={"waiting": NO_IMAGE}), "The release cannot be started: ErrImagePull: no."),
+        (pod("a", 2, restarts=5), None),  # long ago
+        (pod("a", 2, ready=False, restarts=1), None),  # its node may have been short of something
+        (pod("a", 2, ready=False, restarts=2), ENDED),
+        (pod("a", 2, ready=False, staged=True, state={"terminated": {"exitCode": 3}}), ENDED),
+        (pod("a", 2, ready=False, staged=True, state={"waiting": {"reason": "ContainerCreating"}}), None),
+        (pod("a", 2, ready=False, state={"waiting": NO_IMAGE}), None),
+        (pod("a", 2, ready=False, staged=True, state={"waiting": NO_IMAGE}), "The release cannot be started: ErrImagePull: no."),
+        (evicted(staged=True), "The pod ended: Evicted: no room."),
     ],
 )
 def test_a_pod_that_waits_in_vain_says_why(found: dict[str, Any], said: str | None) -> None:
@@ -77,6 +102,8 @@ def test_a_pod_that_waits_in_vain_says_why(found: dict[str, Any], said: str | No
 
 def test_what_a_pod_waits_for_is_told_in_the_clusters_words() -> None:
     assert pods.waits_for(pod("a", 2, ready=False)) == "a: containers with unready status: [release]"
+    assert pods.waits_for(pod("a", 2, ready=False, state={"waiting": NO_IMAGE})) == "a: ErrImagePull no"
+    assert pods.waits_for({"metadata": {"name": "a"}, "status": {"phase": "Pending"}}) == "a: Pending"
     assert pods.restarts([pod("a", 2, restarts=1), pod("b", 2, restarts=2)]) == 3
     assert [pods.name(each) for each in pods.others([pod("a", 2), pod("b", 1)], 2)] == ["b"]
 
@@ -91,12 +118,11 @@ def test_what_the_chart_is_given_is_the_whole_place_in_the_chain() -> None:
     ("said", "kind", "sentence"),
     [
         ('Error from server (AlreadyExists): leases "x" already exists', Conflict, "AlreadyExists"),
-        ('Error from server (NotFound): pods "x" not found', Gone, r"Next: \./run status"),
-        (
-            "E1128 11:52:20 noise\nThe connection to the server x was refused",
-            PipelineError,
-            r"^No cluster answers: The conn.*Next",
-        ),
+        ('Error from server (NotFound): pods "x" not found', Gone, r"`helm upgrade` failed: .*Next: \./run doctor"),
+        ("error: exec: executable aws not found", PipelineError, r"`helm upgrade` failed: error: exec: executable aws not found Next: "),
+        ("E1128 11:52:20 noise\nThe connection to the server x was refused", Away, r"^No cluster answers: The conn.*Next: "),
+        ("dial tcp 10.0.0.1:6443: connect: connection refused", Away, r"^No cluster answers: dial"),
+        ("/predict: EOF\ncommand terminated with exit code 1", Ended, r"^/predict: EOF$"),
         ("Error: values don't meet the specifications", PipelineError, r"`helm upgrade` failed: Error: values.* Next: \./run doctor"),
     ],
 )
@@ -163,17 +189,21 @@ def locking(monkeypatch: pytest.MonkeyPatch, *found: dict[str, Any] | None) -> t
     monkeypatch.setattr(time, "sleep", lambda _: None)
     leases = Leases(*found)
     lock = Lease(cast(Cluster, leases), "demand-lock")
-    monkeypatch.setattr(lock, "renew", lambda _: None)
+    monkeypatch.setattr(lock, "renew", lambda: None)
     return lock, leases
 
 
-def test_a_free_lock_is_taken_and_one_that_nobody_renews_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    for before, how in ((None, "create"), (held("theirs"), "replace")):
-        lock, leases = locking(monkeypatch, before)
-        lock.acquire(HOLDER, takeover=False)
-        [(wrote, what)] = leases.written
-        assert (wrote, what["spec"]["holderIdentity"]) == (how, "ours")
-        assert what["metadata"].get("resourceVersion") == ("7" if before else None)
+@pytest.mark.parametrize(
+    ("before", "how"), [(None, "create"), (held(""), "replace"), (held("theirs"), "replace")], ids=["none", "given back", "abandoned"]
+)
+def test_a_free_lock_is_taken_and_one_that_nobody_renews_too(
+    monkeypatch: pytest.MonkeyPatch, before: dict[str, Any] | None, how: str
+) -> None:
+    lock, leases = locking(monkeypatch, before)
+    lock.acquire(HOLDER, takeover=False)
+    [(wrote, what)] = leases.written
+    assert (wrote, what["spec"]["holderIdentity"], lock.ours) == (how, "ours", "ours")
+    assert what["metadata"].get("resourceVersion") == ("7" if before else None)
 
 
 def test_a_lock_that_is_renewed_is_refused_and_taken_over_by_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,20 +216,31 @@ def test_a_lock_that_is_renewed_is_refused_and_taken_over_by_a_rollback(monkeypa
     assert [how for how, _ in leases.written] == ["replace"]
 
 
-def test_of_two_at_once_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(*_: Any) -> None:
-        raise Conflict("(AlreadyExists)")
+@pytest.mark.parametrize("error", [Conflict("(Conflict)"), Gone("(NotFound)")])
+def test_a_takeover_is_tried_again_where_the_holder_wrote_meanwhile_or_gave_it_back(
+    monkeypatch: pytest.MonkeyPatch, error: PipelineError
+) -> None:
+    lock, leases = locking(monkeypatch, held("theirs"))
+    write, failed = leases.write, list[str]()
 
-    for after, taken in ((held("theirs"), False), (held("ours"), True)):  # the latter: it was written, and the answer was lost
-        lock, leases = locking(monkeypatch, None, after)
-        monkeypatch.setattr(leases, "write", write)
-        if taken:
-            lock.acquire(HOLDER, takeover=False)
-        else:
-            with pytest.raises(Busy):
-                lock.acquire(HOLDER, takeover=False)
+    def written(how: str, what: dict[str, Any]) -> None:
+        if not failed:
+            failed.append(how)
+            raise error
+        write(how, what)
+
+    monkeypatch.setattr(leases, "write", written)
+    lock.acquire(HOLDER, takeover=True)
+    assert ([how for how, _ in leases.written], failed) == (["replace"], ["replace"])
+
+
+def test_a_lock_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, leases = locking(monkeypatch, held("ours"))
+    lock.acquire(HOLDER, takeover=False)
+    assert (leases.written, lock.ours) == ([], "ours")
 
 
 def test_who_holds_it_is_told_and_whether_it_is_gone() -> None:
     assert lease.told(held("ours")) == HOLDER | {"gone": "yes"}
     assert lease.told(held("ours", lease.moment())) == HOLDER
+    assert Lease(cast(Cluster, Leases(held(""))), "demand-lock").holder() is None

@@ -1,6 +1,8 @@
 """What the cluster has to be for a release to run there, asked with the account that deploys."""
 
+import base64
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from pipeline.targets.kubernetes import Kubernetes
 
 # The first in which a pod may wait before it is told to end.
 OLDEST = (1, 30)
-PULL_SECONDS = 120
+PULL_SECONDS, RENEW_DAYS = 120, 14
 AT_ONCE = 8
 BETWEEN = re.compile(r"^}\n{", re.MULTILINE)
 ANY = Deployment("doctor", "sha256:" + 64 * "0", "", "", "", None, 0, "", "")
@@ -42,8 +44,7 @@ def findings(project: Project) -> Iterator[Finding]:
 def version(target: Kubernetes) -> Finding:
     """Look whether the cluster is new enough, and name it."""
     told = json.loads(target.cluster.kubectl("version", "--output", "json"))["serverVersion"]
-    view = json.loads(target.cluster.kubectl("config", "view", "--minify", "--output", "json"))
-    where = f"namespace {view['contexts'][0]['context'].get('namespace', 'default')} on {view['clusters'][0]['cluster']['server']}"
+    where = f"namespace {namespace(target)} on {view(target)['clusters'][0]['cluster']['server']}"
     found = f"Kubernetes {told['gitVersion']}, {where}"
     if (int(told["major"]), int(re.sub(r"\D", "", told["minor"]))) >= OLDEST:
         return good("cluster", found)
@@ -72,11 +73,36 @@ def access(what: str, target: Kubernetes) -> Finding:
 def can(target: Kubernetes, verb: str, resource: str, group: str) -> bool:
     """Ask the cluster whether this account may do something."""
     name, _, part = resource.partition("/")
-    words = [verb, f"{name}.{group}" if group else name, *(["--subresource", part] if part else [])]
-    try:
-        return target.cluster.kubectl("auth", "can-i", *words).strip() == "yes"
-    except PipelineError:  # it says no, with exit code 1
-        return False
+    what = {"namespace": namespace(target), "verb": verb, "group": group, "resource": name, "subresource": part}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": what}}
+    said = target.cluster.kubectl("create", "--output", "json", "--filename", "-", given=json.dumps(review))
+    return bool(json.loads(said)["status"]["allowed"])
+
+
+def namespace(target: Kubernetes) -> str:
+    """Return the namespace of the kubeconfig's context."""
+    return str(view(target)["contexts"][0]["context"].get("namespace", "default"))
+
+
+def view(target: Kubernetes) -> dict[str, Any]:
+    """Return the kubeconfig, as far as it is used."""
+    found: dict[str, Any] = json.loads(target.cluster.kubectl("config", "view", "--raw", "--minify", "--output", "json"))
+    return found
+
+
+def token(what: str, target: Kubernetes) -> Finding:
+    """Look until when the kubeconfig's token lets this account in."""
+    given = view(target)["users"][0]["user"].get("token", "")
+    if given.count(".") != 2:
+        return good(what, "the kubeconfig holds none that ends by itself")
+    part = given.split(".")[1]
+    ends = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get("exp", math.inf)
+    hours = (ends - time.time()) / 3600
+    if hours >= 24 * RENEW_DAYS:
+        return good(what, f"lets in for {hours / 24:.0f} days" if ends < math.inf else "does not end")
+    why = "After that nothing can be deployed, or rolled back. Managed clusters may have made it shorter than was asked for."
+    fix = "kubectl create token deployer --namespace NAMESPACE --duration 2160h, in the kubeconfig; or one that asks for tokens itself"
+    return mend(what, f"lets in for {hours:.0f} hours more", why, fix)
 
 
 def admission(what: str, target: Kubernetes) -> Finding:
@@ -97,12 +123,12 @@ def pull(what: str, target: Kubernetes) -> Finding:
         return good(what, f"{target.project.repository} answers, production is not set yet")
     pod = puller(target, target.predictor(digest))
     name = pods.name(pod)
-    target.cluster.delete("pod", name)
+    target.cluster.kill(name)
     target.cluster.write("create", pod)
     try:
         said = pulled(target, name)
     finally:
-        target.cluster.delete("pod", name)
+        target.cluster.kill(name)
     if said is None:
         return good(what, f"a node has pulled {digest[:19]}")
     fix = "imagePullSecrets in infra/chart/values.yaml, and that secret in the namespace; kubectl describe pod says more"
@@ -111,16 +137,18 @@ def pull(what: str, target: Kubernetes) -> Finding:
 
 def pulled(target: Kubernetes, name: str) -> str | None:
     """Wait until a pod has been given its image; returns why it is not."""
-    deadline = time.monotonic() + PULL_SECONDS
+    deadline, pod = time.monotonic() + PULL_SECONDS, None
     while time.monotonic() < deadline:
-        pod = target.cluster.read("pod", name) or {"status": {}}
-        states = [each["state"] for each in pod["status"].get("containerStatuses", [])]
-        if any("terminated" in each or "running" in each for each in states):
+        pod = target.cluster.read("pod", name)
+        if pod is None:
+            return "the pod was taken away before it began"
+        state = (pods.container(pod) or {"state": {}})["state"]
+        if "terminated" in state or "running" in state:
             return None
         if said := pods.in_vain(pod):
             return said
         time.sleep(0.5)
-    return f"not pulled after {PULL_SECONDS} s: {pods.waits_for(pod)}"
+    return f"not pulled after {PULL_SECONDS} s: {pods.waits_for(pod) if pod else 'no pod'}"
 
 
 def puller(target: Kubernetes, image: str) -> Object:
@@ -128,11 +156,11 @@ def puller(target: Kubernetes, image: str) -> Object:
     [pod] = pods.of_kind(rendered(target), "Pod")
     container = pod["spec"]["containers"][0]
     for name in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
-        del container[name]
+        container.pop(name, None)
     mounts = [each for each in container["volumeMounts"] if each["name"] != "config"]
     container |= {"image": image, "command": ["python", "-c", "pass"], "volumeMounts": mounts}
     pod["spec"]["volumes"] = [each for each in pod["spec"]["volumes"] if each["name"] != "config"]
-    pod["metadata"] = {"name": f"{target.project.name}-doctor"}
+    pod["metadata"]["name"] = f"{target.project.name}-doctor"
     return pod
 
 
@@ -169,6 +197,7 @@ def parsed(printed: str) -> list[Object]:
 API = {"Resource": "metrics.k8s.io", "Pods": "custom.metrics.k8s.io"}
 CHECKS: dict[str, Callable[[str, Kubernetes], Finding]] = {
     "access": access,
+    "token": token,
     "admission": admission,
     "image pull": pull,
     "metrics": metrics,

@@ -38,26 +38,27 @@ class Chart:
         """Have the cluster bring up a release in the place of what runs; it goes on by itself. Raises PipelineError."""
         # What a Helm that was killed has begun: it would have every other wait for it.
         self.cluster.delete("configmaps", "--selector", f"owner=helm,name={self.name},status in (pending-install, pending-upgrade)")
-        words = ("upgrade", "--install", self.name, self.folder, "--history-max", "5", "--values", "-")
+        # From the fourth on Helm stops where somebody else has changed a field, such as an autoscaler the number of pods.
+        force = () if self.cluster.helm_version.startswith("v3.") else ("--force-conflicts",)
+        words = ("upgrade", "--install", self.name, self.folder, "--history-max", "5", *force, "--values", "-")
         self.cluster.helm(*words, given=json.dumps(given))
 
     def stage(self, given: dict[str, Any]) -> None:
         """Have a single pod of a release run, to which no caller is sent. Raises PipelineError."""
         text = self.render({**given, "staged": True}, "config.yaml", "staged.yaml")
         # What a run that was killed, or is taken over, has left.
-        self.cluster.kubectl("delete", "pods", "--selector", f"app.kubernetes.io/name={self.name},{STAGED}", "--grace-period=1")
+        self.cluster.kill("--selector", f"app.kubernetes.io/name={self.name},{STAGED}")
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "helm", "--filename", "-", given=text)
 
     def render(self, given: dict[str, Any], *only: str) -> str:
-        """Return what the chart holds, or some of its files."""
+        """Return what the chart holds, or some of its files. No cluster is asked: `install` holds the chart's version against it."""
         shown = [word for name in only for word in ("--show-only", f"templates/{name}")]
-        # It is not told the cluster's version, and would take the oldest that it knows; `install` holds the chart's against the cluster's.
         words = ("template", self.name, self.folder, *shown, "--kube-version", "1.30.0", "--values", "-")
         return self.cluster.helm(*words, given=json.dumps(given))
 
     def unstage(self, sequence: int) -> None:
         """Take that pod away; nobody waits for its answers."""
-        self.cluster.delete("pod", staged_name(self.name, sequence), "--grace-period=1")
+        self.cluster.kill(staged_name(self.name, sequence))
 
     def uninstall(self) -> None:
         """Take everything away that the chart has brought."""

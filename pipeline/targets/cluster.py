@@ -5,21 +5,27 @@ import os
 import re
 import subprocess
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
 
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.say import warn
 
 Object = dict[str, Any]
+T = TypeVar("T")
 # A control plane that is restarted, or updated, is away for about so long.
 PATIENCE_SECONDS = 120.0
+# A node that is gone does not end a command that runs there.
+COMMAND_SECONDS = 90
 AWAY = re.compile(
-    r"was refused|Unable to connect|cluster unreachable|i/o timeout|TLS handshake|EOF|ServiceUnavailable|connection (reset|lost)"
-    r"|no route to host|request canceled|Client\.Timeout|deadline exceeded|etcdserver|apiserver not ready|error dialing backend"
+    r"was refused|connection refused|Unable to connect|cluster unreachable|i/o timeout|TLS handshake|EOF|ServiceUnavailable|etcdserver"
+    r"|connection (reset|lost)|no route to host|request canceled|Client\.Timeout|deadline exceeded|apiserver not ready"
 )
 CONFLICT = re.compile(r"\((AlreadyExists|Conflict)\)|the test operation|object has been modified")
-GONE = re.compile(r"\(NotFound\)|not found")
+# So ends what kubectl says when a command in a pod has failed: whatever that has printed is before it.
+ENDED = re.compile(r"\s*command terminated with exit code \d+$")
 # Where to get what is missing here.
 TOOLS = {"kubectl": "https://kubernetes.io/docs/tasks/tools", "helm": "https://helm.sh/docs/intro/install"}
 
@@ -32,6 +38,14 @@ class Gone(PipelineError):
     """There is no such object any more."""
 
 
+class Away(PipelineError):
+    """The cluster does not answer."""
+
+
+class Ended(PipelineError):
+    """A command in a pod has failed; the message is what it printed."""
+
+
 class Cluster:
     """The cluster and the namespace of the kubeconfig's context, as the person or the workflow has them."""
 
@@ -40,24 +54,27 @@ class Cluster:
         self.reached = False
 
     def kubectl(self, *words: str, given: str | None = None) -> str:
-        """Run kubectl and return what it prints. Raises PipelineError."""
+        """Run kubectl and return what it prints; where the cluster answered before and does not now, for a while again.
+
+        Raises PipelineError.
+        """
         context = ("--context", self.context) if self.context else ()
-        return self.run("kubectl", *context, "--request-timeout=30s", *words, given=given)
+        command = ("kubectl", *context, "--request-timeout=30s", *words)
+        return patiently(lambda: self.run(command, given), PATIENCE_SECONDS if self.reached else 0)
 
     def helm(self, *words: str, given: str | None = None) -> str:
-        """Run helm and return what it prints. Raises PipelineError."""
+        """Run helm, once, and return what it prints. Raises PipelineError."""
         context = ("--kube-context", self.context) if self.context else ()
-        return self.run("helm", *context, *words, given=given)
+        return self.run(("helm", *context, *words), given)
 
-    def run(self, *command: str, given: str | None = None) -> str:
-        """Run a command; where the cluster answered before and does not now, for a while again."""
-        deadline = time.monotonic() + (PATIENCE_SECONDS if self.reached else 0)
-        told = False
-        while (done := call(command, given)).returncode != 0 and AWAY.search(done.stderr) and time.monotonic() < deadline:
-            if not told:
-                warn(f"the cluster does not answer; trying for {PATIENCE_SECONDS:.0f} s: {done.stderr.strip()[:200]}")
-                told = True
-            time.sleep(1)
+    @cached_property
+    def helm_version(self) -> str:
+        """Return which helm is here, such as v3.22.0."""
+        return self.helm("version", "--template", "{{.Version}}")
+
+    def run(self, command: tuple[str, ...], given: str | None) -> str:
+        """Run a command and return what it prints. Raises PipelineError."""
+        done = call(command, given)
         if done.returncode != 0:
             raise error(command, done.stderr.strip())
         self.reached = True
@@ -82,12 +99,33 @@ class Cluster:
         """Delete objects, given by name or by selector, and do not wait for their end."""
         self.kubectl("delete", kinds, *which, "--ignore-not-found", "--wait=false")
 
+    def kill(self, *which: str) -> None:
+        """Delete pods that no caller is sent to, at once: one on a node that is down would never end by itself."""
+        self.delete("pods", *which, "--force", "--grace-period=0")
+
+
+def patiently(act: Callable[[], T], seconds: float) -> T:
+    """Do something that a cluster is needed for; where it is away, again for so many seconds. Raises Away."""
+    deadline, told = time.monotonic() + seconds, False
+    while True:
+        try:
+            return act()
+        except Away as error:
+            if time.monotonic() >= deadline:
+                raise
+            if not told:
+                warn(f"the cluster does not answer; trying for {seconds:.0f} s: {str(error)[:200]}")
+            told = True
+        time.sleep(1)
+
 
 def call(command: tuple[str, ...], given: str | None) -> subprocess.CompletedProcess[str]:
-    """Run a command. Helm keeps its own notes in ConfigMaps, so that nobody who deploys has to read secrets."""
+    """Run a command. Helm keeps its own notes in ConfigMaps, so that nobody who deploys has to read secrets. Raises PipelineError."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HELM_")} | {"HELM_DRIVER": "configmap"}
     try:
-        environment = {**os.environ, "HELM_DRIVER": "configmap"}
-        return subprocess.run(command, input=given, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, input=given, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
+    except subprocess.TimeoutExpired as late:
+        raise PipelineError(f"{shown(command)} had not ended after {COMMAND_SECONDS} s. Next: ./run doctor.") from late
     except FileNotFoundError as missing:
         raise PipelineError(
             f"There is no `{command[0]}` command on this machine, and the target kubernetes is reached by it. "
@@ -98,14 +136,19 @@ def call(command: tuple[str, ...], given: str | None) -> subprocess.CompletedPro
 def error(command: tuple[str, ...], printed: str) -> PipelineError:
     """Return what to raise for what a command printed as it failed, kubectl's notes to its own developers left out."""
     said = "\n".join(each for each in printed.splitlines() if not re.match(r"[EWI]\d{4} ", each))
+    if ENDED.search(said):
+        return Ended(ENDED.sub("", said))
     if CONFLICT.search(said):
         return Conflict(said)
-    if GONE.search(said):
-        return Gone(f"{said}. Next: ./run status.")
     if AWAY.search(said):
-        return PipelineError(
+        return Away(
             f"No cluster answers: {said}. Expected: KUBECONFIG names a file whose current context is the cluster and the namespace "
             "to deploy to. Next: kubectl cluster-info, then ./run doctor."
         )
-    words = [each for each in command if not each.startswith("--")][:4]
-    return PipelineError(f"`{' '.join(words)}` failed: {said[-1500:]} Next: ./run doctor.")
+    text = f"{shown(command)} failed: {said[-1500:]} Next: ./run doctor."
+    return Gone(text) if "(NotFound)" in said else PipelineError(text)
+
+
+def shown(command: tuple[str, ...]) -> str:
+    """Return the beginning of a command."""
+    return f"`{' '.join([each for each in command if not each.startswith('--')][:4])}`"

@@ -14,18 +14,24 @@ from pipeline.journal import Event
 from pipeline.project import Project
 from pipeline.targets import Fetch, chart, inside, pods, records
 from pipeline.targets.chart import Chart
-from pipeline.targets.cluster import Cluster, Object
+from pipeline.targets.cluster import PATIENCE_SECONDS, Cluster, Ended, Object, patiently
 from pipeline.targets.images import Images
 from pipeline.targets.lease import Lease
-from pipeline.targets.records import Records
-from pipeline.targets.release_container import LABEL, PROJECT
+from pipeline.targets.records import NAME, NotRecorded, Records
+from pipeline.targets.release_container import LABEL
 
 # A node may have to be brought up first, and the image pulled.
 START_SECONDS = 300
-# The chart gives a pod 40 s to leave.
-LEAVE_SECONDS = 45
+# Beyond what the chart gives a pod to leave.
+LATE_SECONDS = 5
+# After so long a cluster sends no callers to a node that is down.
+NODE_SECONDS = 60
 LOOK_SECONDS = 0.5
 AT_ONCE = 8
+
+
+class NotReached(PipelineError):
+    """No command can be run in a pod."""
 
 
 class Kubernetes(Images):
@@ -43,7 +49,7 @@ class Kubernetes(Images):
         """Take from the cluster what a rollback needs, so that it takes neither registry nor engine; else from the image."""
         try:
             found = self.records.files(digest)
-        except PipelineError:
+        except NotRecorded:
             return self.fetch(digest)
         folder = self.project.state / "kubernetes" / digest.removeprefix("sha256:") / "release"
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +74,7 @@ class Kubernetes(Images):
     @contextmanager
     def staged(self, wanted: Deployment) -> Iterator[Fetch]:
         """Start a pod that no caller is sent to."""
-        self.records.add(wanted, self.files_of(wanted))
+        self.records.add(wanted, self.recall(wanted.digest))
         self.chart.stage(self.values(wanted))
         try:
             self.wait(wanted, staged=True)
@@ -83,15 +89,21 @@ class Kubernetes(Images):
 
     def switch(self, deployment: Deployment) -> None:
         """Have the cluster put new pods in the place of those that run, each once a new one is ready, and wait. Raises Moved."""
-        if self.live_sequence() != self.seen:
-            raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
-        self.chart.install(self.values(deployment))
+        patiently(partial(self.apply, deployment), PATIENCE_SECONDS)
         self.seen = deployment.sequence
         self.wait(deployment)
-        deadline = time.monotonic() + LEAVE_SECONDS
+        start = time.monotonic()
         # Callers with open connections are answered by the pods before until these leave. One on a node that is down leaves later.
-        while pods.others(self.objects("pods"), deployment.sequence) and time.monotonic() < deadline:
+        while left := pods.others(self.objects("pods"), deployment.sequence):
+            if time.monotonic() > start + max(each["spec"]["terminationGracePeriodSeconds"] for each in left) + LATE_SECONDS:
+                break
             time.sleep(LOOK_SECONDS)
+
+    def apply(self, deployment: Deployment) -> None:
+        """Have the cluster bring a release up, unless another was sent for since the last look. Raises Moved, and Away."""
+        if self.live_sequence() not in (self.seen, deployment.sequence):
+            raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
+        self.chart.install(self.values(deployment))
 
     def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask each pod that callers are sent to; one that goes meanwhile is asked no more."""
@@ -103,26 +115,36 @@ class Kubernetes(Images):
         return {name: each for name, each in zip(names, answers, strict=True) if each is not None}
 
     def ask_one(self, questions: tuple[tuple[str, Any], ...], name: str) -> list[Any] | None:
-        """Ask a pod, None where it is gone."""
-        try:
-            return inside.asking(partial(self.execute, name), name, "127.0.0.1:8080")(*questions)
-        except PipelineError:
-            if name in pods.called(self.objects("endpointslices")):
-                raise
-            return None
+        """Ask a pod, None where it is gone. One that cannot be reached may be on a node that is down, of which the cluster learns late."""
+        deadline = time.monotonic() + NODE_SECONDS
+        while True:
+            try:
+                return inside.asking(partial(self.execute, name), name, "127.0.0.1:8080")(*questions)
+            except NotReached:
+                if time.monotonic() > deadline:
+                    raise
+            except PipelineError:
+                if name in pods.called(self.objects("endpointslices")):
+                    raise
+            if name not in pods.called(self.objects("endpointslices")):
+                return None
+            time.sleep(LOOK_SECONDS)
 
     def execute(self, name: str, command: list[str], given: str = "") -> tuple[int, str]:
         """Run a command in a pod; what it is given goes over its standard input, since words become part of an address."""
         try:
             return 0, self.cluster.kubectl("exec", name, "--stdin", "--container", "release", "--", *command, given=given)
-        except PipelineError as error:
+        except Ended as error:
             return 1, str(error)
+        except PipelineError as error:
+            raise NotReached(f"{name} cannot be asked: {error}") from error
 
     def running_digest(self) -> str:
         """Read of which image the pods are that callers are sent to."""
         found = self.objects("pods,endpointslices")
-        called = [each for each in pods.of_kind(found, "Pod") if pods.name(each) in pods.called(found)]
-        return ", ".join(sorted({each["spec"]["containers"][0]["image"].partition("@")[2] for each in called})) or "none"
+        called = pods.called(found)
+        images = {pods.image(each) for each in pods.of_kind(found, "Pod") if pods.name(each) in called}
+        return ", ".join(sorted(each.partition("@")[2] for each in images)) or "none"
 
     def running(self) -> str:
         """Count the restarts of the live release's pods: pods themselves may come and go."""
@@ -141,7 +163,7 @@ class Kubernetes(Images):
         going = [each for each in standing if records.deployment(each).digest not in digests]
         self.records.remove([pods.sequence(each) for each in going])
         needed = {chart.config_name(self.project.name, each["data"]["config.toml"]) for each in standing if each not in going}
-        configs = {pods.name(each) for each in self.cluster.listed("configmaps", f"{PROJECT}={self.project.name},{LABEL}config")}
+        configs = {pods.name(each) for each in self.cluster.listed("configmaps", f"{NAME}={self.project.name},{LABEL}config")}
         if configs - needed:
             self.cluster.delete("configmaps", *sorted(configs - needed))
 
@@ -175,14 +197,13 @@ class Kubernetes(Images):
     def stop(self) -> None:
         """Take everything away: pods, chain, history, lock."""
         self.chart.uninstall()
-        self.cluster.delete("pods", "--selector", f"app.kubernetes.io/name={self.project.name}")
-        self.cluster.delete("configmaps", "--selector", f"app.kubernetes.io/name={self.project.name}")
-        self.release()
+        self.cluster.delete("pods,configmaps", "--selector", f"{NAME}={self.project.name}")
+        self.lock.remove()
 
     def objects(self, kinds: str) -> list[Object]:
         """Return what there is for callers: of the Deployment, its pods and the Service's EndpointSlices."""
-        found = self.cluster.listed(kinds, f"app.kubernetes.io/name={self.project.name}")
-        return [each for each in found if each["metadata"]["labels"].get("app.kubernetes.io/component") != "staged"]
+        found = self.cluster.listed(kinds, f"{NAME}={self.project.name}")
+        return [each for each in found if pods.is_ours(each, self.project.name)]
 
     def values(self, wanted: Deployment) -> dict[str, Any]:
         """Return what the chart is given for a release that is recorded."""
@@ -192,7 +213,7 @@ class Kubernetes(Images):
 
     def staged_pods(self) -> list[Object]:
         """Return the pod that is staged."""
-        return self.cluster.listed("pods", f"app.kubernetes.io/name={self.project.name},{chart.STAGED}")
+        return self.cluster.listed("pods", f"{NAME}={self.project.name},{chart.STAGED}")
 
     def said(self, name: str) -> str:
         """Return the end of a pod's log."""
@@ -202,27 +223,31 @@ class Kubernetes(Images):
             return ""
         return "It said: " + " / ".join(lines)
 
-    def files_of(self, wanted: Deployment) -> Path:
-        """Return a release's files, which were fetched or recalled before."""
-        fetched = self.files(wanted.digest)
-        return fetched if fetched.is_dir() else self.recall(wanted.digest)
-
     def wait(self, wanted: Deployment, staged: bool = False) -> None:
-        """Wait until a release runs as it shall. Raises PipelineError when it ends, cannot be started or takes too long, and says why."""
-        deadline, found = time.monotonic() + START_SECONDS, list[Object]()
+        """Wait until a release runs as it shall. Raises PipelineError when it ends, or gets no further, and says why; Moved as `switch`."""
+        deadline, most, found = time.monotonic() + START_SECONDS, 0, list[Object]()
         while time.monotonic() < deadline:
             found = self.staged_pods() if staged else self.objects("deployments,pods,endpointslices")
             mine = pods.running(found, wanted.sequence)
-            if staged and not mine:
-                raise PipelineError("The staged pod is gone: another run has taken over, or its node is emptied. Next: ./run status.")
+            self.refuse_taken(found, wanted, staged)
             for pod in mine:
                 if said := pods.in_vain(pod):
                     raise PipelineError(f"{said} {self.said(pods.name(pod))} Next: mend that, and try again.")
-            if (staged and any(map(pods.is_ready, mine))) or (not staged and pods.is_rolled_out(found, wanted.sequence)):
+            ready = sum(map(pods.is_ready, mine))
+            if ready if staged else pods.is_rolled_out(found, wanted.sequence):
                 return
+            if ready > most:  # nodes may have to be brought up, one after the other
+                most, deadline = ready, time.monotonic() + START_SECONDS
             time.sleep(LOOK_SECONDS)
         waiting = [pods.waits_for(each) for each in pods.running(found, wanted.sequence) if not pods.is_ready(each)]
         raise PipelineError(
-            f"The release was not ready after {START_SECONDS} s. {'; '.join(waiting)}. "
+            f"The release got no further for {START_SECONDS} s. {'; '.join([*pods.refused(found), *waiting])}. "
             "Next: kubectl describe pods; mend that, and try again."
         )
+
+    def refuse_taken(self, found: list[Object], wanted: Deployment, staged: bool) -> None:
+        """Raise where what is waited for will not come, since somebody else has put another in its place."""
+        if staged and not pods.running(found, wanted.sequence):
+            raise PipelineError("The staged pod is gone: another run has taken over, or its node is emptied. Next: ./run status.")
+        if not staged and not pods.is_live(found, wanted.sequence):
+            raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")

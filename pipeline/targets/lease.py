@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.errors import Busy, PipelineError
-from pipeline.targets.cluster import Cluster, Conflict, Object
+from pipeline.targets.cluster import Cluster, Conflict, Gone, Object
 from pipeline.targets.release_container import LABEL
 
 PREFIX = LABEL + "lock."
@@ -21,21 +21,28 @@ class Lease:
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self.cluster, self.name = cluster, name
-        self.ended = threading.Event()
+        self.ended, self.ours = threading.Event(), ""
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Take the lock. Raises Busy when another holds it, unless it is to be taken over."""
+        while not self.took(holder, takeover):
+            continue
+        self.ours = holder["token"]
+        self.ended.clear()
+        threading.Thread(target=self.renew, daemon=True).start()
+
+    def took(self, holder: dict[str, str], takeover: bool) -> bool:
+        """Try to take the lock; false where it was written meanwhile, as its holder does every few seconds."""
         found = self.cluster.read("lease", self.name)
-        if found and not takeover and not self.abandoned(found):
-            raise Busy(f"{told(found)}")
+        if found and token(found) == holder["token"]:
+            return True  # it was written, and the answer was lost
+        if found and token(found) and not takeover and not self.abandoned(found):
+            raise Busy
         try:
             self.cluster.write("replace" if found else "create", lease(self.name, holder, found))
-        except Conflict as error:
-            now = self.cluster.read("lease", self.name)
-            if now is None or token(now) != holder["token"]:  # else it was written, and the answer was lost
-                raise Busy(f"{told(now) if now else 'another run'}") from error
-        self.ended.clear()
-        threading.Thread(target=self.renew, args=[holder["token"]], daemon=True).start()
+        except (Conflict, Gone):
+            return False
+        return True
 
     def abandoned(self, found: Object) -> bool:
         """Watch a lease for as long as it holds: who renews it is at work. So it goes by one clock, whatever the others say."""
@@ -43,34 +50,42 @@ class Lease:
         while time.monotonic() < until:
             time.sleep(1)
             now = self.cluster.read("lease", self.name)
-            if now is None or token(now) != token(found) or renewed(now) != renewed(found):
-                return now is None
+            if now is None or not token(now):
+                return True
+            if token(now) != token(found) or renewed(now) != renewed(found):
+                return False
         return True
 
-    def renew(self, ours: str) -> None:
+    def renew(self) -> None:
         """In a thread: renew the lease until it is given back, or another's. Where the cluster is away, nobody else gets it either."""
         while not self.ended.wait(RENEW_SECONDS):
-            patch = [
-                {"op": "test", "path": "/spec/holderIdentity", "value": ours},
-                {"op": "replace", "path": "/spec/renewTime", "value": moment()},
-            ]
             try:
-                self.cluster.kubectl("patch", "lease", self.name, "--type", "json", "--patch", json.dumps(patch))
+                self.change("renewTime", moment())
             except Conflict:
                 return
             except PipelineError:
                 continue
 
+    def change(self, name: str, value: str) -> None:
+        """Change a lease that is ours. Raises Conflict where it is another's."""
+        ours = {"op": "test", "path": "/spec/holderIdentity", "value": self.ours}
+        patch = [ours, {"op": "replace", "path": f"/spec/{name}", "value": value}]
+        self.cluster.kubectl("patch", "lease", self.name, "--type", "json", "--patch", json.dumps(patch))
+
     def holder(self) -> dict[str, str] | None:
         """Return who holds the lock, with `gone` where it was not renewed for as long as it holds."""
         found = self.cluster.read("lease", self.name)
-        return told(found) if found else None
+        return told(found) if found and token(found) else None
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back if it is ours; it may have been taken over, or the cluster be away, where it ends by itself."""
         self.ended.set()
-        with suppress(PipelineError):  # another took it over, or the cluster is away: then it ends by itself
-            self.cluster.delete("lease", self.name)
+        with suppress(PipelineError):
+            self.change("holderIdentity", "")
+
+    def remove(self) -> None:
+        """Take the lock away, whoever holds it."""
+        self.cluster.delete("lease", self.name)
 
 
 def lease(name: str, holder: dict[str, str], before: Object | None) -> Object:

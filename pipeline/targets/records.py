@@ -7,12 +7,17 @@ from pipeline.chain import Deployment, from_record
 from pipeline.errors import PipelineError
 from pipeline.journal import Event, appended, events
 from pipeline.targets.cluster import Cluster, Conflict, Object
-from pipeline.targets.release_container import LABEL, PROJECT
+from pipeline.targets.release_container import LABEL
 
 # What proof takes, and what the pods are given. The model is in the image.
 FILES = ("manifest.json", "golden.json", "config.toml")
+NAME = "app.kubernetes.io/name"
 # A ConfigMap holds a megabyte; the oldest lines go.
 EVENTS = 500
+
+
+class NotRecorded(PipelineError):
+    """The cluster has no record of a release."""
 
 
 class Records:
@@ -23,12 +28,12 @@ class Records:
 
     def standing(self) -> list[Object]:
         """Return the records of the releases."""
-        return self.cluster.listed("configmaps", f"{PROJECT}={self.name},{LABEL}record")
+        return self.cluster.listed("configmaps", f"{NAME}={self.name},{LABEL}record")
 
     def add(self, wanted: Deployment, files: Path) -> None:
         """Record a release, unless it is recorded."""
         record = {LABEL + key: value for key, value in wanted.record().items()}
-        labels = {PROJECT: self.name, f"{LABEL}record": "release", "app.kubernetes.io/name": self.name}
+        labels = {NAME: self.name, f"{LABEL}record": "release"}
         what = {
             **configmap(f"{self.name}-release-{wanted.sequence}", labels, record),
             "immutable": True,
@@ -48,7 +53,7 @@ class Records:
         """Return the recorded files of a release. Raises PipelineError where it is not recorded."""
         found = [each["data"] for each in self.standing() if deployment(each).digest == digest]
         if not found:
-            raise PipelineError(f"{digest} is not recorded in the cluster. Next: ./run history, then ./run deploy of its tag.")
+            raise NotRecorded(f"{digest} is not recorded in the cluster. Next: ./run history, then ./run deploy of its tag.")
         files: dict[str, str] = found[0]
         return files
 
@@ -58,7 +63,7 @@ class Records:
             found = self.cluster.read("configmap", f"{self.name}-history")
             before = found["data"]["lines"] if found else ""
             lines = (before + appended(before, event)).splitlines(keepends=True)[-EVENTS:]
-            what = found or configmap(f"{self.name}-history", {PROJECT: self.name, "app.kubernetes.io/name": self.name}, {})
+            what = found or configmap(f"{self.name}-history", {NAME: self.name}, {})
             try:
                 self.cluster.write("replace" if found else "create", {**what, "data": {"lines": "".join(lines)}})
             except Conflict:

@@ -75,7 +75,7 @@ def test_a_release_that_ends(live: Road, suffers: Suffers) -> None:
 def test_a_release_that_is_never_ready(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes, "START_SECONDS", 10)
     with live.unchanged(), suffers(B):
-        refused(live.run("deploy", STUCK), 2, "The release was not ready after 10 s.", "containers with unready status: [release]")
+        refused(live.run("deploy", STUCK), 2, "The release got no further for 10 s.", "containers with unready status: [release]")
 
 
 @fault(31, "new pods do not come up though the staged one did", kubernetes="The old ones serve until the release before is applied again.")

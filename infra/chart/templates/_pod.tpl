@@ -2,8 +2,8 @@
 {{- define "pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
-# Longer than all that it takes to leave: 5 s until nobody sends callers here any more, the drain, and 20 s for what was begun.
-terminationGracePeriodSeconds: 40
+# Longer than all that it takes to leave: until nobody sends callers here any more, the drain, and 20 s for what was begun.
+terminationGracePeriodSeconds: {{ add .Values.leaveSeconds 35 }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 10001
@@ -11,6 +11,11 @@ securityContext:
   seccompProfile: { type: RuntimeDefault }
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- range $name := list "nodeSelector" "tolerations" "priorityClassName" }}
+{{- with index $.Values $name }}
+{{ $name }}: {{ toJson . }}
+{{- end }}
 {{- end }}
 containers:
   - name: release
@@ -27,7 +32,7 @@ containers:
     startupProbe:
       httpGet: { path: /readyz, port: http }
       periodSeconds: 1
-      failureThreshold: 120
+      failureThreshold: 300
     readinessProbe:
       httpGet: { path: /readyz, port: http }
       periodSeconds: 2
@@ -36,9 +41,11 @@ containers:
       httpGet: { path: /healthz, port: http }
       periodSeconds: 10
       timeoutSeconds: 5
+    {{- with .Values.leaveSeconds }}
     lifecycle:
       preStop:
-        sleep: { seconds: 5 }
+        sleep: { seconds: {{ . }} }
+    {{- end }}
     resources: {{ toYaml .Values.resources | nindent 6 }}
     securityContext:
       allowPrivilegeEscalation: false
