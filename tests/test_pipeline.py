@@ -204,7 +204,7 @@ def test_an_unknown_target_is_told_the_known_ones(root: Path) -> None:
     (root / "project.toml").write_text(TOML.replace('"docker"', '"moon"'), encoding="utf-8")
     with pytest.raises(PipelineError) as refused:
         project.load(root)
-    assert str(refused.value) == f"Target 'moon' is none of docker, local. Set it in {root / 'project.toml'}, or give --target."
+    assert str(refused.value) == f"Target 'moon' is none of docker, local, kubernetes. Set it in {root / 'project.toml'}, or give --target."
 
 
 @pytest.mark.parametrize("address", ['"localhost"', '":8080"', '"127.0.0.1:"', '"127.0.0.1:http"', '"127.0.0.1:65536"', "8080"])

@@ -58,13 +58,13 @@ class Cluster:
 
         Raises PipelineError.
         """
-        context = ("--context", self.context) if self.context else ()
+        context = (f"--context={self.context}",) if self.context else ()
         command = ("kubectl", *context, "--request-timeout=30s", *words)
         return patiently(lambda: self.run(command, given), PATIENCE_SECONDS if self.reached else 0)
 
     def helm(self, *words: str, given: str | None = None) -> str:
         """Run helm, once, and return what it prints. Raises PipelineError."""
-        context = ("--kube-context", self.context) if self.context else ()
+        context = (f"--kube-context={self.context}",) if self.context else ()
         return self.run(("helm", *context, *words), given)
 
     @cached_property
@@ -150,5 +150,5 @@ def error(command: tuple[str, ...], printed: str) -> PipelineError:
 
 
 def shown(command: tuple[str, ...]) -> str:
-    """Return the beginning of a command."""
-    return f"`{' '.join([each for each in command if not each.startswith('--')][:4])}`"
+    """Return which command it is."""
+    return f"`{' '.join([each for each in command if not each.startswith('--')][:2])}`"
