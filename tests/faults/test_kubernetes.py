@@ -71,7 +71,7 @@ def test_a_release_that_ends(live: Road, suffers: Suffers) -> None:
         refused(live.run("deploy", ENDING), 2, "The release ended instead of becoming ready.", "It said: ", "it ends, since it is told to")
 
 
-@fault(30, "a new release does not become ready", kubernetes="The deploy ends after five minutes; no caller saw it.")
+@fault(30, "a new release does not become ready", kubernetes="The deploy ends after five minutes without progress; no caller saw it.")
 def test_a_release_that_is_never_ready(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes, "START_SECONDS", 10)
     with live.unchanged(), suffers(B):
