@@ -7,18 +7,34 @@ import time
 import urllib.request
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+import docker
+from docker.models.containers import Container
 
 from bench import results, wrk
 from bench.switching import run
 from bench.two_releases import OLD, address, ready
 from pipeline import project
+from pipeline.process import free_port
 from pipeline.targets.kubernetes import Kubernetes
+from pipeline.targets.proxy_container import IMAGE
 from tests import cluster
 
 REPLICAS = (1, 2, 3, 4)
 # So much of a core for each of several pods, so that two cores hold all of them and who asks.
 PART = "250m"
 CLIENTS, SECONDS, ROUNDS = 64, 10, 3
+PROXY_PORT = free_port()
+PROXY = f"""defaults
+  mode http
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+listen all
+  bind 127.0.0.1:{PROXY_PORT}
+  server pods {{address}}
+"""
 HEAD = ("pods", "cpu of each", "requests/s", "of one such pod", "p50, ms", "p99, ms")
 
 
@@ -56,19 +72,63 @@ def rounds(root: Path) -> dict[str, list[wrk.Seen]]:
 
 
 def one_pod(root: Path) -> dict[str, float]:
-    """Return what else a pod costs: series and bytes for Prometheus, memory, and the bytes of its image that a node pulls."""
-    target = Kubernetes(project.load(root, "kubernetes"))
-    with urllib.request.urlopen(f"http://{address(root, 'kubernetes')}/metrics") as answer:  # our own
-        exposition = answer.read().decode()
-    [name, *_] = target.ask(("/healthz", None))
+    """Return what else a pod costs: its core, its memory, what Prometheus reads, the bytes of a request, the image, and being asked."""
+    target, bodies = Kubernetes(project.load(root, "kubernetes")), root / "build" / "bodies"
+    shape(root, 1, "2")
+    [name] = target.ask(("/healthz", None))
+    before, seen = used(target, name), measure(root, bodies)
+    cores = (used(target, name) - before) / (seen.requests + seen.requests / SECONDS)  # with the second in which it warms up
+    start = time.monotonic()
+    target.ask(("/version", None))
+    asked = time.monotonic() - start
     _, memory = target.execute(name, ["cat", "/sys/fs/cgroup/memory.current"])
-    size = target.client.images.get(target.predictor(target.running_digest())).attrs["Size"]
+    exposition = read(root, "/metrics")
     return {
-        "series": sum(1 for line in exposition.splitlines() if not line.startswith("#")),
+        "pod_core_microseconds": round(1e6 * cores, 1),
+        "proxy_core_microseconds": round(1e6 * proxied(root, bodies), 1),
+        "ask_seconds": round(asked, 2),
+        "series": sum(1 for line in exposition.splitlines() if not line.startswith(b"#")),
         "exposition_kb": round(len(exposition) / 1e3, 1),
         "memory_mb": round(int(memory) / 1e6, 1),
-        "image_mb": round(size / 1e6, 1),
+        "image_mb": round(target.client.images.get(target.predictor(target.running_digest())).attrs["Size"] / 1e6, 1),
+        "request_bytes": round(sum(len(line) + 1 for line in bodies.read_bytes().splitlines()) / len(bodies.read_bytes().splitlines())),
+        "answer_bytes": len(read(root, "/predict", bodies.read_bytes().splitlines()[0])),
     }
+
+
+def read(root: Path, path: str, body: bytes | None = None) -> bytes:
+    """Return what the service answers."""
+    request = urllib.request.Request(f"http://{address(root, 'kubernetes')}{path}", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request) as answer:  # noqa: S310  # our own
+        content: bytes = answer.read()
+    return content
+
+
+def used(target: Kubernetes, pod: str) -> float:
+    """Return how many seconds of a core a pod has used."""
+    _, said = target.execute(pod, ["cat", "/sys/fs/cgroup/cpu.stat"])
+    return int(said.split()[1]) / 1e6
+
+
+def proxied(root: Path, bodies: Path) -> float:
+    """Return how many seconds of a core the proxy of the target docker uses for a request."""
+    client = docker.from_env()
+    config = PROXY.format(address=address(root, "kubernetes"))
+    command = ["bash", "-c", f"cat > /tmp/haproxy.cfg <<< '{config}' && exec haproxy -f /tmp/haproxy.cfg"]
+    container = client.containers.run(IMAGE, command, detach=True, network_mode="host")
+    try:
+        wrk.ask(PROXY_PORT, "/predict", bodies, CLIENTS, 1)
+        before, seen = ran(container), wrk.ask(PROXY_PORT, "/predict", bodies, CLIENTS, SECONDS)
+        return (ran(container) - before) / seen.requests
+    finally:
+        container.remove(force=True)
+        client.close()
+
+
+def ran(container: Container) -> float:
+    """Return how many seconds of a core a container has used."""
+    said: Any = container.stats(stream=False)
+    return float(said["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
 
 
 def figures(found: dict[str, list[wrk.Seen]]) -> dict[str, dict[str, float]]:
