@@ -81,7 +81,7 @@ def one_pod(root: Path) -> dict[str, float]:
     start = time.monotonic()
     target.ask(("/version", None))
     asked = time.monotonic() - start
-    _, memory = target.execute(name, ["cat", "/sys/fs/cgroup/memory.current"])
+    _, status = target.execute(name, ["cat", "/proc/1/status"])
     exposition = read(root, "/metrics")
     return {
         "pod_core_microseconds": round(1e6 * cores, 1),
@@ -89,7 +89,7 @@ def one_pod(root: Path) -> dict[str, float]:
         "ask_seconds": round(asked, 2),
         "series": sum(1 for line in exposition.splitlines() if not line.startswith(b"#")),
         "exposition_kb": round(len(exposition) / 1e3, 1),
-        "memory_mb": round(int(memory) / 1e6, 1),
+        "memory_mb": round(int(status.partition("VmRSS:")[2].split()[0]) / 1e3, 1),
         "image_mb": round(target.client.images.get(target.predictor(target.running_digest())).attrs["Size"] / 1e6, 1),
         "request_bytes": round(sum(len(line) + 1 for line in bodies.read_bytes().splitlines()) / len(bodies.read_bytes().splitlines())),
         "answer_bytes": len(read(root, "/predict", bodies.read_bytes().splitlines()[0])),
@@ -105,9 +105,9 @@ def read(root: Path, path: str, body: bytes | None = None) -> bytes:
 
 
 def used(target: Kubernetes, pod: str) -> float:
-    """Return how many seconds of a core a pod has used."""
-    _, said = target.execute(pod, ["cat", "/sys/fs/cgroup/cpu.stat"])
-    return int(said.split()[1]) / 1e6
+    """Return how many seconds of a core a pod's process has used."""
+    _, said = target.execute(pod, ["cat", "/proc/1/stat"])
+    return sum(map(int, said.rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def proxied(root: Path, bodies: Path) -> float:
