@@ -15,8 +15,8 @@ from docker.models.containers import Container
 from bench import results, wrk
 from bench.switching import run
 from bench.two_releases import OLD, address, ready
-from pipeline import project
-from pipeline.process import free_port
+from pipeline import docker_engine, project
+from pipeline.process import free_port, wait_ready
 from pipeline.targets.kubernetes import Kubernetes
 from pipeline.targets.proxy_container import IMAGE
 from tests import cluster
@@ -115,9 +115,9 @@ def proxied(root: Path, bodies: Path) -> float:
     client = docker.from_env()
     config = PROXY.format(address=address(root, "kubernetes"))
     command = ["bash", "-c", f"cat > /tmp/haproxy.cfg <<< '{config}' && exec haproxy -f /tmp/haproxy.cfg"]
-    container = client.containers.run(IMAGE, command, detach=True, network_mode="host")
+    container = client.containers.run(IMAGE, entrypoint=command, detach=True, network_mode="host")
     try:
-        wrk.ask(PROXY_PORT, "/predict", bodies, CLIENTS, 1)
+        wait_ready(f"http://127.0.0.1:{PROXY_PORT}", lambda: docker_engine.running(container), lambda: docker_engine.said(container))
         before, seen = ran(container), wrk.ask(PROXY_PORT, "/predict", bodies, CLIENTS, SECONDS)
         return (ran(container) - before) / seen.requests
     finally:
