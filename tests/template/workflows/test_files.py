@@ -79,7 +79,8 @@ def test_the_readme_names_the_secrets_and_variables_that_there_are() -> None:
     used = set(re.findall(r"\b(?:secrets|vars)\.(\w+)", text())) - BUILT_IN
     settings = readme[readme.index("## First push") : readme.index("## A bad day")]
     assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", settings)) == used
-    assert used == {*SECRETS, KUBECONFIG, "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "PROMETHEUS_URL"}  # the first ones the doctor looks for
+    # The first ones the doctor looks for.
+    assert used == {*SECRETS, KUBECONFIG, "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "PROMETHEUS_URL"}
 
 
 def test_the_first_hour_types_what_there_is() -> None:
