@@ -35,7 +35,7 @@ listen all
   bind 127.0.0.1:{PROXY_PORT}
   server pods {{address}}
 """
-HEAD = ("pods", "cpu of each", "requests/s", "of one such pod", "p50, ms", "p99, ms")
+HEAD = ("pods", "cpu of each", "requests/s", "of one such pod", "p99, ms")
 
 
 def shape(root: Path, pods: int, cpu: str) -> None:
@@ -138,7 +138,6 @@ def figures(found: dict[str, list[wrk.Seen]]) -> dict[str, dict[str, float]]:
         name: {
             "requests_per_second": round(median(each.per_second for each in seen), 1),
             "of_one": round(median(each.per_second for each in seen) / one, 2),
-            "p50_ms": round(median(each.p50_ms for each in seen), 2),
             "p99_ms": round(median(each.p99_ms for each in seen), 2),
         }
         for name, seen in found.items()

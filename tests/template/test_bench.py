@@ -63,6 +63,15 @@ def test_enough_switches_were_measured() -> None:
     assert all(figures("switching")[f"{target}_cycles"] == 20 for target in ("local", "docker", "kubernetes"))
 
 
+def test_the_page_on_scale_has_what_was_measured_last() -> None:
+    found, page = figures("scale"), (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert f"{round(found['1_of_2_requests_per_second'], -2):,.0f} requests/s, p99 {found['1_of_2_p99_ms']:.0f} ms" in page
+    assert all(f"{found[f'{name}_core_microseconds']:.0f} µs" in page for name in ("pod", "proxy"))
+    for pods in (1, 2, 3, 4):
+        rate, of_one = (found[f"{pods}_of_250m_{name}"] for name in ("requests_per_second", "of_one"))
+        assert f"| {pods} | {round(rate, -2):,.0f} | {of_one:g} |" in page
+
+
 def test_the_service_gives_more_than_the_best_of_its_peers() -> None:
     assert figures("serving")["rps32_vs_best_peer"] >= 3
 
