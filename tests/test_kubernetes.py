@@ -89,7 +89,7 @@ def test_the_account_may_do_what_it_has_to_and_no_more(road: Road, namespace: Na
     less = {**role, "rules": [rule for rule in role["rules"] if "pods/exec" not in rule["resources"]]}
     try:
         namespace.kubectl("replace", "--filename", "-", given=json.dumps(less))
-        wait_until(lambda: found(road)["access"].found == "not allowed: create pods/exec")
+        wait_until(lambda: found(road)["access"].found == "not allowed: get pods/exec, create pods/exec")
         with road.unchanged():
             refused(road.run("deploy", B), 2, "pods/exec")
     finally:
