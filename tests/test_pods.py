@@ -234,6 +234,17 @@ def test_a_takeover_is_tried_again_where_the_holder_wrote_meanwhile_or_gave_it_b
     assert ([how for how, _ in leases.written], failed) == (["replace"], ["replace"])
 
 
+def test_a_lock_in_a_namespace_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, leases = locking(monkeypatch, None)
+
+    def write(*_: Any) -> None:
+        raise Gone("namespaces not found")
+
+    monkeypatch.setattr(leases, "write", write)
+    with pytest.raises(Gone, match="namespaces not found"):
+        lock.acquire(HOLDER, takeover=True)
+
+
 def test_a_lock_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, leases = locking(monkeypatch, held("ours"))
     lock.acquire(HOLDER, takeover=False)

@@ -40,7 +40,11 @@ class Lease:
             raise Busy
         try:
             self.cluster.write("replace" if found else "create", lease(self.name, holder, found))
-        except (Conflict, Gone):
+        except Conflict:
+            return False
+        except Gone:
+            if found is None:  # the namespace
+                raise
             return False
         return True
 
