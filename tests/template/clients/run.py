@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.process import serving
+from tests.template import isolated
 from tests.template.clients.asked import TAG
 
 HERE = Path(__file__).parent
@@ -50,11 +51,7 @@ CLIENTS = [
 def python(client: Client) -> Path:
     """Make the environment of a client, and return its Python."""
     folder = CACHE / "-".join(client.requirement).replace("[", "-").replace("]", "")
-    found = folder / "bin" / "python"
-    if not found.is_file():
-        subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", found, "--requirement", HERE / f"{client.script}.txt"], check=True)
-    return found
+    return isolated.python(HERE / f"{client.script}.txt", folder)
 
 
 def holds(client: Client, url: str, golden: Path) -> bool:

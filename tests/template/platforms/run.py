@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.template import isolated
 from tests.template.platforms.page import AZURE, IMAGE, KSERVE, PAGE, SAGEMAKER, VERTEX, fingerprint
 
 HERE = Path(__file__).parent
@@ -53,11 +54,7 @@ CHECKS = [
 def python(check: Check, uv: str | Path = "uv", cache: Path = CACHE) -> Path:
     """Make the environment of a check, and return its Python."""
     folder = cache / "-".join(check.tool)
-    found = folder / "bin" / "python"
-    if not found.is_file():
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", found, "--requirement", check.requirements], check=True)
-    return found
+    return isolated.python(check.requirements, folder, uv)
 
 
 def holds(check: Check, interpreter: Path) -> bool:
