@@ -2,13 +2,18 @@
 
 import subprocess
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from pipeline import project
+from pipeline.__main__ import ROOT
 from pipeline.errors import Busy, PipelineError
 from pipeline.targets import chart, cluster, lease, pods
 from pipeline.targets.cluster import Away, Cluster, Conflict, Ended, Gone
+from pipeline.targets.kubernetes import Kubernetes
 from pipeline.targets.lease import Lease
 from pipeline.targets.release_container import LABEL
 from tests.test_watching import NEW
@@ -160,6 +165,14 @@ def test_without_kubectl_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", "")
     with pytest.raises(PipelineError, match=r"There is no `kubectl` command on this machine.*Next: install it, https://kubernetes\.io"):
         Answering().kubectl("get", "pods")
+
+
+def test_a_disk_without_room_is_told_before_anything_is_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".deploy").touch()
+    place = Kubernetes(replace(project.load(ROOT, "kubernetes"), root=tmp_path))
+    monkeypatch.setattr(place.records, "files", lambda _: {"golden.json": "{}"})
+    with pytest.raises(PipelineError, match=r"cannot be written: .*Nothing was changed\. Next: make room there"):
+        place.recall("sha256:a")
 
 
 class Leases:

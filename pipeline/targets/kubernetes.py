@@ -52,9 +52,14 @@ class Kubernetes(Images):
         except NotRecorded:
             return self.fetch(digest)
         folder = self.project.state / "kubernetes" / digest.removeprefix("sha256:") / "release"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in found.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in found.items():
+                (folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise PipelineError(
+                f"{folder} cannot be written: {error}. Nothing was changed. Next: make room there, or let this user write there."
+            ) from error
         return folder
 
     def deployed(self) -> list[Deployment]:
