@@ -6,9 +6,10 @@ from datetime import date, datetime
 from functools import partial, reduce
 from operator import or_
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, GetPydanticSchema, TypeAdapter, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, Field, GetPydanticSchema, TypeAdapter, ValidationError, create_model
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import bool_schema, chain_schema, int_schema
 
@@ -24,9 +25,10 @@ Declared = TypeVar("Declared", bound=BaseModel)
 class Feature:
     """One field of a row.
 
-    `kind` is int, float, bool or str, and object where it may be several of them; `categories` are the values of a `Literal`, and `open`
-    says that others are answered too (`Literal["a", "b"] | str`); `optional` that it may be missing (`| None`). `declared` is its type
-    as it stands there.
+    `name` is its column, and what callers call it: the field's alias where it has one; `attribute` is the field's own name. `kind` is int,
+    float, bool or str, and object where it may be several of them; `categories` are the values of a `Literal`, and `open` says that others
+    are answered too (`Literal["a", "b"] | str`); `optional` that it may be missing (`| None`). `declared` is its type with its limits, and
+    `time` datetime or date where that is one.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Feature:
     open: bool
     optional: bool
     declared: Any = field(default=Any, compare=False)
+    attribute: str = field(default="", compare=False)
+    time: type | None = field(default=None, compare=False)
 
     def takes(self, value: Any) -> bool:
         """Tell whether a request may have this value."""
@@ -46,19 +50,32 @@ class Feature:
 
 
 def read(row: type[BaseModel]) -> list[Feature]:
-    """Read the features of a row, in their order."""
-    hints = get_type_hints(row, include_extras=True)
-    return [feature(name, hints[name]) for name in row.model_fields]
+    """Read the features of a row, in their order. Raises TypeError for a field that callers could name in several ways."""
+    return [feature(column_name(name, info), annotation(info), name) for name, info in row.model_fields.items()]
 
 
-def feature(name: str, declared: Any) -> Feature:
+def column_name(name: str, info: FieldInfo) -> str:
+    """Return what a field is called in tables and requests. Raises TypeError."""
+    alias = info.validation_alias or info.alias or name
+    if not isinstance(alias, str):
+        raise TypeError(f"{name} has {alias!r} as its alias. Expected: one name, as in Field(alias={name.title()!r}).")
+    return alias
+
+
+def annotation(info: FieldInfo) -> Any:
+    """Return a field's whole type: `size: float = Field(ge=0)` is the same as `size: Annotated[float, Field(ge=0)]`."""
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+
+
+def feature(name: str, declared: Any, attribute: str = "") -> Feature:
     """Describe a field from the types that it may have."""
     types = list(leaves(declared))
     plain = {str if each in TIMES else each for each in types if isinstance(each, type)} - {type(None)}
     categories = tuple(value for each in types if get_origin(each) is Literal for value in get_args(each))
     kinds = plain | {type(value) for value in categories}
     [kind] = kinds if len(kinds) == 1 else [float if kinds == NUMBERS else object]
-    return Feature(name, kind, categories, bool(categories and plain), type(None) in types, declared)
+    time = next((each for each in types if each in TIMES), None) if kind is str else None
+    return Feature(name, kind, categories, bool(categories and plain), type(None) in types, declared, attribute or name, time)
 
 
 def leaves(annotation: Any) -> Iterator[Any]:
@@ -75,25 +92,30 @@ def leaves(annotation: Any) -> Iterator[Any]:
 
 def exact(row: type[Declared]) -> type[Declared]:
     """Return a row whose literal numbers are numbers, and whose times are text: pydantic takes `true` and 1.0 for the 1 of a `Literal`."""
-    hints = get_type_hints(row, include_extras=True)
-    given = {name: (typed(hints[name]), ... if info.is_required() else info.default) for name, info in row.model_fields.items()}
-    return create_model(row.__name__, __base__=row, **given)  # type: ignore[call-overload, no-any-return]
+    fields = {name: (typed(annotation(info)), copy_field(name, info)) for name, info in row.model_fields.items()}
+    return create_model(row.__name__, __base__=row, **fields)  # type: ignore[call-overload, no-any-return]
 
 
-def typed(annotation: Any) -> Any:
+def copy_field(name: str, info: FieldInfo) -> Any:
+    """Return what a field is besides its type: its default and its alias."""
+    default: dict[str, Any] = {"default_factory": info.default_factory} if info.default_factory else {"default": info.default}
+    return Field(**default, alias=column_name(name, info))
+
+
+def typed(declared: Any) -> Any:
     """Return a type in which the values of a `Literal` are first held against their own type, and a time is text that says one."""
-    origin, parts = get_origin(annotation), get_args(annotation)
-    time = parts[0] if origin is Annotated else annotation
+    origin, parts = get_origin(declared), get_args(declared)
+    time = parts[0] if origin is Annotated else declared
     if time in TIMES:
-        return Annotated[str, AfterValidator(partial(moment, time, TypeAdapter(annotation)))]
+        return Annotated[str, AfterValidator(partial(moment, time, TypeAdapter(declared)))]
     if origin is Annotated:
         return Annotated[(typed(parts[0]), *parts[1:])]
     if origin in (Union, UnionType):
         return reduce(or_, map(typed, parts))
     schema = TYPES.get(type(parts[0])) if origin is Literal and len(set(map(type, parts))) == 1 else None
     if schema is None:
-        return annotation
-    return Annotated[annotation, GetPydanticSchema(lambda _, handler: chain_schema([schema, handler(annotation)]))]
+        return declared
+    return Annotated[declared, GetPydanticSchema(lambda _, handler: chain_schema([schema, handler(declared)]))]
 
 
 def moment(time: Any, declared: "TypeAdapter[Any]", text: str) -> str:
@@ -101,6 +123,7 @@ def moment(time: Any, declared: "TypeAdapter[Any]", text: str) -> str:
     try:
         found = time.fromisoformat(text)
         assert getattr(found, "tzinfo", None) is None
+        assert "W" not in text  # an ISO week is taken for its Monday
     except (ValueError, AssertionError):
         raise PydanticCustomError("time", f"Input should be a time such as {TIMES[time]}") from None
     try:

@@ -18,6 +18,7 @@ Values = dict[str, Any]
 Columns = dict[str, NDArray[Any]]
 
 NAMES = [each.name for each in FEATURES]
+ALIASED = [each.attribute for each in FEATURES] != NAMES
 ROW: TypeAdapter[Row] = TypeAdapter(exact(Row))
 ROWS: TypeAdapter[list[Row]] = TypeAdapter(list[exact(Row)])  # type: ignore[misc, arg-type]
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -39,9 +40,9 @@ def parse(content: bytes, max_rows: int) -> list[Values]:
             value = from_json(content, allow_inf_nan=False)
             rows = check(value if isinstance(value, list) else [value], max_rows)
         elif content.lstrip(b" \t\r\n")[:1] == b"[":
-            rows = [vars(row) for row in ROWS.validate_json(content)]
+            rows = read_values(ROWS.validate_json(content))
         else:
-            rows = [vars(ROW.validate_json(content))]
+            rows = read_values([ROW.validate_json(content)])
     except ValidationError as error:
         raise Refused(422, sentence(error, NAMES)) from None
     except ValueError:
@@ -54,9 +55,16 @@ def check(values: list[Any], max_rows: int) -> list[Values]:
     """Check rows that came in another form than our own. Raises Refused."""
     refuse_number(len(values), max_rows)
     try:
-        return bounded([vars(row) for row in ROWS.validate_python(values)], max_rows)
+        return bounded(read_values(ROWS.validate_python(values)), max_rows)
     except ValidationError as error:
         raise Refused(422, sentence(error, NAMES)) from None
+
+
+def read_values(rows: list[Row]) -> list[Values]:
+    """Return the values of rows by the names of their columns, which are not those of the fields where there are aliases."""
+    if not ALIASED:
+        return [vars(row) for row in rows]
+    return [{each.name: getattr(row, each.attribute) for each in FEATURES} for row in rows]
 
 
 def bounded(rows: list[Values], max_rows: int) -> list[Values]:
@@ -97,21 +105,20 @@ def refuse_repeated(content: bytes, rows: int) -> None:
 
 def columns(rows: list[Values]) -> Columns:
     """Turn rows into columns."""
-    return {each.name: column(rows, each) for each in FEATURES}
+    return {each.name: to_array(list(map(itemgetter(each.name), rows)), each) for each in FEATURES}
 
 
-def column(rows: list[Values], feature: Feature) -> NDArray[Any]:
+def to_array(values: list[Any], feature: Feature) -> NDArray[Any]:
     """Return a feature's values; a whole number that may be missing is a float, as it is when pandas reads it."""
-    values = map(itemgetter(feature.name), rows)
     if feature.kind in (int, float) and feature.optional:
-        return np.array(list(values), dtype=np.float64)
+        return np.array(values, dtype=np.float64)
     if feature.kind is int:
-        return np.fromiter(values, np.int64, len(rows))
+        return np.fromiter(values, np.int64, len(values))
     if feature.kind is float:
-        return np.fromiter(values, np.float64, len(rows))
+        return np.fromiter(values, np.float64, len(values))
     if feature.kind is bool and not feature.optional:
-        return np.fromiter(values, np.bool_, len(rows))
-    return np.fromiter(values, np.object_, len(rows))
+        return np.fromiter(values, np.bool_, len(values))
+    return np.fromiter(values, np.object_, len(values))
 
 
 def unknown(rows: list[Values]) -> list[dict[str, Any]]:

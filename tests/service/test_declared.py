@@ -74,7 +74,7 @@ def test_a_field_is_read_as_it_is_declared(expected: Feature) -> None:
 )
 def test_a_column_has_the_type_that_pandas_would_read(name: str, values: list[Any], dtype: Any, found: list[Any]) -> None:
     feature = next(each for each in read(Declared) if each.name == name)
-    column = rows.column([{name: value} for value in values], feature)
+    column = rows.to_array(values, feature)
     assert column.dtype == dtype
     np.testing.assert_array_equal(column, np.array(found, dtype=dtype))
 
