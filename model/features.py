@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 # "regression", "binary" or "multiclass"
 TASK = "regression"
 TARGET = "cnt"
+# Of a binary task: the value of TARGET whose probability is answered, such as "yes". None: 1, or True.
+POSITIVE: str | int | bool | None = None
 # Rows that belong together (here: one day's hours) are correlated, so the gate resamples them together. None: every row by itself.
 GROUP: str | None = "dteday"
 # What an answer may be at all: lowest and highest. None: probabilities, or any number.

@@ -24,8 +24,7 @@ def told(before: pd.DataFrame, after: pd.DataFrame, hashes: tuple[str, str]) -> 
 
 def new(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, str]:
     """Return how many rows are only in the one, and only in the other, by what is declared of them."""
-    declared = [*features.Row.model_fields, features.TARGET, *([features.GROUP] if features.GROUP else [])]
-    known = [name for name in declared if name in before and name in after]
+    known = [name for name in leak.declared() if name in before and name in after]
     left, right = leak.hashes(before[known]), leak.hashes(after[known])
     return str(int((~left.isin(right)).sum())), str(int((~right.isin(left)).sum()))
 

@@ -1,39 +1,84 @@
 """Read a dataset and hold it against what is known of it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from model import data, features
 from pipeline.errors import DataRefused, PipelineError
+from pipeline.owner import owner_step
 from pipeline.project import Project
 from pipeline.rules import Rules
 from pipeline.say import table
 from service.manifest import Manifest, sha256
-from validation import expectations, gate, leak, report
+from service.tables import Misfit, convert
+from validation import expectations, gate, leak, report, truth
 from validation.expectations import Checked
 from validation.report import Finding
+from validation.statistics import Values
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a file as the pipeline gets them in production, and the columns whose cells do not fit `model/features.py`."""
+
+    path: Path
+    rows: pd.DataFrame
+    misfits: list[Misfit]
+
+    @property
+    def name(self) -> str:
+        """The file's name with its folder's."""
+        return "/".join(self.path.parts[-2:])
+
+    def refuse_misfits(self, refusal: type[PipelineError] = DataRefused, then: str = "./run train") -> pd.DataFrame:
+        """Return the rows. Raises `refusal` where some cells are not as declared."""
+        if self.misfits:
+            some = "; ".join(each.format() for each in self.misfits[:SHOWN])
+            more = f"; and {len(self.misfits) - SHOWN} more columns" if len(self.misfits) > SHOWN else ""
+            raise refusal(
+                f"{self.name} is not what model/features.py declares: {some}{more}. Nothing was changed. "
+                f"Next: ./run doctor --model has the line for each column; then {then}."
+            )
+        return self.rows
+
+
+def load(path: Path) -> Table:
+    """Load rows by `model/data.py` and convert them by `model/features.py`. Raises PipelineError."""
+    if not path.is_file():
+        raise PipelineError(f"{path} cannot be loaded: there is no such file. Next: put the rows there, or correct the name.")
+    with owner_step("load", "/".join(path.parts[-2:])):
+        found = data.load(path)
+        if not isinstance(found, pd.DataFrame):
+            raise TypeError(f"load returned {type(found).__name__}")
+    try:
+        return Table(path, *convert(found))
+    except (ValueError, OverflowError) as error:
+        raise PipelineError(f"{path} cannot be read by model/features.py: {error}. Next: correct model/data.py or the file.") from error
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read rows. Raises PipelineError."""
-    try:
-        return data.load(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise PipelineError(f"{path} cannot be loaded: {error}. Put the rows there, or correct model/data.py.") from error
+    """Read rows that fit the declaration. Raises PipelineError."""
+    return load(path).refuse_misfits(PipelineError)
 
 
 def training(project: Project, rules: Rules) -> pd.DataFrame:
-    """Read the training data. Raises DataRefused when the expectations do not hold, PipelineError when it cannot tell."""
-    rows = read(project.train_data)
-    refuse(checked(rows, rules, new=True).findings, project.train_data, DataRefused)
-    return rows
+    """Read the training data. Raises DataRefused when it is not as expected or declared, PipelineError when it cannot tell."""
+    found = load(project.train_data)
+    refuse(checked(found.rows, rules, new=True).findings, project.train_data, DataRefused)
+    return found.refuse_misfits()
 
 
 def reference(rules: Rules) -> pd.DataFrame:
     """Read the reference dataset. Raises PipelineError when it cannot judge anything."""
-    rows = read(rules.reference)
-    refuse(checked(rows, rules).findings, rules.reference, PipelineError)
+    found = load(rules.reference)
+    refuse(checked(found.rows, rules).findings, rules.reference, PipelineError)
+    rows = found.refuse_misfits(PipelineError)
     if unknown := [name for name in features.SLICES if name not in rows]:
         raise PipelineError(
             f"model/features.py has slices by {', '.join(unknown)}, which {rules.reference} does not have. Next: correct it."
@@ -42,6 +87,22 @@ def reference(rules: Rules) -> pd.DataFrame:
     if wrong := gate.few(rows[features.TARGET].tolist(), groups, features.TARGET):
         raise PipelineError(f"{rules.reference} can judge nothing: {wrong}. Next: put back the reference dataset, then ./run validate.")
     return rows
+
+
+def read_classes(rows: pd.DataFrame, path: Path) -> list[Any] | None:
+    """Return the target's classes in the order of the answers' columns, None of a regression. Raises PipelineError."""
+    try:
+        return truth.order_classes(rows[features.TARGET], features.TASK, truth.positive())
+    except truth.TargetError as error:
+        raise PipelineError(f"{path.name}: {error}") from error
+
+
+def read_truth(rows: pd.DataFrame, classes: Sequence[Any] | None, path: Path) -> Values:
+    """Return what was true in the form of `validation.truth`, shape (n,). Raises PipelineError."""
+    try:
+        return truth.encode(rows[features.TARGET], classes)
+    except truth.TargetError as error:
+        raise PipelineError(f"{path.name}: {error}") from error
 
 
 def checked(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
@@ -76,24 +137,27 @@ def examined(project: Project, rules: Rules, manifest: Manifest, held_out: pd.Da
     """
     if not project.train_data.is_file() or sha256(project.train_data.read_bytes()) != manifest.data.sha256:
         return report.Data(expectations=0, findings=[], overlap=None), []
-    rows = read(project.train_data)
+    rows = load(project.train_data).rows
     found = checked(rows, rules, new=True)
     seen = report.Data(expectations=found.expectations, findings=found.findings, overlap=None)
     if found.findings:
         return seen, [f"data/train.csv is not what the expectations describe: {each.column} {each.observed}" for each in found.findings]
     seen.overlap = leak.overlap(rows, held_out)
-    return seen, leaks(rows, rules, seen.overlap, len(held_out), "data/train.csv")
+    return seen, leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
 
 
-def leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: int, name: str) -> list[str]:
+def leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.DataFrame, name: str) -> list[str]:
     """Say which features give the target away, and which of the rows held out are among rows to learn from, in the file of a name."""
-    shared = f"{len(overlap)} of {held_out} rows of the reference dataset are in {name} too: {gate.rows(overlap)}, from 0."
-    return leak.disguised(rows, rules.thresholds.leak) + ([shared] if overlap else [])
+    shared = f"{len(overlap)} of {len(held_out)} rows of the reference dataset are in {name} too: {gate.rows(overlap)}, from 0."
+    return leak.disguised(rows, rules.thresholds.leak) + ([shared] if leak.exceeds_chance(rows, len(overlap), len(held_out)) else [])
 
 
-def refuse_unfit(rows: pd.DataFrame, rules: Rules, file: Path, then: str) -> None:
-    """Raise DataRefused, with what to type `then`, when rows of a file may not be learnt from."""
+def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
+    """Raise DataRefused, with what to type `then`, when a file may not be learnt from."""
+    rows, file = table.rows, table.path
     refuse(checked(rows, rules, new=True).findings, file, DataRefused, then)
+    table.refuse_misfits(DataRefused, then)
     held_out = reference(rules)
-    if said := leaks(rows, rules, leak.overlap(rows, held_out), len(held_out), file.name):
+    read_truth(held_out, read_classes(rows, file), rules.reference)
+    if said := leaks(rows, rules, leak.overlap(rows, held_out), held_out, file.name):
         raise DataRefused(f"{file} may not be learnt from. {' '.join(said)} Nothing was changed. Next: correct the data, then {then}.")

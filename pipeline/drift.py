@@ -5,10 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
-from model import data
-from pipeline import chain, champion, drift_issue
+from pipeline import chain, champion, dataset, drift_issue
 from pipeline.counted import Prometheus, itself
 from pipeline.errors import Drifted, PipelineError
 from pipeline.predictor import Predictor, asked
@@ -49,7 +46,7 @@ def from_prometheus(server: Prometheus, release: str) -> Report:
 
 def from_file(project: Project, path: Path, release: str, all_seasons: bool) -> Report:
     """Have a release answer the rows of a file, and take what it counted by itself. Raises PipelineError."""
-    rows = read(path)
+    rows = dataset.read(path)
     found = champion.resolve(project, release)
     if found is None:
         raise PipelineError("Nothing is live to be asked. Next: ./run deploy TAG, or --release build/bundle.")
@@ -61,14 +58,6 @@ def from_file(project: Project, path: Path, release: str, all_seasons: bool) -> 
     if all_seasons:
         counted = [replace(each, usual=0.0) for each in counted]
     return drift_report.report(tag, path.name, chain.now(), counted, learnt)
-
-
-def read(path: Path) -> pd.DataFrame:
-    """Read a file of rows. Raises PipelineError."""
-    try:
-        return data.load(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise PipelineError(f"{path} cannot be read: {error}. Expected: a CSV file with the columns of the features.") from error
 
 
 def metrics(predictor: Predictor) -> str:

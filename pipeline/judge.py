@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from model import behaviour as declared
-from model import metrics as scores
 from pipeline import chain, dataset, rules
 from pipeline.champion import Champion
 from pipeline.errors import PipelineError
@@ -16,8 +15,9 @@ from pipeline.rules import Rules
 from service.answers import Answers
 from service.manifest import sha256
 from validation import behaviour, gate, pictures, report
-from validation.comparison import Compared, Sides, compare, trivial_answers
+from validation.comparison import Compared, Sides, compare
 from validation.report import Best, Case
+from validation.scoring import compute_metrics, repeat_constant
 
 
 def judge(project: Project, candidate: str, champion: Champion | None, by: Rules) -> report.Judgement:
@@ -28,7 +28,10 @@ def judge(project: Project, candidate: str, champion: Champion | None, by: Rules
         answers = ours.answers(reference)
         cases = behaves(ours) if gate.broken(answers) is None else []
     theirs, champion_answers = ask_champion(project, champion, reference)
-    sides = Sides(reference, answers, champion_answers, trivial_answers(ours.manifest.trivial, len(reference)))
+    classes = ours.manifest.model.classes
+    if theirs and champion_answers is not None:
+        champion_answers = align_classes(champion_answers, theirs.manifest.model.classes, classes)
+    sides = Sides(reference, answers, champion_answers, repeat_constant(ours.manifest.trivial, len(reference)), classes)
     data, failures = dataset.examined(project, by, ours.manifest, reference)
     failures += [f"{case.kind} {case.name!r} does not hold: {case.told}." for case in cases if not case.holds]
     mine, other = side(ours, sides, answers), side(theirs, sides, champion_answers) if theirs else None
@@ -51,7 +54,7 @@ def judge(project: Project, candidate: str, champion: Champion | None, by: Rules
         seed=seed,
         at=chain.now(),
         task=ours.manifest.task,
-        **drawn(sides, ours.manifest.model.classes),
+        **drawn(sides),
     )
 
 
@@ -68,11 +71,11 @@ def judged_by(by: Rules) -> dict[str, str]:
     return {"rules": by.source, **{name: sha256(path.read_bytes()) for name, path in hashes.items()}}
 
 
-def drawn(sides: Sides, classes: list[Any] | None) -> dict[str, Any]:
+def drawn(sides: Sides) -> dict[str, Any]:
     """Return the pictures' part of a judgement; there is nothing to draw of answers that are no numbers."""
     if gate.broken(sides.ours):
         return {}
-    return {"sample": pictures.sample(sides, classes), "over_time": pictures.over_time(sides)}
+    return {"sample": pictures.sample(sides), "over_time": pictures.over_time(sides)}
 
 
 def ask_champion(project: Project, champion: Champion | None, reference: pd.DataFrame) -> tuple[Predictor | None, Answers | None]:
@@ -84,6 +87,20 @@ def ask_champion(project: Project, champion: Champion | None, reference: pd.Data
     if said := gate.broken(answers):
         raise PipelineError(f"The champion {theirs.tag} cannot be judged against: {said} Next: ./run rollback, then judge again.")
     return replace(theirs, tag=champion.tag or theirs.tag), answers
+
+
+def align_classes(answers: Answers, theirs: list[Any] | None, classes: list[Any] | None) -> Answers:
+    """Return another release's answers in the order of these classes. Raises PipelineError where it knows others."""
+    if theirs == classes or theirs is None or classes is None:
+        return answers
+    if sorted(map(str, theirs)) != sorted(map(str, classes)):
+        raise PipelineError(
+            f"The release before tells {theirs} apart, this one {classes}: their answers mean other things and cannot be compared. "
+            "Next: raise CONTRACT_VERSION in model/features.py and judge as a first release, ./run validate --champion none."
+        )
+    if answers.ndim == 1:
+        return 1 - answers
+    return answers[:, [list(map(str, theirs)).index(str(each)) for each in classes]]
 
 
 def behaves(candidate: Predictor) -> list[Case]:
@@ -120,7 +137,7 @@ def side(asked_of: Predictor, sides: Sides, answers: Answers | None) -> report.S
         digest=asked_of.digest,
         manifest_sha256=asked_of.manifest_sha256,
         loss=float(sides.losses(answers).mean()) if answers is not None else None,
-        metrics=scores.metrics(sides.truth, answers) if answers is not None else {},
+        metrics=compute_metrics(sides.truth, answers) if answers is not None else {},
     )
 
 

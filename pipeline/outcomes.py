@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,16 +10,19 @@ from model import features
 from pipeline import chain, dataset, rules, targets
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
+from pipeline.judge import align_classes
 from pipeline.predictor import asked
 from pipeline.project import Project
 from pipeline.say import line, summary, warn
 from pipeline.switch import KEPT, state_of
 from pipeline.targets import Target
 from service.answers import Answers
-from validation import gate, outcomes_page
+from service.manifest import Manifest
+from validation import gate, leak, outcomes_page
 from validation import outcomes as judging
-from validation.comparison import Sides, trivial_answers
+from validation.comparison import Sides
 from validation.outcomes import Outcomes
+from validation.scoring import repeat_constant
 
 
 def outcomes(project: Project, file: str) -> Outcomes:
@@ -27,9 +31,12 @@ def outcomes(project: Project, file: str) -> Outcomes:
     state = state_of(target)
     if state.live is None:
         raise PipelineError("Nothing is live to be judged. Next: ./run deploy TAG.")
-    answers, trivial = answered(project, target, state.live, rows)
-    before = {each.tag: found for each in earlier(state.proven, state.live) if (found := tried(project, target, each, rows)) is not None}
-    sides = Sides(rows, answers, None, trivial_answers(trivial, len(rows)))
+    answers, manifest = ask_release(project, target, state.live, rows)
+    before = {}
+    for each in earlier(state.proven, state.live):
+        if (found := try_release(project, target, each, rows, manifest.model.classes)) is not None:
+            before[each.tag] = found
+    sides = Sides(rows, answers, None, repeat_constant(manifest.trivial, len(rows)), manifest.model.classes)
     said = judging.judge(state.live.tag, answers, before, sides, rules.of(project).thresholds, Path(file).name, chain.now())
     write(project, said)
     return said
@@ -38,8 +45,7 @@ def outcomes(project: Project, file: str) -> Outcomes:
 def read(path: Path) -> pd.DataFrame:
     """Read rows with their truth. Raises PipelineError."""
     rows = dataset.read(path)
-    wanted = [*features.Row.model_fields, features.TARGET, *([features.GROUP] if features.GROUP else [])]
-    if lacking := [name for name in wanted if name not in rows]:
+    if lacking := [name for name in leak.declared() if name not in rows]:
         raise PipelineError(f"{path} has no {', '.join(lacking)}. Expected: the features, and what was true as {features.TARGET}.")
     known = rows[rows[features.TARGET].notna()].reset_index(drop=True)
     groups = known[features.GROUP].nunique() if features.GROUP else len(known)
@@ -53,17 +59,18 @@ def earlier(proven: list[Deployment], live: Deployment) -> list[Deployment]:
     return [each for each in chain.kept(proven, live, KEPT) if each.digest != live.digest]
 
 
-def answered(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> tuple[Answers, list[float]]:
-    """Have a release answer in its own image; returns that, and what a trivial model would. Raises PipelineError."""
+def ask_release(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> tuple[Answers, Manifest]:
+    """Have a release answer in its own image; returns that and its manifest. Raises PipelineError."""
     target.fetch(release.digest)
     with asked(project, target.predictor(release.digest)) as predictor:
-        return predictor.answers(rows), predictor.manifest.trivial
+        return predictor.answers(rows), predictor.manifest
 
 
-def tried(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> Answers | None:
-    """Have an earlier release answer; one that cannot is left out, with a warning."""
+def try_release(project: Project, target: Target, release: Deployment, rows: pd.DataFrame, classes: Any) -> Answers | None:
+    """Have an earlier release answer, in the order of these classes; one that cannot is left out, with a warning."""
     try:
-        return answered(project, target, release, rows)[0]
+        answers, manifest = ask_release(project, target, release, rows)
+        return align_classes(answers, manifest.model.classes, classes)
     except PipelineError as error:
         warn(f"{release.tag} is left out: {error}")
         return None

@@ -24,11 +24,12 @@ def retrain(project: Project, data: str) -> str:
     """Put a file in the place of the training data on a new branch, and return that. Raises PipelineError; nothing is changed then."""
     file = Path(data)
     dvc = kept_by_dvc(project, file)
-    before, after = dataset.read(project.train_data), dataset.read(file)
+    before, found = dataset.load(project.train_data).rows, dataset.load(file)
+    after = found.rows
     old, new = (sha256(each.read_bytes()) for each in (project.train_data, file))
     if old == new:
         raise PipelineError(f"{file} ({new[:12]}) is what is learnt from already. Expected: other data. Next: ./run train.")
-    dataset.refuse_unfit(after, rules.of(project), file, f"./run retrain --data {data}")
+    dataset.refuse_unfit(found, rules.of(project), f"./run retrain --data {data}")
     told = data_change.told(before, after, (old, new))
     left, branch = repository.branch(project.root), f"retrain-{date.today()}-{new[:8]}"
     changed = data_reference.file(project) + ".dvc" * dvc

@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,20 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from model import estimator, features
-from model import metrics as scores
 from pipeline import data_reference, dataset, ledger, repository, serveable, skops_file, verdict
 from pipeline import rules as gate_rules
 from pipeline.errors import ModelRefused
+from pipeline.owner import owner_step, run_owner
 from pipeline.project import Project
 from pipeline.rules import Rules
 from pipeline.say import line
 from service import manifest as parts
 from service.answers import Answers, answer
 from service.frames import records
-from validation import gate, slices, statistics
+from validation import gate, leak, slices, statistics
+from validation.comparison import Sides
+from validation.scoring import choose_trivial, compute_metrics
+from validation.statistics import Values
 
 GOLDEN_ROWS = 20
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
@@ -40,8 +44,7 @@ def trained(project: Project, uncommitted_data: bool) -> parts.Manifest:
         data_reference.refuse_other(project)
     rules = gate_rules.of(project)
     rows, reference = dataset.training(project, rules), dataset.reference(rules)
-    columns = list(features.Row.model_fields)
-    fitted = estimator.build().fit(rows[columns], rows[features.TARGET])
+    fitted = learn(rows, project.train_data)
     bundle = project.bundle.with_name("bundle.new")
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.mkdir(parents=True)
@@ -55,21 +58,55 @@ def trained(project: Project, uncommitted_data: bool) -> parts.Manifest:
     return manifest
 
 
+def learn(rows: pd.DataFrame, path: Path) -> Any:
+    """Fit the owner's estimator on rows of a file. Raises PipelineError."""
+    classes = dataset.read_classes(rows, path)
+    return fit(rows[leak.inputs()], dataset.read_truth(rows, classes, path), classes)
+
+
+def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any:
+    """Build the owner's estimator and fit it on rows and their truth. Raises PipelineError."""
+    with owner_step("build"):
+        built = estimator.build()
+    with owner_step("fit", "data/train.csv"):
+        fitted = built.fit(rows, pd.Series(truth, name=features.TARGET))
+    if classes is not None and list(getattr(fitted, "classes_", range(len(classes)))) != list(range(len(classes))):
+        raise ModelRefused(
+            f"The fitted estimator has the classes {list(fitted.classes_)}. Expected: 0 to {len(classes) - 1}, the numbers that `fit` "
+            "receives. Nothing was changed. Next: have model/estimator.py pass the target on as it is, then ./run train."
+        )
+    return fitted
+
+
+def ask(fitted: Any, rows: pd.DataFrame, classes: Sequence[Any] | None, on: str) -> Answers:
+    """Have a fitted model answer rows of a file. Raises PipelineError when the answers are not numbers in the shape of the task."""
+    with owner_step("answer", on):
+        answers = answer(fitted, rows[leak.inputs()], features.TASK)
+    shape = (len(rows), len(classes or ())) if features.TASK == "multiclass" else (len(rows),)
+    if answers.shape != shape:
+        raise ModelRefused(
+            f"On {on} the model answers in shape {answers.shape}. Expected: {shape} for TASK = {features.TASK!r}. Nothing was changed. "
+            "Next: correct model/estimator.py or TASK, then ./run train."
+        )
+    if broken := gate.broken(answers):
+        raise ModelRefused(f"On {on} {broken} Nothing was changed. Next: correct model/estimator.py, then ./run train.")
+    return answers
+
+
 def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame, rules: Rules) -> parts.Manifest:
-    """Write everything but the manifest, and return that. Raises ModelRefused when the model's answers are no numbers."""
+    """Write everything but the manifest, and return that. Raises ModelRefused when the model cannot be stored, or does not answer."""
     skops_file.save(fitted, bundle / "model.skops")
     skops_file.refuse_unloadable(bundle / "model.skops")
     shutil.copyfile(project.root / "service" / "config.toml", bundle / "config.toml")
-    columns = list(features.Row.model_fields)
-    answers = answer(fitted, reference[columns], features.TASK)
-    if broken := gate.broken(answers):
-        raise ModelRefused(f"On the reference dataset {broken} Nothing was changed. Next: correct model/estimator.py, then ./run train.")
+    classes = dataset.read_classes(rows, project.train_data)
+    dataset.read_truth(reference, classes, rules.reference)
+    answers, learnt = ask(fitted, reference, classes, "the reference dataset"), ask(fitted, rows, classes, "data/train.csv")
     serveable.refuse_unanswered(fitted, reference)
     chosen = np.unique(np.linspace(0, len(reference) - 1, GOLDEN_ROWS).astype(int))
-    golden = {"rows": records(reference.iloc[chosen][columns]), "answers": answers[chosen].tolist()}
+    golden = {"rows": records(reference.iloc[chosen][leak.inputs()]), "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
-    kept = data_reference.of(project)
-    watched = serveable.watched(rows, answer(fitted, rows[columns], features.TASK))
+    kept, judged = data_reference.of(project), Sides(reference, answers, None, answers, classes)
+    watched = serveable.watched(rows, learnt)
     (bundle / "bins.json").write_bytes(parts.canonical(watched.model_dump(mode="json")))
     return parts.Manifest(
         project=project.name,
@@ -81,15 +118,15 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
         task=features.TASK,
         target=features.TARGET,
-        model=described(fitted, bundle, serveable.compiled(fitted, reference, answers)),
+        model=described(fitted, bundle, serveable.compiled(fitted, reference, answers), classes),
         config=file(bundle, "config.toml"),
         golden=file(bundle, "golden.json"),
         bins=file(bundle, "bins.json"),
         data=described_data(project, project.train_data, rows).model_copy(update={"dvc_md5": kept.dvc_md5}),
         reference=described_data(project, rules.reference, reference),
-        features=parts.Features(columns=columns, schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
-        trivial=trivial(fitted, rows[features.TARGET]),
-        metrics=measure(rules, reference, answers),
+        features=parts.Features(columns=leak.inputs(), schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
+        trivial=run_owner("loss", choose_trivial, dataset.read_truth(rows, classes, project.train_data), classes),
+        metrics=measure(rules, judged),
     )
 
 
@@ -98,16 +135,15 @@ def file(bundle: Path, name: str) -> parts.File:
     return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
 
 
-def described(fitted: Any, bundle: Path, short: parts.Compiled) -> parts.Model:
+def described(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
     """Describe the fitted model."""
     parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
-    classes = None if features.TASK == "regression" else fitted.classes_.tolist()
     last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
     return parts.Model(
         **file(bundle, "model.skops").model_dump(),
         estimator=type(last).__name__,
         parameters=parameters,
-        classes=classes,
+        classes=None if classes is None else list(classes),
         compiled=short,
     )
 
@@ -125,26 +161,17 @@ def schema_sha256() -> str:
     return parts.sha256(parts.canonical(features.Row.model_json_schema()))
 
 
-def trivial(fitted: Any, target: "pd.Series[Any]") -> list[float]:
-    """Return the answer of a model that looks at no feature: the mean, or each class' share."""
-    if features.TASK == "regression":
-        return [float(target.mean())]
-    shares = target.value_counts(normalize=True)
-    return [float(shares.get(each, 0.0)) for each in fitted.classes_]
-
-
-def measure(rules: Rules, reference: pd.DataFrame, answers: Answers) -> parts.Metrics:
-    """Measure answers on the reference dataset, overall and by slice."""
-    truth = reference[features.TARGET].to_numpy()
-    losses = scores.loss(truth, answers)
+def measure(rules: Rules, sides: Sides) -> parts.Metrics:
+    """Measure answers on the reference dataset, overall and by slice. Raises PipelineError."""
+    losses = run_owner("loss", sides.losses, sides.ours)
 
     def loss(chosen: Any) -> parts.Loss:
-        groups = reference.loc[chosen, features.GROUP] if features.GROUP else None
+        groups = sides.reference.loc[chosen, features.GROUP] if features.GROUP else None
         found = statistics.interval(losses[chosen], groups, rules.thresholds.confidence, rules.thresholds.resamples, seed=0)
         return parts.Loss(rows=found.rows, mean=found.mean, low=found.low, high=found.high)
 
     return parts.Metrics(
-        values=scores.metrics(truth, answers),
-        loss=loss(np.ones(len(reference), dtype=bool)),
-        slices={name: loss(chosen) for name, chosen in slices.masks(reference).items() if chosen.any()},
+        values=run_owner("metrics", compute_metrics, sides.truth, sides.ours),
+        loss=loss(np.ones(len(sides.reference), dtype=bool)),
+        slices={name: loss(chosen) for name, chosen in slices.masks(sides.reference).items() if chosen.any()},
     )

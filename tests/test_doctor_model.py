@@ -19,8 +19,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from model import data, estimator, features, metrics
-from pipeline import project
+from model import estimator, features, metrics
+from pipeline import dataset, project
 from pipeline.__main__ import ROOT
 from pipeline.doctor import columns, model
 from pipeline.doctor.finding import GOOD, MEND, Finding
@@ -41,7 +41,7 @@ def own(tmp_path: Path) -> Project:
 
 def change(path: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     """Change a dataset."""
-    edit(data.load(path)).to_csv(path, index=False)
+    edit(dataset.read(path)).to_csv(path, index=False)
 
 
 def to_mend(findings: list[Finding]) -> Finding:
@@ -72,7 +72,7 @@ def test_a_dataset_that_is_not_there(own: Project) -> None:
 
 
 def test_reference_rows_that_were_learnt_from(own: Project) -> None:
-    rows = data.load(own.root / "validation" / "reference.csv").head(3)
+    rows = dataset.read(own.root / "validation" / "reference.csv").head(3)
     change(own.train_data, lambda all_rows: pd.concat([all_rows, rows], ignore_index=True))
     found = to_mend([each for each in model.findings(own) if each.what == "reference dataset"])
     assert "3 of its rows are in data/train.csv too, such as 0, 1, 2 (from 0)" in found.found
@@ -84,7 +84,7 @@ def test_expectations_of_another_model_and_the_draft_that_would_do(own: Project)
     found = to_mend(model.findings(own))
     assert "1 do not hold, such as expect_column_to_exist of other" in found.found
     draft = own.root / "build" / "expectations.json"
-    checked = expectations.check(data.load(own.train_data), draft)
+    checked = expectations.check(dataset.read(own.train_data), draft)
     assert (checked.expectations > len(COLUMNS), checked.findings) == (True, [])
 
 
@@ -106,7 +106,7 @@ def last() -> Any:
 
 def numbers(function: Any) -> Any:
     """Return a pipeline that does something with one number of a row, that of the most values, and takes nothing else."""
-    rows = data.load(ROOT / "data" / "train.csv")
+    rows = dataset.read(ROOT / "data" / "train.csv")
     names = [name for name in COLUMNS if rows[name].dtype.kind in "if" and not rows[name].isna().any()]
     return make_pipeline(make_column_transformer((function, [max(names, key=lambda name: rows[name].nunique())])), last())
 
@@ -119,7 +119,7 @@ def of_the_batch(values: Any) -> Any:
 @pytest.mark.parametrize(
     ("pipeline", "said"),
     [
-        (SimpleNamespace(), "on 200 rows: AttributeError: 'types.SimpleNamespace' object has no attribute 'fit'"),
+        (SimpleNamespace(), "AttributeError: 'types.SimpleNamespace' object has no attribute 'fit'"),
         (numbers(FunctionTransformer(lambda values: values)), "<lambda>"),
         (numbers(FunctionTransformer(of_the_batch)), "tests.test_doctor_model.of_the_batch"),
     ],
@@ -138,7 +138,7 @@ def test_an_estimator_that_answers_a_row_alone_otherwise(own: Project, monkeypat
 
 def test_metrics_that_give_one_loss_for_all_rows(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "loss", lambda *_: np.array(1.0))
-    assert "model/metrics.py gives losses of shape () for 20 rows" in to_mend([model.fits(own)]).found
+    assert "loss in model/metrics.py returns shape () for 20 rows" in to_mend([model.fits(own)]).found
 
 
 # --- columns

@@ -14,8 +14,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from model import data, estimator, features, metrics
-from pipeline import skops_file
+from model import estimator, features, metrics
+from pipeline import dataset, skops_file
 from service.answers import answer
 from service.frames import records
 from service.manifest import sha256
@@ -30,7 +30,7 @@ each_dataset = pytest.mark.parametrize("name", ["data/train.csv", "validation/re
 
 def rows(name: str) -> pd.DataFrame:
     """Load a dataset of the project."""
-    return data.load(ROOT / name)
+    return dataset.read(ROOT / name)
 
 
 def fitted() -> Any:

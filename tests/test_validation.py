@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model import data, features
+from model import features
+from pipeline import dataset
 from validation import behaviour, expectations, leak, report, slices, thresholds
 from validation.gate import Outcome, Slice, adjust, broken, crept, few, floor_missed, insane, judge, margin, regressions
 from validation.report import Finding
@@ -415,7 +416,7 @@ def test_a_judgement_is_read_as_it_was_written_and_nothing_else() -> None:
 @pytest.fixture(scope="module")
 def reference() -> pd.DataFrame:
     """What is judged on."""
-    return data.load(ROOT / "validation" / "reference.csv")
+    return dataset.read(ROOT / "validation" / "reference.csv")
 
 
 def said(kind: str) -> list[dict[str, Any]]:
@@ -437,7 +438,7 @@ def found(frame: pd.DataFrame) -> dict[tuple[str, str], Finding]:
 
 @pytest.mark.parametrize("name", ["data/train.csv", "validation/reference.csv"])
 def test_the_data_is_what_the_suite_describes(name: str) -> None:
-    assert expectations.check(data.load(ROOT / name), SUITE).findings == []
+    assert expectations.check(dataset.read(ROOT / name), SUITE).findings == []
 
 
 def test_a_dropped_column_is_missed(reference: pd.DataFrame) -> None:
@@ -583,7 +584,7 @@ def declared(**case: Any) -> list[Any]:
     return behaviour.read([{"name": "so", "rows": [ROW], **case}])
 
 
-ROW = json.loads(data.load(ROOT / "validation" / "reference.csv")[COLUMNS].head(1).to_json(orient="records"))[0]
+ROW = json.loads(dataset.read(ROOT / "validation" / "reference.csv")[COLUMNS].head(1).to_json(orient="records"))[0]
 CHANGE = {COLUMNS[0]: ROW[COLUMNS[0]]}
 
 

@@ -3,31 +3,37 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from model import features
-from model import metrics as scores
 from validation import gate, report, slices
 from validation.gate import Outcome, Slice, Verdict
+from validation.scoring import compute_losses, compute_metrics
 from validation.statistics import Interval, Values, interval
 from validation.thresholds import Thresholds
+from validation.truth import encode
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The reference dataset, and what candidate, champion and a model that looks at nothing answer; shapes (n,) or (n, classes)."""
+    """The reference dataset, and what candidate, champion and a model that looks at nothing answer; shapes (n,) or (n, classes).
+
+    `classes` are those of a classification, in the order of the answers' columns.
+    """
 
     reference: pd.DataFrame
     ours: Values
     theirs: Values | None
     trivial: Values
+    classes: Sequence[Any] | None = None
 
     @cached_property
     def truth(self) -> Values:
-        """What was true."""
-        return self.reference[features.TARGET].to_numpy()
+        """What was true, in the form of `validation.truth`. Raises TargetError."""
+        return encode(self.reference[features.TARGET], self.classes)
 
     @cached_property
     def groups(self) -> "np.typing.NDArray[np.intp] | None":
@@ -35,8 +41,8 @@ class Sides:
         return pd.factorize(self.reference[features.GROUP], sort=True)[0] if features.GROUP else None
 
     def losses(self, answers: Values) -> Values:
-        """Return the loss of each row."""
-        return scores.loss(self.truth, answers)
+        """Return the loss of each row. Raises ValueError when `model/metrics.py` gives no such thing."""
+        return compute_losses(self.truth, answers)
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,6 @@ class Compared:
     harm: report.Harm | None = None
     slices: list[report.Slice] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-def trivial_answers(constant: Sequence[float], rows: int) -> Values:
-    """Return what a model answers that looks at no feature: a number, or the share of each class."""
-    if features.TASK == "multiclass":
-        return np.tile(np.asarray(constant), (rows, 1))
-    return np.full(rows, constant[-1])
 
 
 def compare(sides: Sides, rules: Thresholds, failures: Sequence[str], seed: int, gap: float) -> Compared:
@@ -109,7 +108,7 @@ def by_slice(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
 
 def missed_floors(sides: Sides, rules: Thresholds) -> list[str]:
     """Return the floors that are missed. Raises ValueError for a floor on a metric that does not exist."""
-    values = scores.metrics(sides.truth, sides.ours)
+    values = compute_metrics(sides.truth, sides.ours)
     if unknown := set(rules.floors) - set(values):
         raise ValueError(
             f"validation/thresholds.toml has floors for {', '.join(sorted(unknown))}; model/metrics.py has only {', '.join(values)}."

@@ -1,5 +1,6 @@
 """Data that would make a model look better than it is: the target in disguise, and reference rows that were learnt from."""
 
+import math
 import warnings
 from typing import Any
 
@@ -14,8 +15,27 @@ ROWS = 5000
 
 def overlap(rows: pd.DataFrame, reference: pd.DataFrame) -> list[int]:
     """Return the numbers, from 0, of reference rows that are among other rows: same features, same target, same group."""
-    columns = [*features.Row.model_fields, features.TARGET, *([features.GROUP] if features.GROUP else [])]
-    return [int(row) for row in hashes(reference[columns]).isin(hashes(rows[columns])).to_numpy().nonzero()[0]]
+    return [int(row) for row in hashes(reference[declared()]).isin(hashes(rows[declared()])).to_numpy().nonzero()[0]]
+
+
+def exceeds_chance(rows: pd.DataFrame, shared: int, reference: int) -> bool:
+    """Tell whether so many of the reference rows are among the training rows that it cannot be by chance.
+
+    Rows of few features are alike without having been copied, and then training rows are alike among themselves as often: each new row has
+    that chance of a twin. Beyond the mean of that binomial distribution and three of its standard deviations it is no chance.
+    """
+    twins = float(hashes(rows[declared()]).duplicated(keep=False).mean())
+    return shared > reference * twins + 3 * math.sqrt(reference * twins * (1 - twins))
+
+
+def inputs() -> list[str]:
+    """Return the declared features' columns."""
+    return [str(info.validation_alias or info.alias or name) for name, info in features.Row.model_fields.items()]
+
+
+def declared() -> list[str]:
+    """Return the columns of features, target and group."""
+    return [*inputs(), features.TARGET, *([features.GROUP] if features.GROUP else [])]
 
 
 def hashes(rows: pd.DataFrame) -> "pd.Series[int]":
@@ -30,7 +50,7 @@ def disguised(rows: pd.DataFrame, limit: float) -> list[str]:
     The score is R2 for a regression, balanced accuracy for a classification.
     """
     sample = rows.sample(min(len(rows), ROWS), random_state=0)
-    found = {column: alone(sample[column], sample[features.TARGET]) for column in features.Row.model_fields}
+    found = {column: alone(sample[column], sample[features.TARGET]) for column in inputs()}
     return [
         f"{column} alone explains {score:.3f} of {features.TARGET}, more than the {limit:g} in validation/thresholds.toml: "
         "it is the target in disguise, or known only afterwards."

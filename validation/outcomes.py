@@ -1,12 +1,13 @@
 """Is the live release still better, now that the truth is known? `outcomes.json` and `outcomes.md`; the page is in `outcomes_page`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from model import metrics as scores
 from validation import gate
 from validation.comparison import Sides, described, measure, tolerated, unit
 from validation.gate import Outcome
 from validation.report import Harm, Part, figure
+from validation.scoring import compute_metrics
 from validation.statistics import Values
 from validation.thresholds import Thresholds
 
@@ -62,8 +63,8 @@ def judge(live: str, answers: Values, before: Mapping[str, Values], sides: Sides
     `sides` has the rows with their truth, and what a trivial model answers.
     """
     seed = len(sides.reference)
-    found = [rival(name, Sides(sides.reference, answers, theirs, sides.trivial), rules, seed) for name, theirs in before.items()]
-    found.append(rival(TRIVIAL, Sides(sides.reference, answers, None, sides.trivial), rules, seed))
+    found = [rival(name, replace(sides, ours=answers, theirs=theirs), rules, seed) for name, theirs in before.items()]
+    found.append(rival(TRIVIAL, replace(sides, ours=answers, theirs=None), rules, seed))
     verdict = next(each for each in ORDER if each in {one.verdict for one in found})
     return Outcomes(
         verdict=verdict,
@@ -73,7 +74,7 @@ def judge(live: str, answers: Values, before: Mapping[str, Values], sides: Sides
         at=at,
         rows=len(sides.reference),
         loss=float(sides.losses(answers).mean()),
-        metrics=scores.metrics(sides.truth, answers),
+        metrics=compute_metrics(sides.truth, answers),
         rivals=found,
     )
 

@@ -1,7 +1,5 @@
 """The numbers behind the pictures: few enough to travel with the verdict, whatever the size of the reference dataset."""
 
-from typing import Any
-
 import numpy as np
 
 from model import features
@@ -12,10 +10,10 @@ POINTS = 400
 STRETCHES = 60
 
 
-def sample(sides: Sides, classes: list[Any] | None) -> list[tuple[float, float, float | None]]:
+def sample(sides: Sides) -> list[tuple[float, float, float | None]]:
     """Return truth, candidate and champion of rows at even distances; of a classification the class' number and a probability."""
     chosen = np.unique(np.linspace(0, len(sides.truth) - 1, POINTS).astype(int))
-    truth = np.asarray([classes.index(value) for value in sides.truth[chosen].tolist()]) if classes else sides.truth[chosen]
+    truth = sides.truth[chosen]
     ours, theirs = (None if answers is None else said(answers[chosen], truth) for answers in (sides.ours, sides.theirs))
     assert ours is not None
     return [(float(truth[i]), float(ours[i]), None if theirs is None else float(theirs[i])) for i in range(len(chosen))]

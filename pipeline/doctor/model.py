@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.doctor.finding import Finding, good, mend
 from pipeline.errors import PipelineError
+from pipeline.owner import run_owner
 from pipeline.project import Project
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 ROWS, ANSWERS = 200, 20
 
@@ -79,25 +80,29 @@ def disjoint(number: int, some: list[int]) -> Finding:
 
 def fits(project: Project) -> Finding:
     """Fit on some rows, store that, load it as the service does, and have it answer rows one by one and together."""
-    from model import estimator, features
-    from pipeline import dataset, skops_file
+    from model import features
+    from pipeline import dataset, skops_file, train
     from service.answers import answer
     from service.parity import TOLERANCE, distance
     from service.release import load_model
+    from validation import leak
+    from validation.scoring import compute_losses, compute_metrics
 
-    what, names = "model/estimator.py", list(features.Row.model_fields)
+    what = "model/estimator.py"
     try:
         rows = dataset.read(project.train_data).sample(frac=1, random_state=0).head(ROWS)
-        fitted = estimator.build().fit(rows[names], rows[features.TARGET])
-        some = rows[names].head(ANSWERS)
-        together = answer(fitted, some, features.TASK)
+        fitted, classes = train.learn(rows, project.train_data), dataset.read_classes(rows, project.train_data)
+        some = rows[leak.inputs()].head(ANSWERS)
+        together = train.ask(fitted, rows.head(ANSWERS), classes, "data/train.csv")
         with tempfile.TemporaryDirectory() as folder:
             skops_file.save(fitted, Path(folder) / "model.skops")
             skops_file.refuse_unloadable(Path(folder) / "model.skops")
             loaded = load_model(Path(folder) / "model.skops")
         alone = [answer(loaded, some.iloc[[number]], features.TASK).tolist()[0] for number in range(len(some))]
         off = distance(alone, together)
-        losses(rows[features.TARGET].head(ANSWERS), together)
+        truth = dataset.read_truth(rows.head(ANSWERS), classes, project.train_data)
+        run_owner("loss", compute_losses, truth, together)
+        run_owner("metrics", compute_metrics, truth, together)
     except PipelineError as error:
         return mend(what, str(error).partition(" Nothing was changed.")[0], "The service could not load it.", "see docs/your-model.md")
     except Exception as error:  # whatever the owner's code or scikit-learn raises
@@ -113,12 +118,3 @@ def fits(project: Project) -> Finding:
             "look for what uses the whole batch, such as its mean",
         )
     return good(what, f"fits {ROWS} rows, can be stored, and answers each row alone as among others")
-
-
-def losses(truth: "pd.Series[Any]", answers: Any) -> None:
-    """Raise ValueError when `model/metrics.py` does not give a number a row and figures by name."""
-    from model import metrics
-
-    found, figures = metrics.loss(truth.to_numpy(), answers), metrics.metrics(truth.to_numpy(), answers)
-    if found.shape != (len(truth),) or not all(isinstance(each, float) for each in figures.values()):
-        raise ValueError(f"model/metrics.py gives losses of shape {found.shape} for {len(truth)} rows, and figures {figures}")

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from model import data, estimator, features
-from pipeline import repository, rules, train
+from model import features
+from pipeline import dataset, repository, rules, train
 from pipeline.project import Bake, Project
 from service import app
 from service.drain import Drain
@@ -67,8 +67,8 @@ def make(project: Project, rows: pd.DataFrame, folder: Path) -> Path:
     """Train on some rows and write a bundle; on one thread, since on a busy machine several wait for each other."""
     folder.mkdir()
     with threadpool_limits(limits=1):
-        fitted = estimator.build().fit(rows[COLUMNS], rows[features.TARGET])
-    manifest = train.write(project, folder, fitted, rows, data.load(project.root / "validation/reference.csv"), rules.of(project))
+        fitted = train.learn(rows, project.train_data)
+    manifest = train.write(project, folder, fitted, rows, dataset.read(project.root / "validation/reference.csv"), rules.of(project))
     (folder / "manifest.json").write_bytes(canonical(manifest.model_dump(mode="json")))
     return folder
 
@@ -93,7 +93,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="session")
 def bundles(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two bundles, learnt from different rows."""
-    folder, rows = tmp_path_factory.mktemp("bundles"), data.load(project.train_data).sample(frac=1, random_state=0)
+    folder, rows = tmp_path_factory.mktemp("bundles"), dataset.read(project.train_data).sample(frac=1, random_state=0)
     some = min(SOME, len(rows) // 2)
     return make(project, rows.head(some), folder / "one"), make(project, rows.tail(some), folder / "other")
 

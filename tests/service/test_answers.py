@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model import data, features
-from pipeline import repository
+from model import features
+from pipeline import dataset, repository
 from pipeline.project import Project
 from service import app, metrics
 from service.answers import Answers, answer
@@ -39,7 +39,7 @@ def test_many_rows_are_answered_in_their_order(client: Client, golden: Golden) -
 
 
 def test_the_service_answers_what_the_pipeline_answers(client: Client, bundles: tuple[Path, Path]) -> None:
-    reference = data.load(ROOT / "validation" / "reference.csv")[COLUMNS].tail(MAX_ROWS)
+    reference = dataset.read(ROOT / "validation" / "reference.csv")[COLUMNS].tail(MAX_ROWS)
     answers = answer(load_model(bundles[0] / "model.skops"), reference, features.TASK)
     assert distance(client.predict(records(reference)).json()["predictions"], answers) <= TOLERANCE
 

@@ -21,8 +21,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from model import data, estimator, features
-from pipeline import process, repository, rules, train
+from pipeline import dataset, process, repository, rules, train
 from pipeline.project import Bake, Project
 from service import app
 from service.contracts import table, v2_inputs, v2_outputs, v2_tensors
@@ -82,11 +81,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in (["init", "--initial-branch=main"], ["add", "--all"], ["commit", "--message=all"]):
         repository.git(root, *command)
     project = Project(root, NAME, "registry.invalid/small", "local", "127.0.0.1:1", 250, 1000, Bake(0, 0.01, 1000))
-    folder, rows = root / "build" / "bundle", data.load(project.train_data).sample(frac=1, random_state=0).head(400)
+    folder, rows = root / "build" / "bundle", dataset.read(project.train_data).sample(frac=1, random_state=0).head(400)
     folder.mkdir(parents=True)
     with threadpool_limits(limits=1):
-        fitted = estimator.build().fit(rows[COLUMNS], rows[features.TARGET])
-    manifest = train.write(project, folder, fitted, rows, data.load(root / "validation/reference.csv"), rules.of(project))
+        fitted = train.learn(rows, project.train_data)
+    manifest = train.write(project, folder, fitted, rows, dataset.read(root / "validation/reference.csv"), rules.of(project))
     (folder / "manifest.json").write_bytes(canonical(manifest.model_dump(mode="json")))
     return folder
 

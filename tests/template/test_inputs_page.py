@@ -4,8 +4,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from model import data
-from pipeline import repository
+from pipeline import dataset, repository
 from pipeline.project import Project
 from tests.service.conftest import SOME, make, project  # noqa: F401  # fixture
 from tests.template.inputs_page import BEGIN, END, PAGE, ROOT, seen, table
@@ -17,7 +16,7 @@ def test_the_page_is_what_the_service_says(project: Project, tmp_path: Path) -> 
     repository.git(root, "add", "--all")
     repository.git(root, "commit", "--message=the limits of the project")
     real = dataclasses.replace(project, root=root)
-    found = seen(make(real, data.load(project.train_data).head(SOME), tmp_path / "bundle"))
+    found = seen(make(real, dataset.read(project.train_data).head(SOME), tmp_path / "bundle"))
     assert [(each.family, status) for each, status, _ in found if status not in each.statuses] == []
     text = PAGE.read_text(encoding="utf-8")
     assert text.partition(BEGIN)[2].partition(END)[0] == table(found), "write it anew: .venv/bin/python -m tests.template.inputs_page"
