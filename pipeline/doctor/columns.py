@@ -91,7 +91,7 @@ def is_time(kind: Any, word: str) -> bool:
 
 def suite() -> str:
     """Return expectations that say of a dataset what `model/features.py` declares, and little else: a first draft, to be read."""
-    names = [*features.Row.model_fields, features.TARGET, *([features.GROUP] if features.GROUP else [])]
+    names = [*(each.name for each in FEATURES), features.TARGET, *([features.GROUP] if features.GROUP else [])]
     whole = {"column_set": list(dict.fromkeys(names)), "exact_match": False}
     found = [{"type": "expect_table_columns_to_match_set", "kwargs": whole}, *(each for one in FEATURES for each in described(one))]
     found.append({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": features.TARGET}})
