@@ -1,6 +1,6 @@
 """How an answer is judged.
 
-The truth is in one form, whatever the target's column holds: numbers of a regression; 0 and 1 of a binary task, 1 for POSITIVE; 0, 1, 2, ...
+The truth is in one form, whatever the target's column holds: numbers of a regression; 0 and 1 of a binary task, 1 for POSITIVE; 0 to k-1
 of several classes, in the order of their labels. The answers are numbers, the probability of 1, or the probability of each class.
 """
 
