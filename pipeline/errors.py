@@ -28,6 +28,10 @@ class ModelRefused(PipelineError):
     exit_code = 1
 
 
+class OwnerError(PipelineError):
+    """The code in model/ failed: the message names its file and line, and nothing was changed."""
+
+
 class NotServing(PipelineError):
     """A release ended, or took too long, instead of becoming ready."""
 
