@@ -80,8 +80,8 @@ def run_owner(step: str, function: Callable[Taken, Returned], *args: Taken.args,
 def import_model(then: str = "./run doctor") -> None:
     """Import all of `model/`, and read what it declares. Raises OwnerError."""
     with owner_step("import", on="model/", then=then):
-        for each in MODULES:
-            import_module(each)
+        found = [import_module(each) for each in MODULES]
+        import_module("pipeline.owner.fields").refuse_reserved_fields(found[0].Row, then)
 
 
 def explain_failure(error: BaseException, step: str, on: str = "", then: str = "./run train") -> OwnerError:

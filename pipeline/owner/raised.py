@@ -35,16 +35,25 @@ def list_frames(error: BaseException) -> Frames:
 
 def describe_error(error: BaseException) -> str:
     """Return type and message of an error; the line that raised it, or what it was raised from, where it has none."""
-    # What joblib raises an error of another process from is that error again, as text.
-    causes = [each for each in follow_causes(error) if type(each).__name__ != "_RemoteTraceback"][1:]
-    text = shorten(read_message(error))
-    if not text:
-        cause = next((each for each in causes if read_message(each)), None)
-        text = f"from {type(cause).__name__}: {shorten(read_message(cause))}" if cause else raising_line(error)
-    elif causes and (causes[0] is error.__cause__ or isinstance(error, BaseExceptionGroup)):
-        more = shorten(read_message(causes[0]))
-        text += "" if more in text else f" (from {type(causes[0]).__name__}: {more})"
+    text, root = shorten(read_message(error)), find_root(error)
+    if text and root and (more := shorten(read_message(root))) not in text:
+        text += f" (from {type(root).__name__}: {more})"
+    elif not text:
+        text = f"from {type(root).__name__}: {shorten(read_message(root))}" if root else raising_line(error)
     return f"{type(error).__name__}: {text}".rstrip(": .")
+
+
+def find_root(error: BaseException) -> BaseException | None:
+    """Return the last that an error was raised from and that says something, or the first of a group."""
+    found: list[BaseException] = [*getattr(error, "exceptions", ())][:1]
+    last = error
+    while last.__cause__ and last.__cause__ not in (error, *found):
+        last = last.__cause__
+        found.append(last)
+    if not found and not read_message(error):
+        found = [each for each in follow_causes(error) if each is not error]
+    # What joblib raises an error of another process from is that error again, as text.
+    return next((each for each in reversed(found) if read_message(each) and type(each).__name__ != "_RemoteTraceback"), None)
 
 
 def read_message(error: BaseException) -> str:

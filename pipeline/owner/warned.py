@@ -10,7 +10,8 @@ from traceback import walk_stack
 from types import FrameType
 from typing import Any, TextIO
 
-from pipeline.owner.place import Place, find_model_folder, frame_place, library_place, owned
+from pipeline.owner import place as places
+from pipeline.owner.place import Place
 from pipeline.owner.raised import shorten
 from pipeline.say import warn
 
@@ -58,11 +59,11 @@ def soften() -> None:
 
 def find_warned(filename: str, line: int, frame: FrameType) -> Place | None:
     """Return where in the owner's code a warning comes from; None where it took no part."""
-    folder = find_model_folder()
-    if file := owned(filename, folder):
+    folder = places.find_model_folder()
+    if file := places.owned(filename, folder):
         return Place(file, line)
     frames = list(walk_stack(frame))[::-1]
-    return frame_place(frames, folder) or library_place(frames)
+    return places.frame_place(frames, folder) or places.library_place(frames)
 
 
 def show_once(text: str, shown: set[str]) -> None:
