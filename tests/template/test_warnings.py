@@ -31,7 +31,7 @@ def warn_caller(): warnings.warn("mine", stacklevel=2)
 def warn_of_the_future(): warnings.warn("mine", FutureWarning, stacklevel=2)
 def deprecate(): warnings.warn("mine", DeprecationWarning)
 def leave_open(): open(__file__)
-def read(): pd.read_csv(open(__file__), sep="^", header=None, quoting=3)
+def read(): pd.read_csv(open(__file__), sep=chr(1), header=None, quoting=3)
 """
 OURS = """
 import threading
