@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from model import data, features
-from pipeline.errors import DataRefused, PipelineError
+from pipeline.errors import DataRefused, PipelineError, SuiteRefused
 from pipeline.project import Project
 from pipeline.rules import Rules
 from pipeline.say import table
@@ -13,6 +13,7 @@ from service.manifest import Manifest, sha256
 from validation import expectations, gate, leak, report
 from validation.expectations import Checked
 from validation.report import Finding
+from validation.suite import SuiteError
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -48,6 +49,8 @@ def checked(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
     """Hold rows against the expectations; `new` rows also against the freshness that is asked for. Raises PipelineError."""
     try:
         return expectations.check(rows, rules.suite, rules.thresholds.freshness if new else None)
+    except SuiteError as error:
+        raise SuiteRefused(f"{rules.suite} cannot be used: {str(error).rstrip('.')}. Next: {error.remedy}.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PipelineError(f"{rules.suite} cannot be read as a suite of Great Expectations: {error}. Next: correct it.") from error
 

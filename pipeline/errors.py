@@ -28,6 +28,10 @@ class ModelRefused(PipelineError):
     exit_code = 1
 
 
+class SuiteRefused(PipelineError):
+    """One of the expectations cannot be built, or not be evaluated: nothing is judged by the others alone."""
+
+
 class NotServing(PipelineError):
     """A release ended, or took too long, instead of becoming ready."""
 
