@@ -32,6 +32,10 @@ class SuiteRefused(PipelineError):
     """One of the expectations cannot be built, or not be evaluated: nothing is judged by the others alone."""
 
 
+class ServiceFailed(PipelineError):
+    """A service failed on what it was sent; who runs it adds what its log says."""
+
+
 class NotServing(PipelineError):
     """A release ended, or took too long, instead of becoming ready."""
 
