@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from model import data
+from model import data, features
 from pipeline import chain, champion, drift_issue
 from pipeline.counted import Prometheus, itself
 from pipeline.errors import Drifted, PipelineError
@@ -67,8 +68,20 @@ def read(path: Path) -> pd.DataFrame:
     """Read a file of rows. Raises PipelineError."""
     try:
         return data.load(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise PipelineError(f"{path} cannot be read: {error}. Expected: a CSV file with the columns of the features.") from error
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise PipelineError(f"{path} cannot be read: {explain_unread(error)}") from error
+
+
+def explain_unread(error: Exception) -> str:
+    """Say which column the owner's loader wanted; what was asked lately has no target, so that is the likeliest."""
+    names = [features.TARGET, *([features.GROUP] if features.GROUP else []), *features.Row.model_fields]
+    wanted = next((name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(error))), None)
+    if isinstance(error, OSError) or wanted is None:
+        return f"{error}. Expected: a CSV file with the columns of the features."
+    return (
+        f"load in model/data.py wants the column {wanted} ({type(error).__name__}: {error}). Next: let it do without where there is none "
+        f'(if "{wanted}" in rows: ...), or put that column into the file.'
+    )
 
 
 def metrics(predictor: Predictor) -> str:

@@ -46,8 +46,8 @@ class Predictor:
         columns = self.manifest.features.columns
         if lacking := [name for name in columns if name not in rows.columns]:
             raise PipelineError(
-                f"{self.tag} wants {', '.join(lacking)}, which the reference dataset does not have. "
-                "Next: add the column to the reference dataset in a change of its own, then judge again."
+                f"{self.tag} wants {', '.join(lacking)}, which the rows do not have. "
+                "Next: add the column to them, to the reference dataset in a change of its own, then ask again."
             )
         if rows.empty:
             raise PipelineError(f"There are no rows to send to {self.tag}. Next: put some there.")
