@@ -82,7 +82,7 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "doctor": (
-        "look at the model's folder, GitHub's settings, the host and the registry, and say what to mend: 0 nothing, 8 something",
+        "look at the model's folder, GitHub, the host and the registry; say what to mend: 0 nothing, 8 something, 2 it cannot tell",
         {
             "--fix": {"action": "store_true", "help": "do what `gh` can do, each after showing it and a yes"},
             "--model": {"action": "store_true", "help": "look at model/, data/ and validation/ only"},

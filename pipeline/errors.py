@@ -37,6 +37,14 @@ class OwnerError(PipelineError):
         super().__init__(f"{where}: {found}. While: {doing}. Expected: {expected}. Next: {fix}.")
 
 
+class SuiteRefused(PipelineError):
+    """One of the expectations cannot be built, or not be evaluated: nothing is judged by the others alone."""
+
+
+class ServiceFailed(PipelineError):
+    """A service failed on what it was sent; who runs it adds what its log says."""
+
+
 class NotServing(PipelineError):
     """A release ended, or took too long, instead of becoming ready."""
 
