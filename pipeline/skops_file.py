@@ -31,7 +31,7 @@ def save(pipeline: Any, path: Path) -> None:
     try:
         skops.io.dump(pipeline, buffer)
     except Exception as error:  # whatever a part of the pipeline raises when it is asked for its state
-        raise refuse_unsaved(error) from error
+        raise refuse_unsaved(error, pipeline) from error
     with zipfile.ZipFile(buffer) as given, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
         schema = json.loads(given.read("schema.json"))
         stamped = settle(schema)

@@ -158,6 +158,11 @@ def computes(part: Part) -> bool:
     return part.module.partition(".")[0] == "model" or isinstance(found, np.ufunc) or part.path in FUNCTIONS or found in public
 
 
+def is_plain(part: Part) -> bool:
+    """Tell whether a class that is handed around, and may be called, is one of plain values, or is written in `model/`."""
+    return holds_values(part) and (part.path in PLAIN or part.module.partition(".")[0] == "model" or subclass(resolve(part), np.generic))
+
+
 def only(*paths: str) -> Callable[[Part], bool]:
     """Return a rule that lets some names pass."""
     return lambda part: part.path in paths
@@ -196,5 +201,5 @@ LOADERS: dict[str, Callable[[Part], bool]] = {
     "SparseMatrixNode": holds_values,
     "TreeNode": only("sklearn.tree._tree.Tree"),
     "TupleNode": a(tuple),
-    "TypeNode": lambda part: holds_values(part) or computes(part),
+    "TypeNode": lambda part: is_plain(part) or computes(part),
 }
