@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.doctor.finding import Finding, good, mend
-from pipeline.errors import PipelineError
+from pipeline.doctor.finding import Finding, failed, good, mend
+from pipeline.errors import PipelineError, SuiteRefused
 from pipeline.owner import run_owner
 from pipeline.project import Project
 
@@ -42,7 +42,10 @@ def of_data(project: Project) -> Iterator[Finding]:
     differ = [*columns.findings(rows, "data/train.csv"), *columns.findings(reference, "validation/reference.csv")]
     yield from differ or [good("model/features.py", f"declares what {len(rows)} and {len(reference)} rows have")]
     if not differ:
-        yield from expected(project, dataset.checked(rows, judged_by).findings)
+        try:
+            yield from expected(project, dataset.checked(rows, judged_by).findings)
+        except SuiteRefused as error:
+            yield unusable(error)
         both = leak.overlap(rows, reference)
         yield disjoint(len(both), both[:5])
 
@@ -64,6 +67,12 @@ def expected(project: Project, broken: list[Any]) -> Iterator[Finding]:
         "`train` refuses data that is not as described.",
         "correct the data; or, for another model, read build/expectations.json, which fits model/features.py, and put it into validation/",
     )
+
+
+def unusable(error: SuiteRefused) -> Finding:
+    """Tell that the expectations cannot be used, all of what is wrong in one line."""
+    found, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
+    return failed("expectations", found.rstrip("."), "Nothing is judged by the others alone: `train` and `validate` end here.", remedy)
 
 
 def disjoint(number: int, some: list[int]) -> Finding:
