@@ -25,6 +25,7 @@ def build() -> Pipeline:
             ("forest", RandomForestRegressor(n_estimators=50, min_samples_leaf=3, random_state=0)),
             ("boosted", HistGradientBoostingRegressor(max_iter=80, random_state=0)),
         ],
+        final_estimator=RidgeCV(),
         cv=3,
     )
     return make_pipeline(encode, TransformedTargetRegressor(stack, func=np.log1p, inverse_func=np.expm1))

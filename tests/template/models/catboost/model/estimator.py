@@ -5,7 +5,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from model.features import Row
 
-WORDS = [name for name, field in Row.model_fields.items() if field.annotation not in (int, float, float | None)]
+NUMBERS = ["SeniorCitizen", "tenure", "MonthlyCharges", "TotalCharges"]
+WORDS = [name for name in Row.model_fields if name not in NUMBERS]
 
 
 def build() -> Pipeline:
