@@ -18,7 +18,9 @@ PLAIN = (
     "keep only numbers, text, lists, dicts with keys of text or numbers, and numpy arrays in a part; make everything else where it is used"
 )
 
-FRAMES = "keep its values, with .to_numpy() or .to_dict(); where a part of scikit-learn keeps it, put FunctionTransformer(np.asarray) before that part"
+FRAMES = (
+    "keep its values, with .to_numpy() or .to_dict(); where a part of scikit-learn keeps it, put FunctionTransformer(np.asarray) before it"
+)
 
 
 def refuse_parts(parts: Sequence[Part]) -> ModelRefused:

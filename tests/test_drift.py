@@ -269,14 +269,14 @@ LOADERS: dict[str, Any] = {
 def test_a_loader_that_wants_the_target_is_told_with_what_to_do(loader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "load", LOADERS[loader])
     (tmp_path / "asked.csv").write_text("other\n1\n", encoding="utf-8")
-    with pytest.raises(PipelineError, match=rf"load in model/data\.py wants the column {features.TARGET} .*Next: let it do without"):
+    with pytest.raises(PipelineError, match=rf"load in model/data\.py wants the column {features.TARGET}, .*Next: let it do without"):
         verb.read(tmp_path / "asked.csv")
 
 
 def test_a_file_of_rows_that_is_not_there_is_no_fault_of_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "load", pd.read_csv)
     path = tmp_path / f"{features.TARGET}.csv"
-    with pytest.raises(PipelineError, match=r"cannot be read: .*No such file.*Expected: a CSV file"):
+    with pytest.raises(PipelineError, match=r"cannot be loaded: there is no such file"):
         verb.read(path)
 
 
