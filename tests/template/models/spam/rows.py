@@ -50,6 +50,6 @@ def message(chance: random.Random) -> tuple[str, str]:
 
 def rows(_: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the training data and the reference dataset."""
-    chance = random.Random(0)
+    chance = random.Random(0)  # noqa: S311
     found = pd.DataFrame([message(chance) for _ in range(1500)], columns=["message", "label"])
     return found[:1100], found[1100:]

@@ -9,7 +9,7 @@ Values = NDArray[np.float64]
 
 def loss(truth: Values, answers: Values) -> Values:
     """Per-row squared error of the logarithm, as the competition has it; shapes (n,), (n,) -> (n,)."""
-    return np.square(np.log1p(truth) - np.log1p(np.maximum(answers, 0)))
+    return np.asarray(np.square(np.log1p(truth) - np.log1p(np.maximum(answers, 0))))
 
 
 def metrics(truth: Values, answers: Values) -> dict[str, float]:

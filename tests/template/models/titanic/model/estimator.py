@@ -1,11 +1,10 @@
 """What is fitted."""
 
+from model.steps import Title
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-
-from model.steps import Title
 
 
 def build() -> Pipeline:
