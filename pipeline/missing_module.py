@@ -1,4 +1,4 @@
-"""Say which package an import in `model/` wants, and the two steps that bring it."""
+"""Say which package or library an import in `model/` wants, and the steps that bring it."""
 
 import sys
 from importlib.metadata import packages_distributions, version
@@ -40,4 +40,14 @@ def explain_missing_module(error: ModuleNotFoundError) -> str:
         f"No module named {name!r}: it is in none of the packages that requirements/ locks. "
         f"Next: add {package} to requirements/serve.in, then ./run lock; or, if {top}.py is a file of yours, put it into model/ "
         f"and import it as model.{top}."
+    )
+
+
+def explain_missing_library(error: OSError) -> str | None:
+    """Return which system library a package wants, None where it is something else that fails."""
+    if "libgomp" not in str(error) and "libomp" not in str(error):
+        return None
+    return (
+        f"A package wants OpenMP of the system ({' '.join(str(error).split())[:200]}). The image has it; this machine does not. "
+        "Next: apt-get install libgomp1, or on a Mac brew install libomp."
     )

@@ -25,7 +25,7 @@ from xgboost import XGBClassifier, XGBRanker, XGBRegressor
 
 from pipeline.errors import ModelRefused
 from pipeline.estimators import refuse_kind
-from pipeline.missing_module import explain_missing_module
+from pipeline.missing_module import explain_missing_library, explain_missing_module
 
 ROWS, TRUTH = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
 
@@ -319,3 +319,10 @@ def test_a_missing_module_is_a_package_to_lock_or_a_file_to_move(name: str | Non
     message = explain_missing_module(ModuleNotFoundError(f"No module named {name!r}", name=name))
     assert said in message
     assert "Next: " in message
+
+
+def test_a_missing_library_of_the_system_is_named() -> None:
+    found = explain_missing_library(OSError("libgomp.so.1: cannot open shared object file: No such file or directory"))
+    assert found is not None
+    assert "Next: apt-get install libgomp1" in found
+    assert explain_missing_library(FileNotFoundError("data/train.csv")) is None
