@@ -11,8 +11,9 @@ import skops.io
 
 from pipeline.errors import ModelRefused
 from pipeline.unloadable import refuse_parts, refuse_unsaved
+from service.nodes import Node, is_node, nodes
 from service.release import ReleaseError, load_model
-from service.trusted import Node, NotTrusted, is_node, nodes
+from service.trusted import NotTrusted
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 # What a search remembers of the clock: no answer needs it, and it would make each training another model.
