@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline import project
+from pipeline import http_client, project
 from pipeline.errors import PipelineError
 from pipeline.say import summary
 
@@ -154,6 +154,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on a checkout and return its exit code, which `pipeline/errors.py` lists."""
     given = vars(parser().parse_args(arguments))
     verb, target = given.pop("verb"), given.pop("target")
+    http_client.spare_own()
     try:
         at = project.load(root, target)
         done = getattr(import_module(f"pipeline.{verb}"), verb)(at, **given)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline import http_client
 from pipeline.errors import NotServing, PipelineError
 
 START_SECONDS = 60
@@ -69,7 +70,7 @@ def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> 
     import httpx
 
     deadline = time.monotonic() + START_SECONDS
-    with httpx.Client(base_url=url, timeout=5) as client:
+    with http_client.open_client(url, timeout=5) as client:
         while time.monotonic() < deadline:
             if not alive():
                 raise NotServing(f"The service ended instead of becoming ready. {said()} Next: mend that, and try again.")
@@ -92,7 +93,7 @@ def over_http(url: str) -> Callable[..., list[Any]]:
 
     def ask(path: str, body: Any) -> Any:
         try:
-            response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
+            response = http_client.request("GET" if body is None else "POST", url + path, 30, json=body)
             response.raise_for_status()
             return response.text if path == "/metrics" else response.json()
         except (httpx.HTTPError, ValueError) as error:

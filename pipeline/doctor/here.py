@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from cryptography.x509 import load_pem_x509_certificates
 
+from pipeline import http_client
 from pipeline.doctor.finding import Finding, good, mend
 from pipeline.errors import PipelineError
 from pipeline.project import Project
@@ -56,8 +57,8 @@ def ledger() -> Finding:
     if not uri.startswith("http"):
         return good("MLflow", uri or f"the file {Path('mlflow.db')}")
     try:
-        httpx.get(f"{uri.rstrip('/')}/health", timeout=MLFLOW_SECONDS).raise_for_status()
-    except httpx.HTTPError as error:
+        http_client.request("GET", f"{uri.rstrip('/')}/health", MLFLOW_SECONDS).raise_for_status()
+    except (httpx.HTTPError, PipelineError) as error:
         why = "Runs, verdicts and what serves are not recorded; all else goes on."
         return mend("MLflow", f"{uri}: {error}", why, "start the server, or correct MLFLOW_TRACKING_URI; then ./run track")
     return good("MLflow", f"{uri} answers")
