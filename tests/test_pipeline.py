@@ -233,13 +233,12 @@ def test_head_is_a_commit(checkout: Path) -> None:
 
 
 def test_without_a_repository_or_a_commit_there_is_no_head(tmp_path: Path) -> None:
-    said = f"{tmp_path} is not a git repository with a commit. Next: git init -b main, git add . and git commit."
-    for prepare in (None, "init"):
-        if prepare:
-            repository.git(tmp_path, prepare, "--quiet")
-        with pytest.raises(PipelineError) as refused:
-            repository.head(tmp_path)
-        assert str(refused.value) == said
+    with pytest.raises(PipelineError, match=r" is not a git repository: .* Next: git init -b main, git add \. and git commit\.$"):
+        repository.head(tmp_path)
+    repository.git(tmp_path, "init", "--quiet")
+    with pytest.raises(PipelineError) as refused:
+        repository.head(tmp_path)
+    assert str(refused.value) == f"The git repository of {tmp_path} has no commit yet. Next: git add . and git commit."
 
 
 def test_a_clean_tree_is_not_refused(checkout: Path) -> None:
