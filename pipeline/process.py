@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline import http_client
+from pipeline import address, http_client
 from pipeline.errors import NotServing, PipelineError
 
 START_SECONDS = 60
@@ -28,12 +28,11 @@ def free_port() -> int:
 
 def refuse_taken(host: str, port: int, otherwise: str = "change [deploy] address in project.toml") -> None:
     """Raise PipelineError when somebody listens on an address already; `otherwise` says how to take another."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PipelineError(f"{host}:{port} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
+    try:
+        address.bind(host, port)
+    except OSError as error:
+        at = address.format_address(host, port)
+        raise PipelineError(f"{at} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
 
 
 def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
