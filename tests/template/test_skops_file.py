@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.signal
+from lightgbm import LGBMRegressor
 from scipy.stats import loguniform, norm
 from sklearn.cluster import Birch
 from sklearn.compose import ColumnTransformer
@@ -308,3 +309,20 @@ def test_the_module_of_the_owner_is_looked_up_and_not_believed(tmp_path: Path) -
     del sys.modules["model.steps"].Ratio
     with pytest.raises(ModelRefused, match=r"model\.steps\.Ratio, written inside another function or class"):
         skops_file.refuse_unloadable(tmp_path / "model")
+
+
+def test_how_many_cores_lightgbm_found_is_not_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores in (1, 2):
+        monkeypatch.setattr("lightgbm.sklearn._LGBMCpuCount", lambda cores=cores, **_: cores)
+        model = LGBMRegressor(n_estimators=3, min_child_samples=5, random_state=0, verbose=-1).fit(ROWS[NUMBERS], REGRESSION)
+        assert f"[num_threads: {cores}]" in model.booster_.model_to_string()
+        skops_file.save(model, tmp_path / str(cores))
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+    assert np.array_equal(load_model(tmp_path / "2").predict(ROWS[NUMBERS]), model.predict(ROWS[NUMBERS]))
+
+
+def test_whether_equal_words_are_one_object_is_not_in_the_file(tmp_path: Path) -> None:
+    word = "a word with a blank"
+    for name, other in (("one", word), ("two", "".join([*word]))):
+        skops_file.save(own(held=[word, other]), tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
