@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import http_client
 from pipeline.project import Project
 from pipeline.say import warn
 
@@ -34,13 +35,12 @@ def uri(project: Project) -> str:
 def entry(project: Project, bundle: Path) -> "Entry":
     """Return what MLflow knows of a bundle, which is recorded if it was not. Raises whatever MLflow, its database or the network raise."""
     if uri(project).startswith("http"):
-        import httpx  # imported here, as is what follows: they cost time, and a rollback has none before its proof
-
-        httpx.get(uri(project), timeout=ANSWERS_WITHIN)
+        http_client.spare_own(uri(project))
+        http_client.request("GET", uri(project), ANSWERS_WITHIN)
     for name, setting in SETTINGS.items():
         os.environ.setdefault(name, setting)
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)
-    from pipeline import ledger_entry
+    from pipeline import ledger_entry  # imported here: it costs time, and a rollback has none before its proof
 
     return ledger_entry.of(project, uri(project), bundle)
 

@@ -22,7 +22,7 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from pipeline import chain, journal, project, rehearsal, repository, targets
+from pipeline import chain, http_client, journal, project, rehearsal, repository, targets
 from pipeline.__main__ import ROOT, main
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
@@ -106,6 +106,9 @@ def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [*(each for each in os.environ if each.startswith("GIT_")), "IMAGE_REPOSITORY", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"]:
             patch.delenv(name, raising=False)
+        for name in [each for each in os.environ if each.upper() in http_client.VARIABLES and os.environ[each].startswith("socks")]:
+            patch.delenv(name)  # the tests' own clients do without
+        http_client.spare_own()
         for role in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{role}_NAME", "Test")
             patch.setenv(f"GIT_{role}_EMAIL", "test@example.invalid")

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.doctor import api, github, host
+from pipeline.doctor import api, checkout, github, host
 from pipeline.doctor.finding import FAILED, MEND, Finding, unseen
 from pipeline.project import Project
 from pipeline.say import line, summary, table, warn
@@ -43,7 +43,7 @@ def doctor(project: Project, fix: bool, model: bool = False) -> Report:
 
 def look(project: Project) -> list[Finding]:
     """Return what is found."""
-    return [*of_model(project), *on_github(project), *host.findings(project)]
+    return [*of_model(project), *checkout.findings(project), *on_github(project), *host.findings(project)]
 
 
 def of_model(project: Project) -> list[Finding]:
