@@ -1,14 +1,17 @@
-"""How an answer is judged."""
+"""How an answer is judged.
+
+The truth is in one form, whatever the target's column holds: numbers of a regression; 0 and 1 of a binary task, 1 for POSITIVE; 0 to k-1
+of several classes, in the order of their labels. The answers are numbers, the probability of 1, or the probability of each class.
+"""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from validation import losses
+from validation.losses import Values
 
-
-def loss(truth: Values, answers: Values) -> Values:
-    """Per-row loss, lower is better; shapes (n,), (n,) -> (n,). The gate compares its mean. Here: hires missed, either way."""
-    return np.abs(truth - answers)
+# The loss of each row, lower is better; the gate compares its mean. A name of validation/losses.py, or a function of your own:
+# shapes (n,), (n,) -> (n,). Here: hires missed, either way.
+loss = losses.absolute
 
 
 def metrics(truth: Values, answers: Values) -> dict[str, float]:

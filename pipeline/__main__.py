@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline import project
 from pipeline.errors import PipelineError
+from pipeline.owner import explain_failure, is_owners, show_warnings
 from pipeline.say import summary
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,7 +82,7 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "doctor": (
-        "look at the model's folder, GitHub's settings, the host and the registry, and say what to mend: 0 nothing, 8 something",
+        "look at the model's folder, GitHub, the host and the registry; say what to mend: 0 nothing, 8 something, 2 it cannot tell",
         {
             "--fix": {"action": "store_true", "help": "do what `gh` can do, each after showing it and a yes"},
             "--model": {"action": "store_true", "help": "look at model/, data/ and validation/ only"},
@@ -155,8 +156,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     given = vars(parser().parse_args(arguments))
     verb, target = given.pop("verb"), given.pop("target")
     try:
-        at = project.load(root, target)
-        done = getattr(import_module(f"pipeline.{verb}"), verb)(at, **given)
+        with show_warnings():
+            done = run_verb(verb, project.load(root, target), given)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         summary(f"**{verb}**: {error}")
@@ -168,6 +169,21 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         traceback.print_exc()
         return PipelineError.exit_code
     return int(getattr(done, "exit_code", 0))
+
+
+def run_verb(verb: str, at: project.Project, given: dict[str, Any]) -> Any:
+    """Import a verb and run it. Raises PipelineError, also for whatever the owner's code raises when nothing else has caught it."""
+    step, then = "import", f"./run {verb}"
+    try:
+        function = getattr(import_module(f"pipeline.{verb}"), verb)
+        step = "verb"
+        return function(at, **given)
+    except (PipelineError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit, too: a module of the owner's must not end the process, and say that all is well
+        if not is_owners(error):
+            raise
+        raise explain_failure(error, step, "model/" if step == "import" else then, then) from error
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from model import data, features
-from pipeline.errors import DataRefused, PipelineError
+from pipeline.errors import DataRefused, PipelineError, SuiteRefused
 from pipeline.owner import owner_step
 from pipeline.project import Project
 from pipeline.rules import Rules
@@ -19,6 +19,7 @@ from validation import expectations, gate, leak, report, truth
 from validation.expectations import Checked
 from validation.report import Finding
 from validation.statistics import Values
+from validation.suite import SuiteError
 
 SHOWN = 5
 
@@ -109,6 +110,8 @@ def checked(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
     """Hold rows against the expectations; `new` rows also against the freshness that is asked for. Raises PipelineError."""
     try:
         return expectations.check(rows, rules.suite, rules.thresholds.freshness if new else None)
+    except SuiteError as error:
+        raise SuiteRefused(f"{rules.suite} cannot be used: {str(error).rstrip('.')}. Next: {error.remedy}.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PipelineError(f"{rules.suite} cannot be read as a suite of Great Expectations: {error}. Next: correct it.") from error
 

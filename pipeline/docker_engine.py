@@ -15,8 +15,10 @@ from pipeline.engine_client import Api, Engine, refusal
 from pipeline.errors import PipelineError
 from pipeline.process import wait_ready
 from pipeline.project import Project
+from pipeline.service_log import explain_failures
 
 PORT = 8080
+LOG_LINES = 200
 # Marks the containers that run only to be judged.
 JUDGED = "release.judged"
 # What every release container may not do: write to its files, gain rights, use more than its share.
@@ -84,7 +86,8 @@ def serving(image: str) -> Iterator[str]:
         [published_at] = container.ports[f"{PORT}/tcp"] or [{}]
         url = f"http://127.0.0.1:{published_at['HostPort']}"
         wait_ready(url, lambda: running(container), lambda: said(container))
-        yield url
+        with explain_failures(lambda: read_log(container)):
+            yield url
     except DockerException as error:
         raise PipelineError(f"{image} could not be run: {error}. Next: docker run {image} shows why.") from error
     finally:
@@ -109,6 +112,11 @@ def running(container: Any) -> bool:
     """Tell whether a container runs."""
     container.reload()
     return bool(container.status == "running")
+
+
+def read_log(container: Any) -> str:
+    """Return the last of a container's log."""
+    return str(container.logs(tail=LOG_LINES).decode(errors="replace"))
 
 
 def said(container: Any) -> str:

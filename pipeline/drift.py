@@ -5,9 +5,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
+from model import features
 from pipeline import chain, champion, dataset, drift_issue
 from pipeline.counted import Prometheus, itself
-from pipeline.errors import Drifted, PipelineError
+from pipeline.errors import Drifted, OwnerError, PipelineError
 from pipeline.predictor import Predictor, asked
 from pipeline.project import Project
 from pipeline.say import line, summary
@@ -46,7 +49,7 @@ def from_prometheus(server: Prometheus, release: str) -> Report:
 
 def from_file(project: Project, path: Path, release: str, all_seasons: bool) -> Report:
     """Have a release answer the rows of a file, and take what it counted by itself. Raises PipelineError."""
-    rows = dataset.read(path)
+    rows = read(path)
     found = champion.resolve(project, release)
     if found is None:
         raise PipelineError("Nothing is live to be asked. Next: ./run deploy TAG, or --release build/bundle.")
@@ -58,6 +61,19 @@ def from_file(project: Project, path: Path, release: str, all_seasons: bool) -> 
     if all_seasons:
         counted = [replace(each, usual=0.0) for each in counted]
     return drift_report.report(tag, path.name, chain.now(), counted, learnt)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read rows that were asked lately, of which the truth is not known yet. Raises PipelineError."""
+    try:
+        return dataset.read(path)
+    except OwnerError as error:
+        if features.TARGET not in error.found:
+            raise
+        raise PipelineError(
+            f"{error.where}: {error.found}. load in model/data.py wants the column {features.TARGET}, which what was asked lately need not "
+            f'have. Next: let it do without (if "{features.TARGET}" in rows: ...), or put that column into {path.name}.'
+        ) from error
 
 
 def metrics(predictor: Predictor) -> str:

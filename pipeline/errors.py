@@ -29,7 +29,20 @@ class ModelRefused(PipelineError):
 
 
 class OwnerError(PipelineError):
-    """The code in model/ failed: the message names its file and line, and nothing was changed."""
+    """The code in model/ failed; nothing was changed."""
+
+    def __init__(self, where: str, found: str, doing: str, expected: str, fix: str) -> None:
+        """Say where it failed, with what, while what was done, what is expected and what to do."""
+        self.where, self.found, self.doing, self.expected, self.fix = where, found, doing, expected, fix
+        super().__init__(f"{where}: {found}. While: {doing}. Expected: {expected}. Next: {fix}.")
+
+
+class SuiteRefused(PipelineError):
+    """One of the expectations cannot be built, or not be evaluated: nothing is judged by the others alone."""
+
+
+class ServiceFailed(PipelineError):
+    """A service failed on what it was sent; who runs it adds what its log says."""
 
 
 class NotServing(PipelineError):

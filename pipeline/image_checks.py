@@ -10,8 +10,8 @@ import httpx
 import numpy as np
 
 from pipeline import docker_engine
-from pipeline.errors import NotServing
-from pipeline.process import serving
+from pipeline.errors import NotServing, ServiceFailed
+from pipeline.process import FAILED, serving
 from pipeline.project import Project
 from service.parity import TOLERANCE, distance
 from validation.report import Image
@@ -25,9 +25,9 @@ def check(project: Project, name: str) -> Image:
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
         with started(project, name) as url, httpx.Client(base_url=url, timeout=60) as client:
-            answers = client.post("/predict", json=golden["rows"]).raise_for_status().json()["predictions"]
+            answers = post(client, golden["rows"]).json()["predictions"]
             difference, p99 = distance(answers, golden["answers"]), latency(client, golden["rows"], project.p99_ms)
-    except (NotServing, httpx.HTTPError) as error:
+    except (NotServing, ServiceFailed, httpx.HTTPError) as error:
         return Image(golden_difference=None, p99_ms=None, size_mb=size, failures=[f"The release does not serve: {error}"])
     return Image(golden_difference=difference, p99_ms=p99, size_mb=size, failures=failures(project, difference, p99, size))
 
@@ -74,8 +74,16 @@ def percentile(client: httpx.Client, rows: list[dict[str, Any]], budget: float) 
 def timed(client: httpx.Client, row: dict[str, Any]) -> float:
     """Return the ms that a request takes."""
     start = time.perf_counter()
-    client.post("/predict", json=row).raise_for_status()
+    post(client, row)
     return 1000 * (time.perf_counter() - start)
+
+
+def post(client: httpx.Client, rows: Any) -> httpx.Response:
+    """Send a row, or several. Raises ServiceFailed, and HTTPError when the answer is another error."""
+    response = client.post("/predict", json=rows)
+    if response.status_code == FAILED:
+        raise ServiceFailed("It failed on its golden rows.")
+    return response.raise_for_status()
 
 
 def folder_mb(folder: Path) -> float:

@@ -9,6 +9,7 @@ from model import behaviour as declared
 from pipeline import chain, dataset, rules
 from pipeline.champion import Champion
 from pipeline.errors import PipelineError
+from pipeline.owner import owner_step
 from pipeline.predictor import Predictor, asked
 from pipeline.project import Project
 from pipeline.rules import Rules
@@ -32,6 +33,9 @@ def judge(project: Project, candidate: str, champion: Champion | None, by: Rules
     if theirs and champion_answers is not None:
         champion_answers = align_classes(champion_answers, theirs.manifest.model.classes, classes)
     sides = Sides(reference, answers, champion_answers, repeat_constant(ours.manifest.trivial, len(reference)), classes)
+    for each in (answers, champion_answers):
+        if each is not None and gate.broken(each) is None:
+            score_owner(sides, each)
     data, failures = dataset.examined(project, by, ours.manifest, reference)
     failures += [f"{case.kind} {case.name!r} does not hold: {case.told}." for case in cases if not case.holds]
     mine, other = side(ours, sides, answers), side(theirs, sides, champion_answers) if theirs else None
@@ -89,6 +93,14 @@ def ask_champion(project: Project, champion: Champion | None, reference: pd.Data
     return replace(theirs, tag=champion.tag or theirs.tag), answers
 
 
+def score_owner(sides: Sides, answers: Answers) -> None:
+    """Compute the owner's loss and metrics once, so that what fails in them is told as theirs. Raises PipelineError."""
+    with owner_step("loss", "the reference dataset", "./run validate"):
+        sides.losses(answers)
+    with owner_step("metrics", "the reference dataset", "./run validate"):
+        compute_metrics(sides.truth, answers)
+
+
 def align_classes(answers: Answers, theirs: list[Any] | None, classes: list[Any] | None) -> Answers:
     """Return another release's answers in the order of these classes. Raises PipelineError where it knows others."""
     if theirs == classes or theirs is None or classes is None:
@@ -105,8 +117,9 @@ def align_classes(answers: Answers, theirs: list[Any] | None, classes: list[Any]
 
 def behaves(candidate: Predictor) -> list[Case]:
     """Have the candidate answer the rows of the declared cases. Raises PipelineError where these cannot be read."""
-    try:
+    with owner_step("behaviour", then="./run validate"):
         cases = behaviour.read(declared.CASES)
+    try:
         rows = [row for case in cases for row in case.asked()]
         classes = candidate.manifest.model.classes
         return behaviour.judge(cases, candidate.answers(pd.DataFrame(rows)), classes) if rows else []

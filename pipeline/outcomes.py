@@ -10,7 +10,7 @@ from model import features
 from pipeline import chain, dataset, rules, targets
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
-from pipeline.judge import align_classes
+from pipeline.judge import align_classes, score_owner
 from pipeline.predictor import asked
 from pipeline.project import Project
 from pipeline.say import line, summary, warn
@@ -37,6 +37,7 @@ def outcomes(project: Project, file: str) -> Outcomes:
         if (found := try_release(project, target, each, rows, manifest.model.classes)) is not None:
             before[each.tag] = found
     sides = Sides(rows, answers, None, repeat_constant(manifest.trivial, len(rows)), manifest.model.classes)
+    score_owner(sides, answers)
     said = judging.judge(state.live.tag, answers, before, sides, rules.of(project).thresholds, Path(file).name, chain.now())
     write(project, said)
     return said

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,23 @@ import numpy as np
 import pandas as pd
 
 from pipeline import docker_engine
-from pipeline.errors import PipelineError
-from pipeline.process import serving
+from pipeline.errors import PipelineError, ServiceFailed
+from pipeline.process import FAILED, serving
 from pipeline.project import Project
 from service.answers import Answers
 from service.frames import records
 from service.manifest import Manifest
 
-ROWS_PER_REQUEST = 500
+TOO_LARGE = 413
+RAISE_LIMIT = "Next: raise max_body_bytes in service/config.toml, then ./run train; a release keeps the limits that it was built with."
+CORRECT_ROWS = "Next: correct the rows, or model/features.py."
+
+
+@dataclass
+class Batch:
+    """How many rows are sent at once: fewer once a release has refused so many, since one of an older version cannot tell its limits."""
+
+    rows: int = 500
 
 
 @dataclass(frozen=True)
@@ -30,24 +39,48 @@ class Predictor:
     manifest_sha256: str
     manifest: Manifest
     client: httpx.Client
+    batch: Batch = field(default_factory=Batch, compare=False)
 
     def answers(self, rows: pd.DataFrame) -> Answers:
         """Answer rows, of which it is sent the columns that it declares; shape (n,) or (n, classes). Raises PipelineError."""
         columns = self.manifest.features.columns
         if lacking := [name for name in columns if name not in rows.columns]:
             raise PipelineError(
-                f"{self.tag} wants {', '.join(lacking)}, which the reference dataset does not have. "
-                "Next: add the column to the reference dataset in a change of its own, then judge again."
+                f"{self.tag} wants {', '.join(lacking)}, which the rows do not have. "
+                "Next: add the column to them, to the reference dataset in a change of its own, then ask again."
             )
-        parts = (records(rows[columns].iloc[first : first + ROWS_PER_REQUEST]) for first in range(0, len(rows), ROWS_PER_REQUEST))
-        return np.concatenate([np.asarray(self.predict(part), dtype=np.float64) for part in parts])
+        if rows.empty:
+            raise PipelineError(f"There are no rows to send to {self.tag}. Next: put some there.")
+        return np.asarray(self.predict_all(records(rows[columns])), dtype=np.float64)
 
-    def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
-        """Send one request. Raises PipelineError with the service's own words when it refuses the rows."""
-        response = self.client.post("/predict", json=rows)
+    def predict_all(self, rows: list[dict[str, Any]]) -> list[Any]:
+        """Send rows in as many requests as it takes. Raises PipelineError when it refuses a row, also a single one."""
+        found: list[Any] = []
+        while len(found) < len(rows):
+            part = rows[len(found) : len(found) + self.batch.rows]
+            response = self.client.post("/predict", json=part)
+            if response.status_code != TOO_LARGE:
+                found += self.read_answers(response, len(part), len(found))
+            elif len(part) > 1:
+                self.batch.rows = len(part) // 2
+            else:
+                raise PipelineError(
+                    f"{self.tag} does not take row {len(found)}, which has {len(response.request.content)} bytes as JSON: "
+                    f"{response.text[:300]} {RAISE_LIMIT}"
+                )
+        return found
+
+    def read_answers(self, response: httpx.Response, expected: int, first: int) -> list[Any]:
+        """Return the predictions in a response. Raises PipelineError with the service's own words when it refuses the rows."""
+        if response.status_code == FAILED:
+            raise ServiceFailed(f"{self.tag} failed on rows {first} to {first + expected - 1} (from 0) that it was sent.")
         if response.status_code != 200:
-            raise PipelineError(f"It refuses rows that it is asked: {response.text[:300]}")
+            raise PipelineError(
+                f"{self.tag} refuses rows that it is sent, of {expected} from row {first} on: {response.text[:300]} {CORRECT_ROWS}"
+            )
         predictions: list[Any] = response.json()["predictions"]
+        if len(predictions) != expected:
+            raise PipelineError(f"{self.tag} gives {len(predictions)} answers to {expected} rows. Next: look at what answers there.")
         return predictions
 
 
@@ -69,7 +102,10 @@ def started(project: Project, predictor: str) -> Iterator[str]:
     """Make a predictor answer at a URL for a while."""
     folder = Path(predictor).absolute()  # it is served from another folder
     if predictor.startswith(("http://", "https://")):
-        yield predictor
+        try:
+            yield predictor
+        except ServiceFailed as error:
+            raise ServiceFailed(f"{error} Next: look into its log, which is where {predictor} runs.") from error
     elif (folder / "release" / "manifest.json").is_file():
         with serving(folder, folder / "release") as url:
             yield url

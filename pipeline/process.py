@@ -11,9 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.errors import NotServing, PipelineError
+from pipeline.errors import NotServing, PipelineError, ServiceFailed
+from pipeline.service_log import explain_failures
 
 START_SECONDS = 60
+# How a service answers when its own code, or the model's, failed.
+FAILED = 500
+LOG_BYTES = 1_000_000
 # In the environment of a service of `serving`: the number of the process that is to end it.
 STARTED_BY = "STARTED_BY"
 
@@ -58,7 +62,8 @@ def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         try:
             wait_ready(url, lambda: process.poll() is None, lambda: tail(log))
-            yield url
+            with explain_failures(lambda: read_end(log)):
+                yield url
         finally:
             process.kill()
             process.wait()
@@ -80,6 +85,12 @@ def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> 
     raise NotServing(f"The service was not ready after {START_SECONDS} s. {said()} Next: mend that, and try again.")
 
 
+def read_end(log: IO[bytes]) -> str:
+    """Return the last of a log that is being written; the service shares the file's position, which stays where it is."""
+    size = os.fstat(log.fileno()).st_size
+    return os.pread(log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode(errors="replace")
+
+
 def tail(log: IO[bytes], lines: int = 5) -> str:
     """Return the end of a log."""
     log.seek(0)
@@ -93,6 +104,8 @@ def over_http(url: str) -> Callable[..., list[Any]]:
     def ask(path: str, body: Any) -> Any:
         try:
             response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
+            if response.status_code == FAILED:
+                raise ServiceFailed(f"{url}{path} failed.")
             response.raise_for_status()
             return response.text if path == "/metrics" else response.json()
         except (httpx.HTTPError, ValueError) as error:

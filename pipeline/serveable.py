@@ -1,17 +1,23 @@
 """What the service has to know of a fitted model: bins to count in, whether it may be compiled, that it answers new categories."""
 
-from collections.abc import Sequence
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from model import features
 from pipeline.errors import ModelRefused
 from service import bins, shortcut
 from service.answers import Answers, answer
+from service.config import Config
 from service.declared import FEATURES, Feature
+from service.errors import sentence
 from service.frames import columns
 from service.manifest import Compiled
 from service.parity import distance
@@ -19,6 +25,8 @@ from validation import drift
 
 # The parts of the training data that are held against all of it: so many rows each, or more where there would be more parts.
 FEWEST_ROWS, MOST_PARTS = 100, 200
+# So many golden rows, where they fit one request; a container is asked for its proof by words of a command line, which takes two megabytes.
+GOLDEN_ROWS, PROOF_BYTES = 20, 1_000_000
 
 
 def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
@@ -67,3 +75,32 @@ def refuse_unanswered(fitted: Any, reference: pd.DataFrame) -> None:
 def unseen(feature: Feature) -> Any:
     """Return a value that is none of a feature's categories."""
     return max(feature.categories) + 1 if feature.kind is int else "a word that nobody uses"
+
+
+def read_config(path: Path) -> Config:
+    """Read the serving config. Raises ModelRefused where the service could not."""
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        said = sentence(error, list(Config.model_fields)) if isinstance(error, ValidationError) else error
+        raise ModelRefused(f"{path} cannot be read: {said}. Nothing was changed. Next: correct it, then ./run train.") from error
+
+
+def choose_golden_rows(rows: Sequence[Mapping[str, Any]], max_rows: int, max_body_bytes: int, count: int = GOLDEN_ROWS) -> list[int]:
+    """Return the numbers of up to `count` rows, as evenly spread as may be, that fit one request together.
+
+    Raises ModelRefused when none fits.
+    """
+    limit = min(max_body_bytes, PROOF_BYTES)
+    # In JSON's longest form, with the blank and comma between two rows, and the brackets around all.
+    sizes = [len(json.dumps(row)) + 2 for row in rows]
+    fitting = [number for number, size in enumerate(sizes) if size <= limit]
+    for wanted in range(min(count, max_rows, len(fitting)), 0, -1):
+        chosen = [fitting[each] for each in np.unique(np.linspace(0, len(fitting) - 1, wanted).astype(int))]
+        if sum(sizes[each] for each in chosen) <= limit:
+            return chosen
+    raise ModelRefused(
+        f"Each row of the reference dataset has {min(sizes, default=0)} bytes or more as JSON, and a request may have {max_body_bytes} "
+        f"(at a deploy's proof {PROOF_BYTES}). Nothing was changed. Next: raise max_body_bytes in service/config.toml, or shorten the text "
+        "in model/data.py; then ./run train."
+    )

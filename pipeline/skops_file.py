@@ -1,5 +1,6 @@
 """Save a pipeline so that the same pipeline always gives the same bytes."""
 
+import importlib
 import io
 import json
 import zipfile
@@ -9,9 +10,15 @@ from typing import Any
 import skops.io
 
 from pipeline.errors import ModelRefused
+from pipeline.unloadable import refuse_parts, refuse_unsaved
 from service.release import ReleaseError, load_model
+from service.trusted import Node, NotTrusted, is_node, nodes
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+# What a search remembers of the clock: no answer needs it, and it would make each training another model.
+TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
+# What CatBoost writes into each model beside what it learnt: a number drawn by chance, and the time.
+STAMPS = ("model_guid", "train_finish_time")
 
 
 def save(pipeline: Any, path: Path) -> None:
@@ -24,12 +31,11 @@ def save(pipeline: Any, path: Path) -> None:
     try:
         skops.io.dump(pipeline, buffer)
     except Exception as error:  # whatever a part of the pipeline raises when it is asked for its state
-        raise refused(error) from error
+        raise refuse_unsaved(error, pipeline) from error
     with zipfile.ZipFile(buffer) as given, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
         schema = json.loads(given.read("schema.json"))
-        names: dict[str, str] = {}
-        renumber(schema, names)
-        parts = {new: given.read(old) for old, new in names.items() if old in given.namelist()}
+        stamped = settle(schema)
+        parts = {new: without_stamps(given.read(old)) if old in stamped else given.read(old) for old, new in renumber(schema).items()}
         parts["schema.json"] = json.dumps(schema, indent=1).encode()
         for name, content in sorted(parts.items()):
             written.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
@@ -40,32 +46,99 @@ def refuse_unloadable(path: Path) -> None:
     try:
         load_model(path)
     except ReleaseError as error:
-        raise refused(error.__cause__) from error
+        cause = error.__cause__ or error
+        raise (refuse_parts(cause.parts) if isinstance(cause, NotTrusted) else refuse_unsaved(cause)) from error
 
 
-def refused(error: BaseException | None) -> ModelRefused:
-    """Say what cannot be stored."""
-    return ModelRefused(
-        f"The fitted pipeline has a part that skops does not store, or that is neither scikit-learn's nor written in model/: {error} "
-        "Nothing was changed. "
-        "Next: write it as a class or a named function (no lambda) in a file of model/, or do without; then ./run train."
-    )
+def renumber(schema: Node) -> dict[str, str]:
+    """Replace memory addresses by numbers in order of appearance, in place; returns the old and new names of the files.
+
+    Only the fields of nodes are touched. What a model holds under the same words is data.
+    """
+    numbers, files = dict[str, str](), dict[str, str]()
+    for node in nodes(schema):
+        if "__id__" in node:
+            node["__id__"] = int(numbers.setdefault(str(node["__id__"]), str(len(numbers))))
+        if isinstance(node.get("file"), str):
+            address, _, suffix = node["file"].partition(".")
+            node["file"] = files.setdefault(node["file"], f"{numbers.setdefault(address, str(len(numbers)))}.{suffix}")
+    return files
 
 
-def renumber(node: Any, names: dict[str, str]) -> None:
-    """Replace memory addresses by numbers in order of appearance, in place; `names` collects old and new names."""
-    if isinstance(node, list):
-        for each in node:
-            renumber(each, names)
-    if not isinstance(node, dict):
+def settle(schema: Node) -> set[str]:
+    """Make what hangs on the process, and not on the model, the same everywhere, in place; returns the files with a stamp in them.
+
+    Raises ModelRefused.
+    """
+    stamped = set[str]()
+    for node in nodes(schema):
+        if node["__loader__"] == "ObjectNode":
+            settle_attributes((node.get("content") or {}).get("content"))
+            if node["__module__"].startswith("catboost."):
+                stamped |= {each["file"] for each in nodes(node) if each["__loader__"] == "BytesNode"}
+        elif node["__loader__"] == "DictNode":
+            settle_keys(node)
+        elif node["__loader__"] == "SetNode":
+            node["content"].sort(key=text)
+        elif node["__loader__"] == "ConstructorFromReduceNode" and node["__class__"] == "frozenset":
+            node["content"]["content"][0]["content"].sort(key=text)
+    return stamped
+
+
+def without_stamps(content: bytes) -> bytes:
+    """Return a model of CatBoost without its stamps."""
+    model = importlib.import_module("catboost").CatBoost()  # by name, since only a project that uses it has it
+    model.load_model(blob=content)
+    for name in STAMPS:
+        model.get_metadata()[name] = ""
+    return bytes(model.__getstate__()["__model"])
+
+
+def settle_attributes(attributes: Any) -> None:
+    """Forget memory addresses and the clock, and keep of the distributions that a search drew from only their names."""
+    if not isinstance(attributes, dict):
         return
-    for key, value in node.items():
-        if key == "_stop_words_id":  # where a CountVectorizer's stop words were in memory; it only warns by it
-            value["content"] = "0"
-        if key == "__id__":
-            node[key] = int(names.setdefault(str(value), str(len(names))))
-        elif key == "file":
-            address, _, suffix = value.partition(".")
-            node[key] = names.setdefault(value, f"{names.setdefault(address, str(len(names)))}.{suffix}")
-        else:
-            renumber(value, names)
+    if "_stop_words_id" in attributes:  # where a CountVectorizer's stop words were in memory; it only warns by it
+        attributes["_stop_words_id"] = plain(0)
+    if "refit_time_" in attributes:
+        attributes["refit_time_"] = plain(0.0)
+    results = attributes.get("cv_results_", {}).get("content")
+    if isinstance(results, dict):
+        results.update({name: plain(None) for name in TIMES if name in results})
+    for node in nodes(attributes.get("param_distributions")):
+        if node["__loader__"] == "ObjectNode" and node["__module__"].startswith("scipy.stats."):
+            name = f"{node['__module__']}.{node['__class__']}"
+            node.clear()
+            node.update(plain(name))
+
+
+def plain(value: Any) -> Node:
+    """Return the node of a plain value."""
+    return {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": json.dumps(value), "is_json": True}
+
+
+def settle_keys(node: Node) -> None:
+    """Keep the keys of a dict apart: JSON knows texts only, so that 1 and "1" become one, and skops reads "false" as true."""
+    content, types = node["content"], node["key_types"]["content"]
+    if len(content) != len(types):
+        raise ModelRefused(
+            f"A dict in the fitted pipeline has keys that are the same as text, such as 1 and '1', among: {', '.join(list(content)[:5])}. "
+            "Nothing was changed. Next: give it keys of one type, in a file of model/; then ./run train."
+        )
+    of_bool = [each["__class__"] == "bool" for each in types]
+    node["content"] = {"" if key == "false" and flag else key: value for (key, value), flag in zip(content.items(), of_bool, strict=True)}
+
+
+def text(node: Any) -> str:
+    """Return a node as text to sort by, without what differs from one process to another."""
+    return json.dumps(without_addresses(node))
+
+
+def without_addresses(value: Any) -> Any:
+    """Return a copy without the addresses of nodes."""
+    if isinstance(value, list):
+        return [without_addresses(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    dropped = ("__id__", "file") if is_node(value) else ()
+    return {key: without_addresses(each) for key, each in value.items() if key not in dropped}

@@ -15,10 +15,12 @@ from model import estimator, features
 from pipeline import data_reference, dataset, ledger, repository, serveable, skops_file, verdict
 from pipeline import rules as gate_rules
 from pipeline.errors import ModelRefused
+from pipeline.estimators import refuse_kind
 from pipeline.owner import owner_step, run_owner
 from pipeline.project import Project
 from pipeline.rules import Rules
 from pipeline.say import line
+from pipeline.tasks import refuse_target, refuse_task
 from service import manifest as parts
 from service.answers import Answers, answer
 from service.frames import records
@@ -27,7 +29,6 @@ from validation.comparison import Sides
 from validation.scoring import choose_trivial, compute_metrics
 from validation.statistics import Values
 
-GOLDEN_ROWS = 20
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
 
 
@@ -40,6 +41,8 @@ def train(project: Project, uncommitted_data: bool = False) -> parts.Manifest:
 
 def trained(project: Project, uncommitted_data: bool) -> parts.Manifest:
     """Train, on one thread."""
+    refuse_task(features.TASK)
+    refuse_target(features.TARGET)
     if not uncommitted_data:
         data_reference.refuse_other(project)
     rules = gate_rules.of(project)
@@ -68,6 +71,7 @@ def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any
     """Build the owner's estimator and fit it on rows and their truth. Raises PipelineError."""
     with owner_step("build"):
         built = estimator.build()
+    refuse_kind(built, features.TASK, features.TARGET)
     with owner_step("fit", "data/train.csv"):
         fitted = built.fit(rows, pd.Series(truth, name=features.TARGET))
     if classes is not None and list(getattr(fitted, "classes_", range(len(classes)))) != list(range(len(classes))):
@@ -102,8 +106,9 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
     dataset.read_truth(reference, classes, rules.reference)
     answers, learnt = ask(fitted, reference, classes, "the reference dataset"), ask(fitted, rows, classes, "data/train.csv")
     serveable.refuse_unanswered(fitted, reference)
-    chosen = np.unique(np.linspace(0, len(reference) - 1, GOLDEN_ROWS).astype(int))
-    golden = {"rows": records(reference.iloc[chosen][leak.inputs()]), "answers": answers[chosen].tolist()}
+    config, asked = serveable.read_config(bundle / "config.toml"), records(reference[leak.inputs()])
+    chosen = serveable.choose_golden_rows(asked, config.max_rows, config.max_body_bytes)
+    golden = {"rows": [asked[number] for number in chosen], "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
     kept, judged = data_reference.of(project), Sides(reference, answers, None, answers, classes)
     watched = serveable.watched(rows, learnt)

@@ -1,9 +1,9 @@
 """Load a release from its folder, or refuse it with the reason."""
 
-import importlib
 import json
 import os
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import skops.io
 from pydantic import ValidationError
 
+from service import trusted
 from service.answers import Answers
 from service.bins import Watched
 from service.config import Config
@@ -18,17 +19,6 @@ from service.manifest import File, Manifest, read, sha256
 from service.parity import TOLERANCE, distance
 from service.rows import Columns, columns
 from service.shortcut import Answer, Answering, choose
-
-# Types of scikit-learn and numpy that skops does not trust by itself: a crafted file could crash them, not run code, and the file's
-# hash is checked first. Never take this list from the file.
-TRUSTED = (
-    "numpy.dtype",
-    "sklearn._loss.link.Interval",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-)
 
 
 class ReleaseError(Exception):
@@ -90,18 +80,13 @@ def checked(folder: Path, part: File) -> bytes:
 
 
 def load_model(path: Path) -> Any:
-    """Load a skops file, with our own list of trusted types. Raises ReleaseError."""
+    """Load a skops file, if all that it names may be loaded. Raises ReleaseError."""
     try:
-        unknown = skops.io.get_untrusted_types(file=path)
-        return skops.io.load(path, trusted=[name for name in unknown if name in TRUSTED or own(name)])
+        with zipfile.ZipFile(path) as file:
+            names = trusted.check(json.loads(file.read("schema.json")))
+        return skops.io.load(path, trusted=names)
     except Exception as error:  # whatever a damaged or foreign file makes skops raise
         raise ReleaseError(f"{path} is not a model that may be loaded: {error}") from error
-
-
-def own(name: str) -> bool:
-    """Tell whether a class or function of this name is written in `model/` of the release itself."""
-    module, _, attribute = name.rpartition(".")
-    return module.startswith("model.") and getattr(getattr(importlib.import_module(module), attribute, None), "__module__", None) == module
 
 
 def identity(folder: Path) -> tuple[str, str]:

@@ -147,7 +147,7 @@ def test_an_estimator_that_cannot_be_fitted_or_stored(own: Project, pipeline: An
 
 
 def test_an_estimator_that_answers_a_row_alone_otherwise(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.release.TRUSTED", ("tests.test_doctor_model.of_the_batch",))
+    monkeypatch.setattr("service.trusted.FUNCTIONS", ("tests.test_doctor_model.of_the_batch",))
     with built(numbers(FunctionTransformer(of_the_batch))):
         assert "answers a row alone up to" in to_mend([fits(own)]).found
 

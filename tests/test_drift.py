@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2
 
-from model import features
+from model import data, features
 from pipeline import counted, drift_issue, serveable
+from pipeline import drift as verb
 from pipeline.__main__ import ROOT
 from pipeline.counted import Prometheus
 from pipeline.errors import PipelineError
@@ -251,6 +252,32 @@ def test_an_issue_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch
 
 
 # --- the verb
+
+
+LOADERS: dict[str, Any] = {
+    "one column": lambda path: pd.read_csv(path)[features.TARGET],
+    "several columns": lambda path: pd.read_csv(path)[["other", features.TARGET]],
+    "its own rows": lambda path: pd.read_csv(path).dropna(subset=[features.TARGET]),
+    "an attribute": lambda path: getattr(pd.read_csv(path), features.TARGET),
+    "a type": lambda path: pd.read_csv(path).astype({features.TARGET: str}),
+    "the columns to read": lambda path: pd.read_csv(path, usecols=["other", features.TARGET]),
+    "a time": lambda path: pd.read_csv(path, parse_dates=[features.TARGET]),
+}
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_loader_that_wants_the_target_is_told_with_what_to_do(loader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "load", LOADERS[loader])
+    (tmp_path / "asked.csv").write_text("other\n1\n", encoding="utf-8")
+    with pytest.raises(PipelineError, match=rf"load in model/data\.py wants the column {features.TARGET}, .*Next: let it do without"):
+        verb.read(tmp_path / "asked.csv")
+
+
+def test_a_file_of_rows_that_is_not_there_is_no_fault_of_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "load", pd.read_csv)
+    path = tmp_path / f"{features.TARGET}.csv"
+    with pytest.raises(PipelineError, match=r"cannot be loaded: there is no such file"):
+        verb.read(path)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # What of ours each room may import, beside itself.
-MAY = {"model": (), "service": ("model.features",), "validation": ("model",), "pipeline": ("model", "service", "validation")}
+MAY = {
+    "model": ("validation.losses",),
+    "service": ("model.features",),
+    "validation": ("model",),
+    "pipeline": ("model", "service", "validation"),
+}
 OURS = {*MAY, "tests"}
 LOCK_OF = {"model": "serve", "service": "serve", "validation": "work", "pipeline": "work"}
 HEAVY = ("docker", "great_expectations", "mlflow")

@@ -20,6 +20,7 @@ from service.answers import answer
 from service.frames import records
 from service.manifest import sha256
 from validation import thresholds
+from validation.statistics import Values
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = list(features.Row.model_fields)
@@ -45,7 +46,7 @@ def save(path: Path) -> None:
     skops_file.save(fitted(), path)
 
 
-def perfect(truth: "pd.Series[Any]", classes: Any) -> metrics.Values:
+def perfect(truth: "pd.Series[Any]", classes: Any) -> Values:
     """Return the answers of a model that is always right and sure."""
     if features.TASK == "regression":
         return np.asarray(truth, dtype=np.float64)

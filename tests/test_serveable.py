@@ -1,6 +1,8 @@
 """What the service has to know of a fitted model is found when it is trained."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from model import features
 from pipeline import serveable
+from pipeline.__main__ import ROOT
 from pipeline.errors import ModelRefused
 from service import frames, shortcut
 from service.declared import Feature
@@ -113,3 +116,68 @@ def test_shares_are_of_all_rows(answers: Any) -> None:
     found = serveable.watched(ROWS, answers)
     shares: Sequence[Sequence[float]] = [found.predictions.shares, *(each.shares for each in found.features.values())]
     assert [sum(each) for each in shares] == pytest.approx([1.0] * 3)
+
+
+# --- golden rows
+
+
+def short(number: int) -> dict[str, Any]:
+    """Return a small row."""
+    return {"size": number, "text": "x"}
+
+
+def long(number: int, size: int = 1000) -> dict[str, Any]:
+    """Return a row with much text, which takes six times as much in some JSON."""
+    return {"size": number, "text": "ü" * size}
+
+
+def fits(rows: Sequence[Any], chosen: Sequence[int], max_rows: int, max_bytes: int) -> bool:
+    """Tell whether the chosen rows fit one request."""
+    return 0 < len(chosen) <= max_rows and len(json.dumps([rows[each] for each in chosen])) <= max_bytes
+
+
+@pytest.mark.parametrize("number", [1, 3, 20, 21, 2168])
+def test_golden_rows_are_spread_over_all(number: int) -> None:
+    rows = [short(each) for each in range(number)]
+    expected = np.unique(np.linspace(0, number - 1, 20).astype(int)).tolist()
+    assert serveable.choose_golden_rows(rows, 1000, 2_000_000) == expected
+
+
+@pytest.mark.parametrize("max_rows", [1, 2, 19, 20, 1000])
+@pytest.mark.parametrize("max_bytes", [60, 500, 6100, 6200, 13_000, 2_000_000])
+def test_golden_rows_fit_one_request(max_rows: int, max_bytes: int) -> None:
+    rows = [long(each) if each % 3 else short(each) for each in range(100)]
+    chosen = serveable.choose_golden_rows(rows, max_rows, max_bytes)
+    assert fits(rows, chosen, max_rows, max_bytes)
+    assert len(set(chosen)) == len(chosen)
+    assert sorted(chosen) == chosen
+
+
+def test_as_many_golden_rows_as_fit_are_taken() -> None:
+    rows = [long(each) for each in range(100)]
+    size = len(json.dumps(rows[10:17]))
+    assert len(serveable.choose_golden_rows(rows, 1000, size)) == 7
+    assert len(serveable.choose_golden_rows(rows, 1000, size - 10)) == 6
+
+
+def test_golden_rows_fit_a_command_line_whatever_a_request_may_have() -> None:
+    rows = [long(each, 50_000) for each in range(30)]
+    chosen = serveable.choose_golden_rows(rows, 1000, 100_000_000)
+    assert fits(rows, chosen, 1000, serveable.PROOF_BYTES)
+
+
+def test_where_no_row_fits_the_setting_is_named() -> None:
+    with pytest.raises(ModelRefused, match=r"6\d\d\d bytes or more as JSON, and a request may have 3000 .*raise max_body_bytes"):
+        serveable.choose_golden_rows([long(each) for each in range(10)], 1000, 3000)
+
+
+def test_a_serving_config_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text((ROOT / "service" / "config.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert serveable.read_config(path).max_rows >= 1
+    path.write_text("max_rows = 0\n", encoding="utf-8")
+    with pytest.raises(
+        ModelRefused,
+        match=r"config\.toml cannot be read: max_rows: Input should be .*; and 2 more\. .*Next: correct it, then \./run train\.",
+    ):
+        serveable.read_config(path)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.doctor import api, github, host
-from pipeline.doctor.finding import MEND, Finding, unseen
+from pipeline.doctor.finding import FAILED, MEND, Finding, unseen
 from pipeline.project import Project
 from pipeline.say import line, summary, table, warn
 
@@ -25,8 +25,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """8 while something is to be mended."""
-        return 8 if any(each.state == MEND for each in self.findings) else 0
+        """2 where something could not be judged at all, as of the other verbs; 8 while something is to be mended."""
+        states = {each.state for each in self.findings}
+        return 2 if FAILED in states else 8 if MEND in states else 0
 
 
 def doctor(project: Project, fix: bool, model: bool = False) -> Report:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,14 +11,10 @@ from model import features
 from pipeline.doctor.draft import format_limit, quote
 from pipeline.doctor.kinds import read_kind
 from pipeline.doctor.limits import choose_limits
+from pipeline.errors import ModelRefused
+from pipeline.tasks import refuse_target, refuse_task
 from validation import truth
 
-TASKS = ("regression", "binary", "multiclass")
-OTHER = {
-    "anomaly": "anomaly detection has no truth to be judged by",
-    "clustering": "clustering has no truth to be judged by",
-    "ranking": "ranking is judged by list, and not by row",
-}
 TARGET_NAME = re.compile(r"(?i)target|label|class|outcome|y|response")
 # Whole numbers of so few values are taken for classes.
 CLASSES = 20
@@ -46,13 +42,23 @@ def check_target(rows: pd.DataFrame, reasons: list[str], lines: Lines) -> str:
     if isinstance(features.TARGET, str) and features.TARGET in names:
         return features.TARGET
     if isinstance(features.TARGET, list | tuple | set):
-        reasons.append(f"TARGET is {features.TARGET!r}, and a model of several targets is not taken: train one model for each")
+        reasons.append(explain(refuse_target, features.TARGET))
         found = next((str(each) for each in features.TARGET if each in names), propose_target(names))
     else:
         found = propose_target(names)
         reasons.append(f"TARGET is {features.TARGET!r}, which is no column; {found!r} looks like it, correct the line where it is another")
     lines["TARGET"] = f"TARGET = {quote(found)}"
     return found
+
+
+def explain(refuse: Callable[[Any], None], value: Any) -> str:
+    """Return why a value is refused, with what to do; nothing where it is not."""
+    try:
+        refuse(value)
+    except ModelRefused as error:
+        said, _, edit = str(error).partition(" Nothing was changed. Next: ")
+        return f"{said.rstrip('.')}: {edit.partition('; then ./run')[0]}"
+    return ""
 
 
 def propose_target(names: list[str]) -> str:
@@ -64,9 +70,8 @@ def check_task(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], 
     """Note the lines for TASK and POSITIVE where the target does not fit them."""
     column = tables[0][target]
     task, positive = features.TASK, truth.positive()
-    if task not in TASKS:
-        why = OTHER.get(str(task).lower(), "only these are taken: " + ", ".join(TASKS))
-        reasons.append(f"TASK is {task!r}: {why}")
+    if wrong := explain(refuse_task, task):
+        reasons.append(wrong)
         task = propose_task(column)
     elif "TARGET" in lines:
         task = propose_task(column)

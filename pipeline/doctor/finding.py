@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # A limit is what this plan of GitHub's does not have: to be known, and no reason to be red for ever.
-GOOD, MEND, LIMIT, UNSEEN, NOTE = "ok", "to mend", "limit", "not seen", "to know"
+# What failed is to be mended too, and kept the doctor from looking further.
+GOOD, MEND, LIMIT, UNSEEN, FAILED, NOTE = "ok", "to mend", "limit", "not seen", "failed", "to know"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ def good(what: str, found: str) -> Finding:
 def mend(what: str, found: str, why: str, fix: str = "", *commands: Command) -> Finding:
     """Return what has to be mended."""
     return Finding(what, MEND, found, why, fix, commands)
+
+
+def failed(what: str, found: str, why: str, fix: str) -> Finding:
+    """Return that something could not be held against what it describes."""
+    return Finding(what, FAILED, found, why, fix)
 
 
 def limit(what: str, found: str, why: str, fix: str) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.doctor.finding import MEND, UNSEEN, Finding, good, mend
+from pipeline.doctor.finding import MEND, UNSEEN, Finding, failed, good, mend
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 
@@ -116,22 +116,21 @@ def check_expectations(project: Project, judged_by: Rules, tables: Sequence[pd.D
     from pipeline import dataset
     from pipeline.doctor import suite
 
+    what, draft = "expectations", "read build/expectations.json, which fits model/features.py and both files, and put it into validation/"
+    absent = suite.find_absent(judged_by.suite, list(map(str, tables[0])))
     try:
-        checked = [dataset.checked(rows, judged_by).findings for rows in tables]
-        absent = suite.find_absent(judged_by.suite, list(map(str, tables[0])))
-        said = describe_broken(checked, absent)
+        said = describe_broken([dataset.checked(rows, judged_by).findings for rows in tables], absent)
     except PipelineError as error:
-        said = str(error).partition(" Next: ")[0].splitlines()[0]
+        said, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
+        if not absent:
+            suite.write_suite(tables, project.root / "build")
+            why = "Nothing is judged by the others alone: `train` and `validate` end here."
+            return failed(what, said.rstrip("."), why, f"{remedy.rstrip('.')}; or {draft}")
+        said = f"they name {', '.join(absent)}, which are no columns"
     if not said:
-        return good("expectations", "hold for data/train.csv and validation/reference.csv")
-    (project.root / "build").mkdir(exist_ok=True)
-    (project.root / "build" / "expectations.json").write_text(suite.draft_suite(tables), encoding="utf-8")
-    return mend(
-        "expectations",
-        said,
-        "`train` refuses data that is not as described.",
-        "correct the data; or read build/expectations.json, which fits model/features.py and both files, and put it into validation/",
-    )
+        return good(what, "hold for data/train.csv and validation/reference.csv")
+    suite.write_suite(tables, project.root / "build")
+    return mend(what, said, "`train` refuses data that is not as described.", f"correct the data; or {draft}")
 
 
 def describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> str:

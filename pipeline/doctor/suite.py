@@ -11,6 +11,7 @@ import pandas as pd
 
 from model import features
 from service.declared import Feature, read
+from validation.suite import find_columns
 
 # Of the cells that are there so many are expected next time.
 ROOM = 0.9
@@ -68,9 +69,17 @@ def expect(kind: str, **arguments: Any) -> dict[str, Any]:
     return {"type": kind, "kwargs": arguments}
 
 
+def write_suite(tables: Sequence[pd.DataFrame], build: Path) -> None:
+    """Write the draft for tables to build/expectations.json."""
+    build.mkdir(parents=True, exist_ok=True)
+    (build / "expectations.json").write_text(draft_suite(tables), encoding="utf-8")
+
+
 def find_absent(suite: Path, names: Sequence[str]) -> list[str]:
-    """Return the columns that a suite names and a table does not have. Raises ValueError for what is no suite."""
-    found = json.loads(suite.read_text(encoding="utf-8"))
-    kwargs = [each.get("kwargs", {}) for each in found["expectations"]]
-    named = [name for each in kwargs for name in (each.get("column"), *each.get("column_list", ()), *each.get("column_set", ()))]
-    return [name for name in dict.fromkeys(named) if name and name not in names]
+    """Return the columns that a suite names and a table does not have; none of what is no suite."""
+    try:
+        kwargs = [each["kwargs"] for each in json.loads(suite.read_text(encoding="utf-8-sig"))["expectations"]]
+        named = [name for each in kwargs for name in (*find_columns(each), *(each.get("column_set") or ()))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [name for name in dict.fromkeys(named) if name not in names]

@@ -38,6 +38,8 @@ for path, body in json.loads("".join(sys.argv[3:]) or sys.stdin.read()):
 # Runs a command inside, which is given a text: at its end, in words that a kernel takes, or on its standard input. Returns its exit code
 # and what it printed. Raises PipelineError.
 Run = Callable[[list[str], str], tuple[int, str]]
+# In what it prints when the service's own code, or the model's, failed.
+FAILED = "500 Internal Server Error"
 # Linux takes no word of 128 KiB or more; two megabytes in all.
 WORD = 100_000
 

@@ -16,6 +16,7 @@ from pipeline.errors import Busy, Moved, PipelineError
 from pipeline.journal import Event, appended, events
 from pipeline.process import over_http, refuse_taken, serving
 from pipeline.project import Project
+from pipeline.service_log import explain_failures
 from pipeline.targets import Fetch
 from pipeline.targets.supervisor import Supervisor, end_orphans, workers
 
@@ -120,7 +121,8 @@ class Local:
 
     def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask at the public address."""
-        return {"the service": over_http(self.supervisor.url())(*questions)}
+        with explain_failures(self.supervisor.read_log):
+            return {"the service": over_http(self.supervisor.url())(*questions)}
 
     def running_digest(self) -> str:
         """Hash the files behind the link again."""

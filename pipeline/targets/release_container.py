@@ -15,6 +15,7 @@ from pipeline.chain import Deployment, from_record
 from pipeline.docker_engine import CONFINED, STAYING, said
 from pipeline.errors import PipelineError
 from pipeline.project import Project
+from pipeline.service_log import wait_for_reason
 from pipeline.targets import Fetch, haproxy, inside
 from service.manifest import read, sha256
 
@@ -48,7 +49,9 @@ def asking(container: Container, address: str, patience: float = 0.0) -> Fetch:
 
     def run(command: list[str], given: str) -> tuple[int, str]:
         try:
-            return docker_engine.run(container, [*command, *inside.words(given)])
+            code, output = docker_engine.run(container, [*command, *inside.words(given)])
+            failed = code != 0 and inside.FAILED in output
+            return code, f"{output.strip()} {wait_for_reason(lambda: docker_engine.read_log(container))}" if failed else output
         except DockerException as error:
             raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.errors import PipelineError
-from pipeline.process import STARTED_BY, environment, tail, wait_ready
+from pipeline.process import STARTED_BY, environment, read_end, tail, wait_ready
 from pipeline.project import Project
 
 WORKERS = 2
@@ -99,6 +99,11 @@ class Supervisor:
         """Return the end of the service's log."""
         with self.log.open("rb") as log:
             return tail(log)
+
+    def read_log(self) -> str:
+        """Return the last of the service's log."""
+        with self.log.open("rb") as log:
+            return read_end(log)
 
 
 def end_orphans(folder: Path) -> None:

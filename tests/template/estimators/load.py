@@ -1,0 +1,53 @@
+"""Run as a process of its own: load each model of a folder and have it answer; fit and store it once more; write both beside it."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import skops_file
+from pipeline.estimators import refuse_kind
+from service.answers import Answers, answer
+from service.release import load_model
+from tests.template.estimators import boosting, by_name, compositions
+from tests.template.estimators.rows import TARGETS, Case, add_own_module
+
+CASES = {**by_name.of_scikit_learn(), **compositions.CASES, **boosting.CASES}
+MANY = 20
+
+
+def path_of(name: str, folder: Path) -> Path:
+    """Return where a case is stored, without a suffix."""
+    return folder / str([*CASES].index(name))
+
+
+def store(case: Case, path: Path) -> Answers:
+    """Fit and store a model; returns its answers."""
+    fitted = case.build()
+    refuse_kind(fitted, case.task, "target")
+    fitted.fit(case.rows, TARGETS[case.task])
+    skops_file.save(fitted, path)
+    return answers(fitted, case.rows, case.task)
+
+
+def answers(model: Any, rows: pd.DataFrame, task: str) -> Answers:
+    """Answer many rows, and the first of them alone, last."""
+    return np.concatenate([answer(model, rows.head(MANY), task), answer(model, rows.head(1), task)])
+
+
+def load_all(folder: Path) -> None:
+    """Answer with each model, and make each again."""
+    for name, case in CASES.items():
+        path = path_of(name, folder)
+        try:
+            np.save(path.with_suffix(".after.npy"), answers(load_model(path.with_suffix(".skops")), case.rows, case.task))
+            store(case, path.with_suffix(".again"))
+        except Exception as error:  # whatever a model that was loaded raises; the test tells
+            path.with_suffix(".error").write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    add_own_module()
+    load_all(Path(sys.argv[1]))
