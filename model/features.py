@@ -27,6 +27,7 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
+    # casual, registered: left out, since cnt is their sum
     season: Literal[1, 2, 3, 4]
     yr: Annotated[int, Field(ge=0, le=20, description="years since 2011")]
     mnth: Annotated[int, Field(ge=1, le=12)]

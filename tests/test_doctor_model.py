@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -22,10 +22,11 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from model import estimator, features, metrics
 from pipeline import dataset, project
 from pipeline.__main__ import ROOT
-from pipeline.doctor import columns, model
-from pipeline.doctor.finding import GOOD, MEND, Finding
+from pipeline.doctor import model, quick
+from pipeline.doctor.draft import draft_columns
+from pipeline.doctor.finding import GOOD, MEND, NOTE, Finding
+from pipeline.doctor.suite import draft_suite
 from pipeline.project import Project
-from service.declared import read
 from validation import expectations, leak
 
 COLUMNS = leak.inputs()
@@ -53,8 +54,18 @@ def to_mend(findings: list[Finding]) -> Finding:
 
 
 def test_a_model_that_is_ready_is_said_to_be(own: Project) -> None:
-    assert {each.what: each.state for each in model.findings(own)} == dict.fromkeys(
-        ("model/", "model/features.py", "expectations", "reference dataset", "model/estimator.py"), GOOD
+    found = [each for each in model.findings(own) if each.state != NOTE]
+    assert {each.what: each.state for each in found} == dict.fromkeys(
+        (
+            "model/",
+            "model/features.py",
+            "expectations",
+            "reference dataset",
+            "model/estimator.py",
+            "model/behaviour.py",
+            "validation/thresholds.toml",
+        ),
+        GOOD,
     )
 
 
@@ -82,7 +93,7 @@ def test_expectations_of_another_model_and_the_draft_that_would_do(own: Project)
     suite = own.root / "validation" / "expectations.json"
     suite.write_text('{"name": "rows", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "other"}}]}')
     found = to_mend(model.findings(own))
-    assert "1 do not hold, such as expect_column_to_exist of other" in found.found
+    assert "they name other, which are no columns; 1 do not hold for data/train.csv, such as expect_column_to_exist of other" in found.found
     draft = own.root / "build" / "expectations.json"
     checked = expectations.check(dataset.read(own.train_data), draft)
     assert (checked.expectations > len(COLUMNS), checked.findings) == (True, [])
@@ -97,6 +108,11 @@ def built(pipeline: Any) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(estimator, "build", lambda: pipeline)
         yield
+
+
+def fits(own: Project) -> Finding:
+    """Return what is found of the estimator."""
+    return quick.check_fit(own, dataset.read(own.train_data))[0]
 
 
 def last() -> Any:
@@ -128,18 +144,18 @@ def of_the_batch(values: Any) -> Any:
 )
 def test_an_estimator_that_cannot_be_fitted_or_stored(own: Project, pipeline: Any, said: str) -> None:
     with built(pipeline):
-        assert said in to_mend([model.fits(own)]).found
+        assert said in to_mend([fits(own)]).found
 
 
 def test_an_estimator_that_answers_a_row_alone_otherwise(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.trusted.FUNCTIONS", ("tests.test_doctor_model.of_the_batch",))
     with built(numbers(FunctionTransformer(of_the_batch))):
-        assert "answers a row alone up to" in to_mend([model.fits(own)]).found
+        assert "answers a row alone up to" in to_mend([fits(own)]).found
 
 
 def test_metrics_that_give_one_loss_for_all_rows(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "loss", lambda *_: np.array(1.0))
-    assert "loss in model/metrics.py returns shape () for 20 rows" in to_mend([model.fits(own)]).found
+    assert "loss in model/metrics.py returns shape () for 200 rows" in to_mend([fits(own)]).found
 
 
 # --- columns
@@ -154,59 +170,78 @@ class Row(BaseModel):
     town: Literal["a", "b"]
 
 
-FRAME = pd.DataFrame({"size": [0.5, np.nan], "town": ["a", "b"], features.TARGET: [1, 0], "more": [1, 2]})
+FRAME = pd.DataFrame({"size": [0.5, np.nan], "town": ["a", "b"]})
 
 
-@pytest.fixture
-def declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have another declaration."""
-    monkeypatch.setattr(features, "Row", Row)
-    monkeypatch.setattr(features, "GROUP", None)
-    monkeypatch.setattr(columns, "FEATURES", read(Row))
-
-
-@pytest.mark.usefixtures("declared")
-@pytest.mark.parametrize(
-    ("frame", "what", "found", "fix"),
-    [
-        (FRAME.drop(columns="town"), "feature town", "no such column; not declared are", "correct the name"),
-        (FRAME.drop(columns=features.TARGET), "target", f"no column {features.TARGET}", "correct TARGET"),
-        (FRAME.assign(size=[0.5, 2]), "feature size", "row 1: Input should be less", "size: Annotated[float, Field(ge=0.5, le=2.0)]"),
-        (FRAME.assign(town=pd.Series(["a", None])), "feature town", "row 1: Input should be", 'town: Literal["a"] | str | None'),
-        (FRAME.assign(town=["a", "c"]), "feature town", "row 1: Input should be 'a' or 'b'", 'town: Literal["a", "c"] | str'),
-    ],
-    ids=["no column", "no target", "range", "missing", "category"],
-)
-def test_a_column_that_is_not_as_declared_and_the_line_that_would_declare_it(frame: pd.DataFrame, what: str, found: str, fix: str) -> None:
-    said = to_mend(list(columns.findings(frame, "data/train.csv")))
-    assert said.what == what
-    assert found in said.found
-    assert fix in said.fix
-
-
-@pytest.mark.usefixtures("declared")
 def test_a_draft_of_expectations_says_what_is_declared() -> None:
-    said = json.loads(columns.suite())["expectations"]
+    declared = ModuleType("declared")
+    vars(declared).update(Row=Row, TARGET="truth", GROUP=None, TARGET_RANGE=None, TASK="binary")
+    said = json.loads(draft_suite([FRAME], declared))["expectations"]
     assert {"type": "expect_column_values_to_be_between", "kwargs": {"column": "size", "min_value": 0, "max_value": 1}} in said
     assert {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "town", "value_set": ["a", "b"]}} in said
     there = {
         each["kwargs"]["column"]: each["kwargs"].get("mostly", 1) for each in said if each["type"] == "expect_column_values_to_not_be_null"
     }
-    assert there == {"size": 0.5, "town": 1, features.TARGET: 1}
+    assert there == {"size": 0.45, "town": 1, "truth": 1}
 
 
 @pytest.mark.parametrize(
     ("values", "line"),
     [
         ([True, False], "bool"),
-        ([1, 2, 2], "Literal[1, 2]"),
-        (range(100), "Annotated[int, Field(ge=0, le=99)]"),
-        ([0.5, 1.5, None], "Annotated[float, Field(ge=0.5, le=1.5)] | None"),
+        (["True", "", "false"], "bool | None"),
+        ([1, 2, 2], "Annotated[int, Field(ge=0, le=3)]"),
+        ([0, 1] * 5, "Annotated[int, Field(ge=0, le=1)]"),
+        (["1", "", " ", "36.0"], "Annotated[int, Field(ge=0, le=80)] | None"),
+        (range(100), "Annotated[int, Field(ge=0, le=200)]"),
+        ([*range(1, 13)] * 3, "Annotated[int, Field(ge=1, le=12)]"),
+        ([*range(24)] * 3, "Annotated[int, Field(ge=0, le=23)]"),
+        ([0.5, 1.5, None], "Annotated[float, Field(ge=0, le=3)] | None"),
+        ([0.01, 0.5, 0.99], "Annotated[float, Field(ge=0, le=1)]"),
+        ([-0.31, 0.2], "Annotated[float, Field(ge=-0.9, le=0.8)]"),
         (["2026-01-31"] * 2, "date"),
         (["2026-01-31 05:00", "2026-01-31 06:00"], "datetime"),
-        (["a word", "another"], 'Literal["a word", "another"] | str'),
+        (["2026-W05", "2026-W06"] * 9, 'Literal["2026-W05", "2026-W06"] | str'),
+        (["2026-01-02T10:00:00Z", "2026-01-03T10:00:00Z"], "Annotated[str, Field(max_length=40)]"),
+        (["01067", "1E5", "80331"], "Annotated[str, Field(max_length=20)]"),
+        (["a word", "another"] * 4, 'Literal["a word", "another"] | str'),
+        (["NA", "DE", ""] * 9, 'Literal["DE", "NA"] | str | None'),
         (["a sentence that goes on for a while", "x"], "Annotated[str, Field(max_length=70)]"),
     ],
 )
 def test_how_a_column_would_be_declared(values: Any, line: str) -> None:
-    assert columns.declaration(pd.Series(list(values))) == line
+    [drafted] = draft_columns([pd.DataFrame({"column": list(values)})], ["column"])
+    assert drafted.declared == line
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("size", "size: Annotated[int, Field(ge=0, le=1)]"),
+        ("1st Flr SF", 'first_flr_sf: Annotated[int, Field(ge=0, le=1, alias="1st Flr SF")]'),
+        ("copy", 'copy_: Annotated[int, Field(ge=0, le=1, alias="copy")]'),
+        ("class", 'class_: Annotated[int, Field(ge=0, le=1, alias="class")]'),
+        ("model_year", 'the_model_year: Annotated[int, Field(ge=0, le=1, alias="model_year")]'),
+        ("_x", 'x: Annotated[int, Field(ge=0, le=1, alias="_x")]'),
+        ("%", 'column: Annotated[int, Field(ge=0, le=1, alias="%")]'),
+        ('"Spend"', 'spend: Annotated[int, Field(ge=0, le=1, alias="\\"Spend\\"")]'),
+    ],
+)
+def test_a_column_whose_name_python_cannot_take_has_an_alias(name: str, line: str) -> None:
+    [drafted] = draft_columns([pd.DataFrame({name: [0, 1]})], [name])
+    assert drafted.format() == line
+
+
+def test_a_column_that_tells_nothing_is_left_out() -> None:
+    frame = pd.DataFrame({"id": range(30), "code": [f"A-{row}" for row in range(10, 40)], "same": ["x"] * 30, "none": [None] * 30})
+    assert [each.left_out for each in draft_columns([frame], frame.columns.tolist())] == [
+        "left out, it is different in each row",
+        "left out, it is different in each row",
+        "left out, it is 'x' in all rows",
+        "left out, no row has a value",
+    ]
+
+
+def test_two_columns_of_one_name_have_attributes_of_their_own() -> None:
+    frame = pd.DataFrame({"a b": [0.5, 1.5], "a-b": [0.5, 1.5], "a_b": [0.5, 1.5]})
+    assert [each.attribute for each in draft_columns([frame], frame.columns.tolist())] == ["a_b_2", "a_b_3", "a_b"]

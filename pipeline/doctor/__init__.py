@@ -13,6 +13,9 @@ from pipeline.doctor.finding import FAILED, MEND, Finding, unseen
 from pipeline.project import Project
 from pipeline.say import line, summary, table, warn
 
+# A cell of the table has no more characters.
+WIDEST = 110
+
 
 @dataclass(frozen=True)
 class Report:
@@ -65,13 +68,19 @@ def on_github(project: Project) -> list[Finding]:
 
 def told(report: Report) -> str:
     """Return the report: a table, and below it what to do."""
-    rows = [[each.what, each.state, each.found.replace("|", "/")] for each in report.findings]
+    rows = [[each.what, each.state, shorten(each).replace("|", "/")] for each in report.findings]
     todo = [
         "\n".join([f"**{each.what}**: {each.found}. {each.why}", *(f"    {step}" for step in each.next())])
         for each in report.findings
         if each.fix or each.commands
     ]
     return "\n\n".join([table(["what", "is", "found"], rows), *todo])
+
+
+def shorten(finding: Finding) -> str:
+    """Return what was found as it fits into a table; all of it stands below where there is something to do."""
+    found = " ".join(finding.found.split())
+    return f"{found[:WIDEST].rstrip()}…" if len(found) > WIDEST and (finding.fix or finding.commands) else found
 
 
 def mended(finding: Finding) -> bool:

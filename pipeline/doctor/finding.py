@@ -8,7 +8,7 @@ from typing import Any
 
 # A limit is what this plan of GitHub's does not have: to be known, and no reason to be red for ever.
 # What failed is to be mended too, and kept the doctor from looking further.
-GOOD, MEND, LIMIT, UNSEEN, FAILED = "ok", "to mend", "limit", "not seen", "failed"
+GOOD, MEND, LIMIT, UNSEEN, FAILED, NOTE = "ok", "to mend", "limit", "not seen", "failed", "to know"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Finding:
 
     def next(self) -> list[str]:
         """Return what mends it, a line each."""
-        return [each.shown() for each in self.commands] or [self.fix]
+        return [each.shown() for each in self.commands] or self.fix.splitlines()
 
 
 def good(what: str, found: str) -> Finding:
@@ -63,3 +63,8 @@ def limit(what: str, found: str, why: str, fix: str) -> Finding:
 def unseen(what: str, why: str, fix: str) -> Finding:
     """Return that something could not be looked at."""
     return Finding(what, UNSEEN, "could not be asked", why, fix)
+
+
+def note(what: str, found: str, why: str, fix: str = "") -> Finding:
+    """Return what is to be known, and nothing to mend."""
+    return Finding(what, NOTE, found, why, fix)

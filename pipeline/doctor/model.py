@@ -1,19 +1,22 @@
 """What a data scientist brings: `model/`, `data/train.csv` and `validation/`, looked at in the order in which one thing needs the other."""
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.doctor.finding import Finding, failed, good, mend
-from pipeline.errors import PipelineError, SuiteRefused
-from pipeline.owner import run_owner
+from pipeline.doctor.finding import MEND, UNSEEN, Finding, failed, good, mend
+from pipeline.errors import PipelineError
 from pipeline.project import Project
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
-ROWS, ANSWERS = 200, 20
+    from pipeline.doctor.datasets import Dataset
+    from pipeline.rules import Rules
+
+LEARNT = "Nothing can be learnt or judged without it."
+LATER = "they are looked at when what is above is mended: ./run doctor --model"
 
 
 def findings(project: Project) -> list[Finding]:
@@ -24,106 +27,148 @@ def findings(project: Project) -> list[Finding]:
     except Exception as error:  # whatever the owner's files raise
         return [mend("model/", f"cannot be imported: {type(error).__name__}: {error}", "Everything starts there.", "correct that file")]
     try:
-        return [good("model/", "can be imported"), *of_data(project), fits(project)]
+        return [good("model/", "can be imported"), *check_project(project)]
     except PipelineError as error:
-        return [
-            mend("data", str(error).partition("\n")[0], "Nothing can be learnt or judged without it.", "put it right, then ./run doctor")
-        ]
+        return [mend("data", str(error).partition("\n")[0], LEARNT, "put it right, then ./run doctor")]
 
 
-def of_data(project: Project) -> Iterator[Finding]:
-    """Hold declaration, expectations, training data and reference dataset against each other."""
-    from pipeline import dataset, rules
-    from pipeline.doctor import columns
-    from validation import leak
+def check_project(project: Project) -> Iterator[Finding]:
+    """Hold the owner's files against each other: how rows are read, what is declared of them, then what needs both."""
+    from pipeline import rules
+    from pipeline.doctor import datasets
 
     judged_by = rules.of(project)
-    rows, reference = dataset.read(project.train_data), dataset.read(judged_by.reference)
-    differ = [*columns.findings(rows, "data/train.csv"), *columns.findings(reference, "validation/reference.csv")]
-    yield from differ or [good("model/features.py", f"declares what {len(rows)} and {len(reference)} rows have")]
-    if not differ:
-        try:
-            yield from expected(project, dataset.checked(rows, judged_by).findings)
-        except SuiteRefused as error:
-            yield unusable(error)
-        both = leak.overlap(rows, reference)
-        yield disjoint(len(both), both[:5])
+    paths, build = (project.train_data, judged_by.reference), project.root / "build"
+    as_loaded = [datasets.read_dataset(path) for path in paths]
+    proposal = datasets.propose_load(as_loaded, build)
+    found = [proposal.finding()] if proposal else []
+    read = [datasets.read_dataset(path, datasets.import_file(proposal.path)) for path in paths] if proposal else as_loaded
+    found += list(check_rows(read, build))
+    yield from found
+    if any(each.state == MEND for each in found):
+        yield Finding("expectations, estimator, behaviour, floors", UNSEEN, LATER)
+    else:
+        yield from check_rest(project, judged_by, read)
 
 
-def expected(project: Project, broken: list[Any]) -> Iterator[Finding]:
-    """Tell whether the expectations hold; a suite that would is written beside the bundle where they do not."""
-    from pipeline.doctor import columns
-
-    if not broken:
-        yield good("expectations", "hold for data/train.csv")
+def check_rows(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
+    """Hold both datasets against the declaration."""
+    for each in read:
+        if each.rows is None:
+            yield mend(each.name, each.error, LEARNT, "put the rows there, or correct load in model/data.py")
+    train, reference = read
+    if train.rows is None:
         return
-    proposed = project.root / "build" / "expectations.json"
-    proposed.parent.mkdir(exist_ok=True)
-    proposed.write_text(columns.suite(), encoding="utf-8")
-    first = broken[0]
-    yield mend(
-        "expectations",
-        f"{len(broken)} do not hold, such as {first.expectation[:60]} of {first.column or 'all'}: {first.observed[:60]}",
-        "`train` refuses data that is not as described.",
-        "correct the data; or, for another model, read build/expectations.json, which fits model/features.py, and put it into validation/",
-    )
+    alike = [train]
+    if reference.rows is not None:
+        problem = compare_headers(train.rows, reference.rows)
+        if problem:
+            yield problem
+        else:
+            alike.append(reference)
+    yield from check_declaration(alike, build)
 
 
-def unusable(error: SuiteRefused) -> Finding:
-    """Tell that the expectations cannot be used, all of what is wrong in one line."""
-    found, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
-    return failed("expectations", found.rstrip("."), "Nothing is judged by the others alone: `train` and `validate` end here.", remedy)
+def find_lacking(train: pd.DataFrame, reference: pd.DataFrame) -> Iterator[str]:
+    """Yield the columns of the training data that the reference dataset does not have."""
+    return (str(name) for name in train if name not in reference)
 
 
-def disjoint(number: int, some: list[int]) -> Finding:
-    """Tell whether reference rows were learnt from."""
+def compare_headers(train: pd.DataFrame, reference: pd.DataFrame) -> Finding | None:
+    """Return what is wrong where the reference dataset is of other data than the training data."""
+    lacking = list(find_lacking(train, reference))
+    if not lacking:
+        return None
+    shown = ", ".join(lacking[:8]) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
+    fix = "put rows of the same kind there that data/train.csv does not have, such as a fifth of what you have, chosen by chance or by time"
+    return mend("validation/reference.csv", f"has no column {shown}, which data/train.csv has", "The gate judges on it.", fix)
+
+
+def check_declaration(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
+    """Hold datasets against `model/features.py`."""
+    from pipeline.doctor import columns, constants
+
+    converted = [each.converted for each in read]
+    tables = [rows for rows, _ in converted]
+    target, reasons, lines = constants.check_constants(tables)
+    change = columns.compare(read, [misfits for _, misfits in converted], lines, target)
+    change.reasons += reasons
+    yield from columns.findings(change, " and ".join(str(len(each)) for each in tables) + " rows", build)
+
+
+def check_rest(project: Project, judged_by: Rules, read: Sequence[Dataset]) -> Iterator[Finding]:
+    """Look at what needs data that fits: expectations, reference dataset, estimator, behaviour and floors."""
+    from pipeline.doctor import quick
+
+    rows, reference = (each.converted[0] for each in read)
+    yield check_expectations(project, judged_by, [rows, reference])
+    yield check_reference(project, judged_by, rows, reference)
+    finding, fitted = quick.check_fit(project, rows)
+    yield finding
+    yield quick.check_behaviour(fitted, rows, project.root / "build")
+    yield quick.check_floors(fitted, judged_by)
+    if fitted:
+        yield from quick.check_weights(fitted)
+
+
+def check_expectations(project: Project, judged_by: Rules, tables: Sequence[pd.DataFrame]) -> Finding:
+    """Tell whether the expectations hold; a suite that would is written to build/ where they do not."""
+    from pipeline import dataset
+    from pipeline.doctor import suite
+
+    what, draft = "expectations", "read build/expectations.json, which fits model/features.py and both files, and put it into validation/"
+    absent = suite.find_absent(judged_by.suite, list(map(str, tables[0])))
+    try:
+        said = describe_broken([dataset.checked(rows, judged_by).findings for rows in tables], absent)
+    except PipelineError as error:
+        suite.write_suite(tables, project.root / "build")
+        said, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
+        why = "Nothing is judged by the others alone: `train` and `validate` end here."
+        return failed(what, said.rstrip("."), why, f"{remedy.rstrip('.')}; or {draft}")
+    if not said:
+        return good(what, "hold for data/train.csv and validation/reference.csv")
+    suite.write_suite(tables, project.root / "build")
+    return mend(what, said, "`train` refuses data that is not as described.", f"correct the data; or {draft}")
+
+
+def describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> str:
+    """Say which expectations do not hold, nothing where all do."""
+    names = ("data/train.csv", "validation/reference.csv")
+    for name, broken in zip(names, checked, strict=False):
+        if broken:
+            first = broken[0]
+            such = f"{first.expectation[:60]} of {first.column or 'all'}: {first.observed[:60]}"
+            columns = f"they name {', '.join(absent)}, which are no columns; " if absent else ""
+            return f"{columns}{len(broken)} do not hold for {name}, such as {such}"
+    return ""
+
+
+def check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, reference: pd.DataFrame) -> Finding:
+    """Tell whether the reference dataset can judge: its classes, how many rows and groups it has, and whether they were learnt from."""
+    from model import features
+    from pipeline import dataset
+    from validation import gate, leak
+
+    what = "reference dataset"
+    try:
+        dataset.read_truth(reference, dataset.read_classes(rows, project.train_data), judged_by.reference)
+    except PipelineError as error:
+        return mend(what, str(error).partition(" Next: ")[0], "The gate judges on it.", str(error).partition(" Next: ")[2])
+    groups = reference[features.GROUP].nunique() if features.GROUP else len(reference)
+    if few := gate.few(reference[features.TARGET].tolist(), groups, features.TARGET):
+        return mend(what, f"can judge nothing: {few}", "The gate judges on it.", "put more rows into validation/reference.csv")
+    both = leak.overlap(rows, reference)
+    return disjoint(len(both) if leak.exceeds_chance(rows, len(both), len(reference)) else 0, both[:5], len(both))
+
+
+def disjoint(number: int, some: list[int], alike: int = 0) -> Finding:
+    """Tell whether reference rows were learnt from, more than are alike by chance."""
     if not number:
-        return good("reference dataset", "no row of it is in data/train.csv")
+        by_chance = f"{alike} of its rows are as some in data/train.csv, no more than by chance"
+        return good("reference dataset", by_chance if alike else "no row of it is in data/train.csv")
     return mend(
         "reference dataset",
         f"{number} of its rows are in data/train.csv too, such as {', '.join(map(str, some))} (from 0)",
         "A model that has seen the answers looks better than it is.",
         "take them out of one of the two",
     )
-
-
-def fits(project: Project) -> Finding:
-    """Fit on some rows, store that, load it as the service does, and have it answer rows one by one and together."""
-    from model import features
-    from pipeline import dataset, skops_file, train
-    from service.answers import answer
-    from service.parity import TOLERANCE, distance
-    from service.release import load_model
-    from validation import leak
-    from validation.scoring import compute_losses, compute_metrics
-
-    what = "model/estimator.py"
-    try:
-        rows = dataset.read(project.train_data).sample(frac=1, random_state=0).head(ROWS)
-        fitted, classes = train.learn(rows, project.train_data), dataset.read_classes(rows, project.train_data)
-        some = rows[leak.inputs()].head(ANSWERS)
-        together = train.ask(fitted, rows.head(ANSWERS), classes, "data/train.csv")
-        with tempfile.TemporaryDirectory() as folder:
-            skops_file.save(fitted, Path(folder) / "model.skops")
-            skops_file.refuse_unloadable(Path(folder) / "model.skops")
-            loaded = load_model(Path(folder) / "model.skops")
-        alone = [answer(loaded, some.iloc[[number]], features.TASK).tolist()[0] for number in range(len(some))]
-        off = distance(alone, together)
-        truth = dataset.read_truth(rows.head(ANSWERS), classes, project.train_data)
-        run_owner("loss", compute_losses, truth, together)
-        run_owner("metrics", compute_metrics, truth, together)
-    except PipelineError as error:
-        return mend(what, str(error).partition(" Nothing was changed.")[0], "The service could not load it.", "see docs/your-model.md")
-    except Exception as error:  # whatever the owner's code or scikit-learn raises
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        return mend(
-            what, f"on {ROWS} rows: {said}", "`train` would end the same way.", "correct it; ./run test tests/test_model.py says more"
-        )
-    if not off <= TOLERANCE:
-        return mend(
-            what,
-            f"answers a row alone up to {off:g} other than among others",
-            "Callers ask either way.",
-            "look for what uses the whole batch, such as its mean",
-        )
-    return good(what, f"fits {ROWS} rows, can be stored, and answers each row alone as among others")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-DATA = Path(__file__).parents[2] / "data" / "ames-housing.csv"
+DATA = Path(__file__).parents[2] / "data" / "ames-housing.csv.gz"
 
 
 def rows(_: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-DATA = Path(__file__).parents[2] / "data" / "telco-churn.csv"
+DATA = Path(__file__).parents[2] / "data" / "telco-churn.csv.gz"
 
 
 def rows(_: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
