@@ -135,16 +135,11 @@ def find_losses(raw: Raw, loaded: pd.DataFrame, texts: set[str]) -> Iterator[str
         if len(words) and not (read and set(words) <= set(read.words)):
             some = ", ".join(map(repr, words.unique()[:3]))
             yield f"load read {some} as missing in {len(words)} rows of {name}"
-        elif not isinstance(held.dtype, pd.StringDtype) and held.dtype != object and is_text(str(name), kind.name, texts):
+        elif not isinstance(held.dtype, pd.StringDtype) and held.dtype != object and (name in texts or (kind.name == "text" and not read)):
             was = next((cell for cell in column if cell.strip() and cell != str(held.loc[column[column == cell].index[0]])), column.iloc[0])
             yield f"load made {'booleans' if held.dtype == bool else 'numbers'} of {name}, in which {was!r} is text"
         elif read and (not read.plain or read.words) and not pd.api.types.is_numeric_dtype(held) and read_kind([held]).name == "text":
             yield describe_numbers(str(name), column, read)
-
-
-def is_text(name: str, kind: str, texts: set[str]) -> bool:
-    """Tell whether a column is text: by its declaration, or by its form."""
-    return name in texts or kind == "text"
 
 
 def describe_numbers(name: str, column: "pd.Series[str]", read: Numbers) -> str:
