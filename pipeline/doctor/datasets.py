@@ -1,6 +1,7 @@
 """The two datasets as the doctor reads them: by the owner's `load`, and where that loses something by the load that is proposed."""
 
 import importlib.util
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -131,14 +132,15 @@ def merge(datasets: Sequence[Dataset]) -> Raw | None:
 
 def find_reasons(datasets: Sequence[Dataset]) -> Iterator[str]:
     """Say why `load` does not read what is written."""
-    texts = {each.name for each in FEATURES if each.kind is str}
+    texts = {each.name for each in FEATURES if each.kind is str and each.time is None}
     seen = set[str]()
     for each in datasets:
         if each.raw is None:
             continue
         for reason in find_file_reasons(each, each.raw, texts):
-            if reason not in seen:
-                seen.add(reason)
+            alike = re.sub(r"'.*?'|\d+", "", reason)
+            if alike not in seen:
+                seen.add(alike)
                 yield reason if each is datasets[0] else f"{each.name}: {reason}"
 
 

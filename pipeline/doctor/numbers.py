@@ -10,7 +10,9 @@ import pandas as pd
 from pipeline.doctor.kinds import CODE, is_number
 
 # Words that stand for a missing number in files of other programs.
-MISSING = re.compile(r"n/?a|#n/?a|n\.a\.|nan|<na>|#?null!?|none|nil|missing|unknown|\?|-{1,3}|\.{1,3}|\*|\\n|k\.a\.|n/k", re.IGNORECASE)
+MISSING = re.compile(
+    r"n/?a|#n/?a|n\.a\.|nan|<na>|#?null!?|none|nil|missing|unknown|\?|-{1,3}|\.{1,3}|\*|\\n|k\.a\.|n/k|[+-]?inf(inity)?", re.IGNORECASE
+)
 # Decimal and thousands' marks, those that pandas reads without options first; blanks are of three kinds.
 PLAIN = (".", "")
 MARKS = [PLAIN, (",", ""), (".", ","), (",", "."), *((point, blank) for blank in " '\u00a0\u202f\u2019" for point in ".,")]
