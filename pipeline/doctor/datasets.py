@@ -188,8 +188,9 @@ def find_column_steps(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
         yield f"{name} has times with a zone, which requests do not have", f'{at} = {at}.dt.tz_convert("UTC").dt.tz_localize(None)'
     if kind.name == "infinite":
         yield f"{name} has infinite values, which no request can have", f'{at} = {at}.replace([float("inf"), float("-inf")], None)'
-    if kind.name == "mixed":
-        why = f"{name} holds several types in one column ({', '.join(kind.types)})"
+    if kind.name in ("mixed", "large"):
+        several = f"several types in one column ({', '.join(kind.types)})"
+        why = f"{name} holds {several if kind.name == 'mixed' else 'whole numbers of more than 64 bits, which are codes'}"
         yield why, f'{at} = {at}.map(str, na_action="ignore")'
 
 
