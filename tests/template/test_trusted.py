@@ -128,6 +128,8 @@ HOSTILE: dict[str, Node] = {
     "a function of model/, called": called("model.data.load", "data/train.csv"),
     "a library in model/": function("model.data.pd"),
     "a class that model/ imports": called("model.data.Path", "a"),
+    "an object of a class that model/ imports": thing("model.data.Path"),
+    "a class that scikit-learn imports": thing("sklearn.ensemble._forest.Parallel"),
     "a method": method("sklearn.linear_model._base.LinearRegression", "fit"),
     "an attribute by its path": node("OperatorFuncNode", "operator.attrgetter", attrs=several(value("__class__"))),
     "a method by its name": node("OperatorFuncNode", "operator.methodcaller", attrs=several(value("tofile"), value("pwned"))),
