@@ -5,15 +5,13 @@ import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from model import features
 from pipeline import rehearsal_data, rehearsal_report
-from validation import markup, plots
+from validation import leak, markup, plots
 from validation.gate import Outcome
 from validation.page import page
 from validation.report import NEXT, Best, Case, Data, Finding, Harm, Image, Judgement, Side, Slice
@@ -463,5 +461,5 @@ def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed
     ids=["fractions", "whole numbers", "none"],
 )
 def test_what_is_measured_is_tried_in_another_unit(columns: dict[str, list[Any]], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "Row", SimpleNamespace(model_fields=columns))
+    monkeypatch.setattr(leak, "inputs", lambda: list(columns))
     assert rehearsal_data.numbers(pd.DataFrame(columns)) == name.split()

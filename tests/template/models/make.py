@@ -1,9 +1,11 @@
 """Put another model into a project: `python make.py NAME PROJECT`. Its files here replace those of the same name; the rest is written."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -26,9 +28,39 @@ def make(name: str, project: Path) -> None:
     shutil.copyfile(HERE / base / "thresholds.toml", project / "validation" / "thresholds.toml")
     write_data(base, project)
     if name in PACKAGES:
-        with (project / "requirements" / "serve.in").open("a", encoding="utf-8") as required:
-            required.write(f"\n{PACKAGES[name]}")
+        require(PACKAGES[name], project / "requirements")
     subprocess.run([sys.executable, "-c", DRAFT], cwd=project, check=True)
+
+
+def require(package: str, requirements: Path) -> None:
+    """Do what `./run lock` does after a line more in serve.in, without an index: what is missing is in the template's own lock."""
+    with (requirements / "serve.in").open("a", encoding="utf-8") as file:
+        file.write(f"{package}\n")
+    known = dict(read_blocks(HERE.parent / "requirements.txt")) | dict(read_blocks(requirements / "work.txt"))
+    wanted = find_needed(package, known)
+    for name in ("serve", "work"):
+        lock = requirements / f"{name}.txt"
+        head = lock.read_text(encoding="utf-8").partition(f"\n{next(iter(dict(read_blocks(lock))))}==")[0]
+        blocks = {**{each: known[each] for each in wanted}, **dict(read_blocks(lock))}
+        lock.write_text("\n".join([head, *(blocks[each] for each in sorted(blocks))]) + "\n", encoding="utf-8")
+
+
+def read_blocks(lock: Path) -> Iterator[tuple[str, str]]:
+    """Yield each package of a lock, and its lines."""
+    for block in re.split(r"\n(?=[a-z0-9])", "\n" + lock.read_text(encoding="utf-8").rstrip()):
+        if match := re.match(r"([a-z0-9-]+)==", block):
+            yield match[1], block
+
+
+def find_needed(package: str, known: dict[str, str]) -> set[str]:
+    """Return a package and what it needs, directly or not, as far as a lock has it: each block of a lock says what it is there for."""
+    found, more = set[str](), {package}
+    while more:
+        found |= more
+        more = {
+            name for name, block in known.items() if found & set(re.findall(r"#\s+(?:via )?([a-z0-9-]+)$", block, re.MULTILINE))
+        } - found
+    return found
 
 
 def write_data(name: str, project: Path) -> None:
