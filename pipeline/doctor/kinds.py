@@ -79,7 +79,7 @@ def read_typed(counts: Counter[Any], missing: int, mixed: bool, types: tuple[str
         finite = all(math.isfinite(cell) for cell in counts)
         return Kind("number" if finite else "infinite", counts, missing, typed=True)
     if all(hasattr(cell, "isoformat") for cell in counts):
-        return Kind(read_times(counts), counts, missing, typed=True)
+        return Kind(read_times(counts), counts, missing, typed=True, types=types)
     return Kind("other", counts, missing, typed=True, types=types)
 
 
