@@ -138,7 +138,7 @@ def find_reasons(datasets: Sequence[Dataset]) -> Iterator[str]:
         if each.raw is None:
             continue
         for reason in find_file_reasons(each, each.raw, texts):
-            alike = re.sub(r"'.*?'|\d+", "", reason)
+            alike = re.sub(r"'.*?'|\d+", "", reason.replace(each.name, ""))
             if alike not in seen:
                 seen.add(alike)
                 yield reason if each is datasets[0] else f"{each.name}: {reason}"

@@ -32,7 +32,7 @@ class Draft:
     def format(self) -> str:
         """Return the line in class Row."""
         if self.left_out:
-            return f"# {self.column}: {self.left_out}"
+            return f"# {' '.join(self.column.split())}: {self.left_out}"
         return f"{self.attribute}: {self.declared}"
 
 

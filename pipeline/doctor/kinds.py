@@ -26,7 +26,8 @@ LARGEST = 2**63 - 1
 class Kind:
     """A column: `name` says what it holds, `counts` its values and how often each is there, `missing` how many cells hold none.
 
-    Names: empty, bool, number, date, datetime, zoned (times with a zone), text, infinite, large (beyond 64 bits), mixed, other.
+    Names: empty, bool, number, date, datetime, zoned (times with a zone), text, infinite, large (beyond 64 bits), mixed (several types),
+    other.
     `typed` says that the cells were no text: `load` has read them.
     """
 
@@ -78,7 +79,7 @@ def read_typed(counts: Counter[Any], missing: int, mixed: bool, types: tuple[str
         finite = all(math.isfinite(cell) for cell in counts)
         return Kind("number" if finite else "infinite", counts, missing, typed=True)
     if all(hasattr(cell, "isoformat") for cell in counts):
-        return Kind(read_times(counts), counts, missing, typed=True)
+        return Kind(read_times(counts), counts, missing, typed=True, types=types)
     return Kind("other", counts, missing, typed=True, types=types)
 
 
