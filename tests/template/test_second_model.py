@@ -1,80 +1,20 @@
-"""Other models in the same project: each is rehearsed and tested as it is, and only the replaced files know. The cost is in the README."""
+"""Other models of scikit-learn in the same project. The cost is in the README."""
 
-import json
-import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
-
-import httpx
 import pytest
 
-from pipeline import project, rehearsal
+from tests.template.another_model import (  # noqa: F401
+    run,
+    second,
+    test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants,
+    test_the_project_s_own_tests_hold_for_it,
+    test_the_readme_tells_what_it_costs,
+)
 
 pytestmark = pytest.mark.road
 
-HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
-MODELS = ("cancer", "digits", "rides")
-Run = Callable[..., str]
 
-
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=["cancer", "digits", "rides", "spam", "iris"])
 def name(request: pytest.FixtureRequest) -> str:
     """A model."""
     found: str = request.param
     return found
-
-
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path], environment: dict[str, str], name: str) -> Iterator[Path]:
-    """A project with the other model."""
-    made = bake(tmp_path_factory.mktemp(name) / "baked")
-    subprocess.run([sys.executable, str(HERE / "models" / "make.py"), name, str(made)], env=environment, check=True)
-    yield made
-    rehearsal.clear(rehearsal.of(project.load(made), "local"))
-
-
-@pytest.fixture(scope="module")
-def run(second: Path, environment: dict[str, str]) -> Run:
-    """Runs a module in the project."""
-
-    def call(*words: str) -> str:
-        done = subprocess.run([sys.executable, "-m", *words], cwd=second, env=environment, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return call
-
-
-def changed(project: Path) -> dict[str, int]:
-    """Return how many lines are new in each file that a person wrote; neither data nor what the doctor drafts are among them."""
-    subprocess.run(["git", "add", "--all"], cwd=project, check=True)
-    words = ["git", "diff", "--cached", "--numstat", "--no-renames", "HEAD", "--", "model", "validation/thresholds.toml"]
-    said = subprocess.run(words, cwd=project, check=True, capture_output=True, text=True).stdout
-    return {path: int(added) for added, _, path in (line.split("\t") for line in said.splitlines())}
-
-
-def test_the_readme_tells_what_it_costs(second: Path, name: str) -> None:
-    found = {path: lines for path, lines in changed(second).items() if lines}
-    assert f"| `{name}` | {len(found)} | {sum(found.values())} |" in (ROOT / "README.md").read_text(encoding="utf-8"), found
-
-
-def test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants(second: Path, run: Run) -> None:
-    [url] = re.findall(r"goes on running: (http://[\d.:]+)", run("pipeline", "demo", "--target", "local", "--keep"))
-    bundle = rehearsal.of(project.load(second), "local").bundle
-    rows: list[Any] = json.loads((bundle / "golden.json").read_bytes())["rows"]
-    with httpx.Client(base_url=url) as client:
-        version, said = client.get("/version").json(), client.post("/predict", json=rows).json()
-    assert version["tag"] == "v1.0.0"
-    if version["manifest"]["task"] == "regression":
-        assert "labels" not in said
-    elif version["manifest"]["task"] == "binary":
-        assert said["labels"] == [int(probability > 0.5) for probability in said["predictions"]]
-    else:
-        assert said["labels"] == [max(range(10), key=each.__getitem__) for each in said["predictions"]]
-
-
-def test_the_project_s_own_tests_hold_for_it(run: Run) -> None:
-    run("pytest", "-n", "0")

@@ -1,0 +1,86 @@
+"""What holds for another model in the same project: it is rehearsed and tested as it is, and only the replaced files know of it.
+
+The tests here run in the files that import them, each for its own models, so that two workers have something to do.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pipeline import project, rehearsal
+
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+# What a file of tests names that reads the owner's model, data or locks: the others test the machinery, and would say the same again.
+NAMES = ("model(\\.\\w+)? import", "import model", '"model"', "FEATURES", "leak", "service\\.conftest", "train\\.csv", "reference\\.csv")
+READS = re.compile(r"(?<!\w)(" + "|".join(NAMES) + r")(?!\w)")
+ROAD = "pytestmark = pytest.mark.road"
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path], environment: dict[str, str], name: str) -> Iterator[Path]:
+    """A project with the other model."""
+    made = bake(tmp_path_factory.mktemp(name) / "baked")
+    subprocess.run([sys.executable, str(HERE / "models" / "make.py"), name, str(made)], env=environment, check=True)
+    yield made
+    rehearsal.clear(rehearsal.of(project.load(made), "local"))
+
+
+@pytest.fixture(scope="module")
+def run(second: Path, environment: dict[str, str]) -> Run:
+    """Runs a module in the project."""
+
+    def call(*words: str) -> str:
+        done = subprocess.run([sys.executable, "-m", *words], cwd=second, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return call
+
+
+def changed(project: Path) -> dict[str, int]:
+    """Return how many lines are new in each file that a person wrote; neither data nor what the doctor drafts are among them."""
+    subprocess.run(["git", "add", "--all"], cwd=project, check=True)
+    written = ["model", "validation/thresholds.toml", "requirements/serve.in"]
+    words = ["git", "diff", "--cached", "--numstat", "--no-renames", "HEAD", "--", *written]
+    said = subprocess.run(words, cwd=project, check=True, capture_output=True, text=True).stdout
+    return {path: int(added) for added, _, path in (line.split("\t") for line in said.splitlines())}
+
+
+def find_readers(project: Path) -> list[str]:
+    """Return the files of a project's tests that read its model; those that take the road do so under any model."""
+    found = [path for folder in ("tests", "tests/service") for path in sorted((project / folder).glob("test_*.py"))]
+    texts = {path: path.read_text(encoding="utf-8") for path in found}
+    return [str(path) for path, text in texts.items() if (READS.search(text) or path.parent.name == "service") and ROAD not in text]
+
+
+def test_the_readme_tells_what_it_costs(second: Path, name: str) -> None:
+    found = {path: lines for path, lines in changed(second).items() if lines}
+    assert f"| `{name}` | {len(found)} | {sum(found.values())} |" in (ROOT / "README.md").read_text(encoding="utf-8"), found
+
+
+def test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants(second: Path, run: Run) -> None:
+    [url] = re.findall(r"goes on running: (http://[\d.:]+)", run("pipeline", "demo", "--target", "local", "--keep"))
+    bundle = rehearsal.of(project.load(second), "local").bundle
+    rows: list[Any] = json.loads((bundle / "golden.json").read_bytes())["rows"]
+    with httpx.Client(base_url=url) as client:
+        version, said = client.get("/version").json(), client.post("/predict", json=rows).json()
+    assert version["tag"] == "v1.0.0"
+    task, classes = version["manifest"]["task"], version["manifest"]["model"]["classes"]
+    if task == "regression":
+        assert "labels" not in said
+    elif task == "binary":
+        assert said["labels"] == [classes[int(probability > 0.5)] for probability in said["predictions"]]
+    else:
+        assert said["labels"] == [classes[max(range(len(classes)), key=each.__getitem__)] for each in said["predictions"]]
+
+
+def test_the_project_s_own_tests_hold_for_it(second: Path, run: Run) -> None:
+    assert " skipped" not in run("pytest", "-n", "0", "-m", "not (road or docker or kubernetes)", *find_readers(second)).splitlines()[-1]

@@ -1,0 +1,20 @@
+"""Models as public notebooks have them, and those of other packages, in the same project. The cost is in the README."""
+
+import pytest
+
+from tests.template.another_model import (  # noqa: F401
+    run,
+    second,
+    test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants,
+    test_the_project_s_own_tests_hold_for_it,
+    test_the_readme_tells_what_it_costs,
+)
+
+pytestmark = pytest.mark.road
+
+
+@pytest.fixture(scope="module", params=["telco", "ames", "titanic", "lightgbm", "catboost"])
+def name(request: pytest.FixtureRequest) -> str:
+    """A model."""
+    found: str = request.param
+    return found
