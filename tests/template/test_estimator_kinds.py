@@ -303,8 +303,14 @@ def test_a_target_that_is_not_one_column(target: Any, given: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("xgboost", "Next: add xgboost-cpu to requirements/serve.in, then ./run lock"),
-        ("xgboost.sklearn", "Next: add xgboost-cpu to requirements/serve.in, then ./run lock"),
+        (
+            "xgboost",
+            'Next: add the lines `xgboost-cpu; sys_platform != "darwin"` and `xgboost; sys_platform == "darwin"` to requirements/serve.in, then ./run lock',
+        ),
+        (
+            "xgboost.sklearn",
+            'Next: add the lines `xgboost-cpu; sys_platform != "darwin"` and `xgboost; sys_platform == "darwin"` to requirements/serve.in, then ./run lock',
+        ),
         ("imblearn", "Next: add imbalanced-learn to requirements/serve.in, then ./run lock"),
         ("category_encoders", "Next: add category-encoders to requirements/serve.in, then ./run lock"),
         ("feature_steps", "if feature_steps.py is a file of yours, put it into model/ and import it as model.feature_steps."),
