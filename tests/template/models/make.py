@@ -36,8 +36,9 @@ def require(package: str, requirements: Path) -> None:
     """Do what `./run lock` does after a line more in serve.in, without an index: what is missing is in the template's own lock."""
     with (requirements / "serve.in").open("a", encoding="utf-8") as file:
         file.write(f"{package}\n")
-    known = dict(read_blocks(HERE.parent / "requirements.txt")) | dict(read_blocks(requirements / "work.txt"))
-    wanted = find_needed(package, known)
+    locks = [dict(read_blocks(lock)) for lock in (HERE.parent / "requirements.txt", requirements / "work.txt")]
+    known = locks[0] | locks[1]
+    wanted = find_needed(package, [pair for lock in locks for pair in lock.items()])
     for name in ("serve", "work"):
         lock = requirements / f"{name}.txt"
         head = lock.read_text(encoding="utf-8").partition(f"\n{next(iter(dict(read_blocks(lock))))}==")[0]
@@ -52,14 +53,13 @@ def read_blocks(lock: Path) -> Iterator[tuple[str, str]]:
             yield match[1], block
 
 
-def find_needed(package: str, known: dict[str, str]) -> set[str]:
-    """Return a package and what it needs, directly or not, as far as a lock has it: each block of a lock says what it is there for."""
+def find_needed(package: str, blocks: list[tuple[str, str]]) -> set[str]:
+    """Return a package and what it needs, directly or not: each block of a lock says what it is there for."""
     found, more = set[str](), {package}
+    needed_by = [(name, set(re.findall(r"#\s+(?:via )?([a-z0-9-]+)$", block, re.MULTILINE))) for name, block in blocks]
     while more:
         found |= more
-        more = {
-            name for name, block in known.items() if found & set(re.findall(r"#\s+(?:via )?([a-z0-9-]+)$", block, re.MULTILINE))
-        } - found
+        more = {name for name, others in needed_by if others & found} - found
     return found
 
 
