@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench import results
-from model import data, estimator, features
+from model import estimator, features
 from model import metrics as scores
+from pipeline import dataset
 from validation import gate, slices
 from validation.comparison import Sides
 from validation.slices import Mask
@@ -55,7 +56,7 @@ def draw(days: list[Rows], random: np.random.Generator) -> Drawn:
 
 def material(random: np.random.Generator) -> Material:
     """Train the champion on all training days and each candidate on a draw of them; take away what the candidates differ in truth."""
-    rows, reference = data.load(results.ROOT / "data" / "train.csv"), data.load(results.ROOT / "validation" / "reference.csv")
+    rows, reference = dataset.read(results.ROOT / "data" / "train.csv"), dataset.read(results.ROOT / "validation" / "reference.csv")
     truth, columns, days = reference[features.TARGET].to_numpy(), list(features.Row.model_fields), by_day(rows)
 
     def losses(learnt: pd.DataFrame) -> Values:

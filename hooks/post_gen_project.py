@@ -42,7 +42,7 @@ def url() -> str:
 def note_template() -> None:
     """Write into project.toml which template this is, and which version of it: a tag, or a commit where there is none."""
     commit = asked("rev-parse", "--verify", "HEAD")
-    tags = asked("tag", "--points-at", "HEAD", "--list", "v[0-9]*", "--sort=-version:refname").splitlines()
+    tags = asked("tag", "--no-column", "--points-at", "HEAD", "--list", "v[0-9]*", "--sort=-version:refname").splitlines()
     path = Path("project.toml")
     text = path.read_text(encoding="utf-8")
     for name, value in {"url": url(), "version": (tags or [commit])[0]}.items() if commit else ():

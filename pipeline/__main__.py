@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline import project
+from pipeline import http_client, project
 from pipeline.errors import PipelineError
 from pipeline.owner import explain_failure, is_owners, show_warnings
 from pipeline.say import summary
@@ -155,6 +155,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on a checkout and return its exit code, which `pipeline/errors.py` lists."""
     given = vars(parser().parse_args(arguments))
     verb, target = given.pop("verb"), given.pop("target")
+    http_client.spare_own()
     try:
         with show_warnings():
             done = run_verb(verb, project.load(root, target), given)

@@ -1,6 +1,7 @@
 """Make the release: the bundle, its verdict and the code that serves it, as a folder and, for Docker, as an image."""
 
 import shutil
+from pathlib import Path
 
 from pipeline import docker_engine, image_checks, repository, verdict
 from pipeline.digest import CODE, FILES
@@ -59,6 +60,13 @@ def assemble(project: Project) -> None:
     shutil.copytree(project.bundle, project.release / "release")
     carried = report.carried(Judgement.model_validate_json(project.gate.read_bytes()))
     (project.release / "release" / "gate.json").write_bytes(canonical(carried.model_dump(mode="json")))
+    set_modes(project.release)
+
+
+def set_modes(folder: Path) -> None:
+    """Give all files the modes that git knows: what they got from a person's umask would go into the image, whose user is another."""
+    for each in (folder, *folder.rglob("*")):
+        each.chmod(0o755 if each.is_dir() or each.stat().st_mode & 0o100 else 0o644)
 
 
 def labels(project: Project, manifest: Manifest) -> dict[str, str]:

@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline import http_client
 from pipeline.errors import PipelineError
 from validation.drift_report import NAMED, Counted
 
@@ -36,7 +37,7 @@ class Prometheus:
     def ask(self, query: str) -> list[Any]:
         """Return the answer to a query, as Prometheus gives it. Raises PipelineError."""
         try:
-            response = httpx.post(f"{self.url}/api/v1/query", data={"query": query}, timeout=SECONDS)
+            response = http_client.request("POST", f"{self.url}/api/v1/query", SECONDS, data={"query": query})
             said = response.json()
         except (httpx.HTTPError, ValueError, httpx.InvalidURL) as error:
             raise PipelineError(

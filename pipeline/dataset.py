@@ -70,16 +70,12 @@ def read(path: Path) -> pd.DataFrame:
 
 def training(project: Project, rules: Rules) -> pd.DataFrame:
     """Read the training data. Raises DataRefused when it is not as expected or declared, PipelineError when it cannot tell."""
-    found = load(project.train_data)
-    refuse(checked(found.rows, rules, new=True).findings, project.train_data, DataRefused)
-    return found.refuse_misfits()
+    return refuse_unexpected(load(project.train_data), rules, DataRefused, new=True)
 
 
 def reference(rules: Rules) -> pd.DataFrame:
     """Read the reference dataset. Raises PipelineError when it cannot judge anything."""
-    found = load(rules.reference)
-    refuse(checked(found.rows, rules).findings, rules.reference, PipelineError)
-    rows = found.refuse_misfits(PipelineError)
+    rows = refuse_unexpected(load(rules.reference), rules, PipelineError)
     if unknown := [name for name in features.SLICES if name not in rows]:
         raise PipelineError(
             f"model/features.py has slices by {', '.join(unknown)}, which {rules.reference} does not have. Next: correct it."
@@ -114,6 +110,18 @@ def checked(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
         raise SuiteRefused(f"{rules.suite} cannot be used: {str(error).rstrip('.')}. Next: {error.remedy}.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PipelineError(f"{rules.suite} cannot be read as a suite of Great Expectations: {error}. Next: correct it.") from error
+
+
+def refuse_unexpected(
+    found: Table, rules: Rules, refusal: type[PipelineError], then: str = "./run train", new: bool = False
+) -> pd.DataFrame:
+    """Return rows that are as expected and as declared. Raises `refusal` for others."""
+    try:
+        refuse(checked(found.rows, rules, new).findings, found.path, refusal, then)
+    except SuiteRefused:
+        found.refuse_misfits(refusal, then)  # an expectation of numbers cannot be evaluated on a column that holds words
+        raise
+    return found.refuse_misfits(refusal, then)
 
 
 def refuse(findings: list[Finding], path: Path, refusal: type[PipelineError], then: str = "./run train") -> None:
@@ -157,9 +165,7 @@ def leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.Dat
 
 def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
     """Raise DataRefused, with what to type `then`, when a file may not be learnt from."""
-    rows, file = table.rows, table.path
-    refuse(checked(rows, rules, new=True).findings, file, DataRefused, then)
-    table.refuse_misfits(DataRefused, then)
+    rows, file = refuse_unexpected(table, rules, DataRefused, then, new=True), table.path
     held_out = reference(rules)
     read_truth(held_out, read_classes(rows, file), rules.reference)
     if said := leaks(rows, rules, leak.overlap(rows, held_out), held_out, file.name):

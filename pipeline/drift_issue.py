@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from pipeline import http_client
 from pipeline.errors import PipelineError
 from pipeline.say import line
 from validation.drift_report import Report, Verdict, markdown
@@ -19,7 +20,7 @@ def update(said: Report) -> None:
         repository, token = os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"]
         url = f"{os.environ.get('GITHUB_API_URL') or 'https://api.github.com'}/repos/{repository}/issues"
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-        with httpx.Client(headers=headers, timeout=SECONDS) as client:
+        with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
             line(told(client, url, said))
     except (httpx.HTTPError, KeyError, ValueError) as error:
         raise PipelineError(f"The issue was not written: {error!r}. Next: run the workflow drift again.") from error

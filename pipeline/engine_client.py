@@ -11,6 +11,7 @@ from paramiko.ssh_exception import BadHostKeyException, SSHException  # type: ig
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
 
+from pipeline import http_client
 from pipeline.errors import PipelineError
 
 AGAIN_SECONDS = 15
@@ -30,7 +31,9 @@ class Api(docker.APIClient):
             way.get_connection = lambda *_: pool(self.base_url)
 
     def send(self, request: PreparedRequest, **settings: Any) -> Response:
-        """Send a request. Raises PipelineError when it does not come to an answer."""
+        """Send a request, to an engine of this machine or behind ssh by way of no proxy. Raises PipelineError when it gets no answer."""
+        if self.base_url.startswith("http+docker:") or http_client.is_own(self.base_url):
+            settings["proxies"] = {}
         with self.telling():
             return super().send(request, **settings)
 

@@ -110,7 +110,7 @@ def refuse_no_probabilities(estimator: Any, last: Any) -> None:
     """Raise ModelRefused when it only names a class."""
     without = [each for each in members(last) if not has_probabilities(each)] if has_probabilities(estimator) else [last]
     if without:
-        name = name_of(without_probabilities(without[0]))
+        name = name_of(without_probabilities(last_step(without[0])))
         raise refused(
             f"{name} in {FILE} answers no probabilities (it has no predict_proba)",
             "a classifier that does: the service answers probabilities, and the gate judges them",
@@ -162,6 +162,8 @@ def last_step(estimator: Any) -> Any:
 
 def around(estimator: Any) -> bool:
     """Tell whether an estimator hands each question on to the one it was made with."""
+    if getattr(estimator, "refit", True) is False:
+        return False
     return getattr(estimator, "estimator", None) is not None and type(estimator).__name__.endswith(
         ("SearchCV", "ThresholdClassifier", "ThresholdClassifierCV")
     )

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from pipeline import docker_engine
+from pipeline import docker_engine, http_client
 from pipeline.errors import NotServing, ServiceFailed
 from pipeline.process import FAILED, serving
 from pipeline.project import Project
@@ -24,7 +24,7 @@ def check(project: Project, name: str) -> Image:
     size = docker_engine.size_mb(name) if project.as_image else folder_mb(Path(name))
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
-        with started(project, name) as url, httpx.Client(base_url=url, timeout=60) as client:
+        with started(project, name) as url, http_client.open_client(url, timeout=60) as client:
             answers = post(client, golden["rows"]).json()["predictions"]
             difference, p99 = distance(answers, golden["answers"]), latency(client, golden["rows"], project.p99_ms)
     except (NotServing, ServiceFailed, httpx.HTTPError) as error:

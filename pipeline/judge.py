@@ -103,16 +103,17 @@ def score_owner(sides: Sides, answers: Answers) -> None:
 
 def align_classes(answers: Answers, theirs: list[Any] | None, classes: list[Any] | None) -> Answers:
     """Return another release's answers in the order of these classes. Raises PipelineError where it knows others."""
-    if theirs == classes or theirs is None or classes is None:
+    if theirs is None or classes is None:
         return answers
-    if sorted(map(str, theirs)) != sorted(map(str, classes)):
+    before, after = ([str(each) for each in labels] for labels in (theirs, classes))
+    if sorted(before) != sorted(after):
         raise PipelineError(
             f"The release before tells {theirs} apart, this one {classes}: their answers mean other things and cannot be compared. "
             "Next: raise CONTRACT_VERSION in model/features.py and judge as a first release, ./run validate --champion none."
         )
     if answers.ndim == 1:
-        return 1 - answers
-    return answers[:, [list(map(str, theirs)).index(str(each)) for each in classes]]
+        return answers if before == after else 1 - answers
+    return answers[:, [before.index(each) for each in after]]
 
 
 def behaves(candidate: Predictor) -> list[Case]:

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from pipeline import http_client
+
 CLIENTS = 4
 # Between two requests of a client: steady load that leaves the machine room to train.
 PAUSE_SECONDS = 0.04
@@ -47,7 +49,7 @@ class Seen:
 
 def ask(url: str, rows: list[Any], stop: threading.Event, seen: Seen, start: float) -> None:
     """Be one keep-alive client until told to stop. A request that is not answered with 200 failed; nothing is asked twice."""
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with http_client.open_client(url, timeout=30) as client:
         number = 0
         while not stop.wait(PAUSE_SECONDS):
             sent = time.monotonic()

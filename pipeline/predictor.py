@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pandas as pd
 
-from pipeline import docker_engine
+from pipeline import docker_engine, http_client
 from pipeline.errors import PipelineError, ServiceFailed
 from pipeline.process import FAILED, serving
 from pipeline.project import Project
@@ -88,7 +88,7 @@ class Predictor:
 def asked(project: Project, predictor: str) -> Iterator[Predictor]:
     """Start what is asked, and stop it after. Raises PipelineError when it does not start, or does not answer to the end."""
     try:
-        with started(project, predictor) as url, httpx.Client(base_url=url, timeout=60) as client:
+        with started(project, predictor) as url, http_client.open_client(url, timeout=60) as client:
             said = client.get("/version").raise_for_status().json()
             manifest = Manifest.model_validate(said["manifest"])
             tag = said["tag"] if said["tag"] != "none" else f"commit {manifest.commit[:12]}"  # a release is tagged after it was judged

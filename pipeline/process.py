@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline import address, http_client
 from pipeline.errors import NotServing, PipelineError, ServiceFailed
 from pipeline.service_log import explain_failures
 
@@ -31,12 +32,11 @@ def free_port() -> int:
 
 def refuse_taken(host: str, port: int, otherwise: str = "change [deploy] address in project.toml") -> None:
     """Raise PipelineError when somebody listens on an address already; `otherwise` says how to take another."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PipelineError(f"{host}:{port} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
+    try:
+        address.bind(host, port)
+    except OSError as error:
+        at = address.format_address(host, port)
+        raise PipelineError(f"{at} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
 
 
 def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
@@ -74,7 +74,7 @@ def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> 
     import httpx
 
     deadline = time.monotonic() + START_SECONDS
-    with httpx.Client(base_url=url, timeout=5) as client:
+    with http_client.open_client(url, timeout=5) as client:
         while time.monotonic() < deadline:
             if not alive():
                 raise NotServing(f"The service ended instead of becoming ready. {said()} Next: mend that, and try again.")
@@ -103,7 +103,7 @@ def over_http(url: str) -> Callable[..., list[Any]]:
 
     def ask(path: str, body: Any) -> Any:
         try:
-            response = httpx.request("GET" if body is None else "POST", url + path, json=body, timeout=30)
+            response = http_client.request("GET" if body is None else "POST", url + path, 30, json=body)
             if response.status_code == FAILED:
                 raise ServiceFailed(f"{url}{path} failed.")
             response.raise_for_status()

@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipeline import address
 from pipeline.errors import PipelineError
 
 TARGETS = ("docker", "local", "kubernetes")
@@ -79,12 +80,12 @@ class Project:
     @property
     def host(self) -> str:
         """The address to listen on."""
-        return self.address.rpartition(":")[0]
+        return address.parse(self.address)[0]
 
     @property
     def port(self) -> int:
         """The port to listen on."""
-        return int(self.address.rpartition(":")[2])
+        return address.parse(self.address)[1]
 
 
 def load(root: Path, target: str | None = None) -> Project:
@@ -115,9 +116,12 @@ def load(root: Path, target: str | None = None) -> Project:
         ) from error
     if project.target not in TARGETS:
         raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")
-    host, _, port = project.address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise PipelineError(f"Address {project.address!r} in {path} is not HOST:PORT, such as 127.0.0.1:8080. Correct it there.")
+    try:
+        address.parse(project.address)
+    except ValueError as error:
+        raise PipelineError(
+            f"Address {project.address!r} in {path} is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080: {error}. Correct it there."
+        ) from error
     refuse_unwatchable(project.watch, path)
     return project
 

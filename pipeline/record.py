@@ -4,7 +4,7 @@ import os
 
 import httpx
 
-from pipeline import targets
+from pipeline import http_client, targets
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.say import line, summary, warn
@@ -44,6 +44,6 @@ def sent(tag: str, state: str) -> None:
     url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
     headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
     what = {"ref": tag, "environment": ENVIRONMENT, "auto_merge": False, "required_contexts": []}
-    with httpx.Client(headers=headers, timeout=SECONDS) as client:
+    with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
         made = client.post(url, json=what).raise_for_status().json()
         client.post(f"{url}/{made['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()

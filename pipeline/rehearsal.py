@@ -19,7 +19,15 @@ from pipeline.project import Project
 
 # What could lead the rehearsal to a real deployment, registry, tracking server or job summary.
 OUTSIDE = ("DOCKER_HOST", "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")
-AUTHOR = ("-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.invalid", "-c", "commit.gpgsign=false")
+# The rehearsal's history is its own: no hook, signature or list of ignored files of the person's concerns it.
+OWN = (
+    "user.name=rehearsal",
+    "user.email=rehearsal@example.invalid",
+    "commit.gpgsign=false",
+    f"core.hooksPath={os.devnull}",
+    "core.excludesFile=",
+)
+APART = tuple(word for setting in OWN for word in ("-c", setting))
 REGISTRY = "registry:2"
 
 
@@ -65,7 +73,7 @@ def prepare(project: Project, target: str) -> Project:
     clear(ours)
     shutil.rmtree(ours.root.parent, ignore_errors=True)
     copy(project.root, ours.root)
-    repository.git(ours.root, "init", "--quiet", "--initial-branch=main")
+    begin(ours)
     return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
 
 
@@ -78,10 +86,15 @@ def copy(root: Path, into: Path) -> None:
             shutil.copy2(root / each, into / each)
 
 
+def begin(project: Project) -> None:
+    """Begin the history of the rehearsal's project."""
+    repository.git(project.root, "init", "--quiet", "--initial-branch=main", "--template=")
+
+
 def commit(project: Project, message: str) -> None:
     """Commit everything in the rehearsal's project."""
-    repository.git(project.root, "add", "--all")
-    repository.git(project.root, *AUTHOR, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+    repository.git(project.root, *APART, "add", "--all")
+    repository.git(project.root, *APART, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
 
 
 def start_registry(project: Project) -> str:
@@ -152,4 +165,4 @@ def belongs(container: Any, project: Project) -> bool:
 
 def tag(project: Project, name: str) -> None:
     """Tag the last commit."""
-    repository.git(project.root, *AUTHOR, "tag", name)
+    repository.git(project.root, "update-ref", f"refs/tags/{name}", "HEAD")

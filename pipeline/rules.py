@@ -1,11 +1,10 @@
 """By which rules a candidate is judged: those of this checkout, or of another git ref that a change cannot touch."""
 
 import shutil
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import archive, repository
+from pipeline import repository
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from validation import thresholds
@@ -44,11 +43,10 @@ def of(project: Project, ref: str | None = None) -> Rules:
     commit = repository.commit_named(project.root, ref)
     folder = project.root / "build" / "rules"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    repository.git(project.root, "archive", "--output", str(folder / "all.tar"), commit, *TAKEN)
-    with tarfile.open(folder / "all.tar") as taken:
-        archive.unpack(taken, folder)
-    changed = repository.git(project.root, "diff", "--name-only", commit, "--", *TAKEN, *OWN).splitlines()
+    (folder / "validation").mkdir(parents=True)
+    for name in TAKEN:
+        (folder / name).write_bytes(repository.show(project.root, commit, name))
+    changed = repository.altered(project.root, commit, (*TAKEN, *OWN))
     return Rules(folder / "validation", commit[:12], read(folder / "validation"), changed)
 
 

@@ -47,7 +47,7 @@ def describe_failure(log: str) -> str:
     ends = max(number for number, line in enumerate(lines) if FRAME.match(line))
     raised = next((line for line in lines[ends + 1 :] if line and not line[0].isspace()), "an exception")
     return (
-        f"It was in {own[1] if own else at['file']}, line {at['line']}, {at['function']}: {raised[:SHOWN].rstrip('.')}. "
+        f"It was in {own[1] if own else at['file']}, line {at['line']}, {at['function']}: {raised[:SHOWN].rstrip('.: ')}. "
         f"Next: correct {'that' if own else 'model/'}, then ./run train."
     )
 

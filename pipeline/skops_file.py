@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import skops.io
 
 from pipeline.errors import ModelRefused
 from pipeline.unloadable import refuse_parts, refuse_unsaved
+from service.nodes import Node, is_node, nodes
 from service.release import ReleaseError, load_model
-from service.trusted import Node, NotTrusted, is_node, nodes
+from service.trusted import NotTrusted
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 # What a search remembers of the clock: no answer needs it, and it would make each training another model.
@@ -57,7 +59,9 @@ def renumber(schema: Node) -> dict[str, str]:
     """
     numbers, files = dict[str, str](), dict[str, str]()
     for node in nodes(schema):
-        if "__id__" in node:
+        if node["__loader__"] == "JsonNode":
+            node.pop("__id__", None)  # whether two equal numbers or words are one object hangs on the interpreter
+        elif "__id__" in node:
             node["__id__"] = int(numbers.setdefault(str(node["__id__"]), str(len(numbers))))
         if isinstance(node.get("file"), str):
             address, _, suffix = node["file"].partition(".")
@@ -73,7 +77,10 @@ def settle(schema: Node) -> set[str]:
     stamped = set[str]()
     for node in nodes(schema):
         if node["__loader__"] == "ObjectNode":
-            settle_attributes((node.get("content") or {}).get("content"))
+            attributes = (node.get("content") or {}).get("content")
+            if isinstance(attributes, dict):
+                settle_attributes(attributes)
+                settle_threads(attributes)
             if node["__module__"].startswith("catboost."):
                 stamped |= {each["file"] for each in nodes(node) if each["__loader__"] == "BytesNode"}
         elif node["__loader__"] == "DictNode":
@@ -94,10 +101,8 @@ def without_stamps(content: bytes) -> bytes:
     return bytes(model.__getstate__()["__model"])
 
 
-def settle_attributes(attributes: Any) -> None:
+def settle_attributes(attributes: dict[str, Any]) -> None:
     """Forget memory addresses and the clock, and keep of the distributions that a search drew from only their names."""
-    if not isinstance(attributes, dict):
-        return
     if "_stop_words_id" in attributes:  # where a CountVectorizer's stop words were in memory; it only warns by it
         attributes["_stop_words_id"] = plain(0)
     if "refit_time_" in attributes:
@@ -115,6 +120,14 @@ def settle_attributes(attributes: Any) -> None:
 def plain(value: Any) -> Node:
     """Return the node of a plain value."""
     return {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": json.dumps(value), "is_json": True}
+
+
+def settle_threads(attributes: dict[str, Any]) -> None:
+    """Forget how many cores LightGBM found on the machine; 0 stands for all."""
+    if {"_handle", "params"} <= attributes.keys() and isinstance(attributes["_handle"].get("content"), str):
+        attributes["_handle"]["content"] = re.sub(r"\[num_threads: [0-9]+\]", "[num_threads: 0]", attributes["_handle"]["content"])
+        if "num_threads" in attributes["params"]["content"]:
+            attributes["params"]["content"]["num_threads"] = plain(0)
 
 
 def settle_keys(node: Node) -> None:

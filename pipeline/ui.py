@@ -8,13 +8,13 @@ from importlib.metadata import version
 import httpx
 from uv import find_uv_bin
 
-from pipeline import ledger
+from pipeline import http_client, ledger
 from pipeline.errors import PipelineError
 from pipeline.process import refuse_taken
 from pipeline.project import Project
 from pipeline.say import line
 
-HOST = "127.0.0.1"
+HOST, SECONDS = "127.0.0.1", 5
 
 
 def ui(project: Project, port: int, no_browser: bool) -> None:
@@ -23,6 +23,7 @@ def ui(project: Project, port: int, no_browser: bool) -> None:
     if uri.startswith("http"):
         show(uri, no_browser)
         return
+    ledger.refuse_folder(project)
     refuse_taken(HOST, port, "take another with --port")
     line("starting MLflow (the first time its pages are fetched, which takes a minute) ...")
     process = subprocess.Popen(server(uri, port), cwd=project.root)
@@ -55,7 +56,7 @@ def wait(process: "subprocess.Popen[bytes]", url: str) -> None:
 def answers(url: str) -> bool:
     """Tell whether a server answers."""
     try:
-        return httpx.get(f"{url}/health").is_success
+        return http_client.request("GET", f"{url}/health", SECONDS).is_success
     except httpx.TransportError:
         return False
 

@@ -8,18 +8,21 @@ from typing import Any
 import skops.io
 
 from pipeline.errors import ModelRefused
-from service.trusted import BOOSTING, Part
+from service.nodes import Part
+from service.trusted import BOOSTING
 
 LIBRARIES = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
 NAMED = (
     "write it as a class or a named function at the top of a file of model/, such as model/steps.py, and import it in model/estimator.py"
 )
+WRAPPED = "put the call into a function at the top of a file of model/, such as model/steps.py, and import that in model/estimator.py"
 PLAIN = (
     "keep only numbers, text, lists, dicts with keys of text or numbers, and numpy arrays in a part; make everything else where it is used"
 )
 
 FRAMES = (
-    "keep its values, with .to_numpy() or .to_dict(); where a part of scikit-learn keeps it, put FunctionTransformer(np.asarray) before it"
+    "keep its values, with .to_numpy() or .to_dict(); "
+    "where a part of scikit-learn keeps it, put FunctionTransformer(np.asarray) before that part"
 )
 
 
@@ -97,9 +100,9 @@ def explain(part: Part) -> tuple[str, str]:
 def of_any_package(part: Part) -> tuple[str, str] | None:
     """Explain what is refused by its kind, wherever it is written."""
     if part.loader == "MethodNode":
-        return "a method of an object, which is not loaded", f"put the call into a function: {NAMED}"
+        return "a method of an object, which is not loaded", WRAPPED
     if part.path == "builtins.method_descriptor":
-        return "a method of a type, such as str.lower, which is not loaded", f"put the call into a function: {NAMED}"
+        return "a method of a type, such as str.lower, which is not loaded", WRAPPED
     if part.path == "builtins.NoneType":
         return "the type of a key in a dict: None is not stored as a key", "take text or a number as that key"
     if part.path == "joblib.memory.Memory":
@@ -125,7 +128,7 @@ def of_a_library(part: Part, top: str) -> tuple[str, str] | None:
     if top in LIBRARIES and part.loader in ("FunctionNode", "TypeNode"):
         return (
             f"a part of {LIBRARIES[top]} that is not among those known to do nothing but compute",
-            f"call it in a function of your own: {NAMED}",
+            WRAPPED,
         )
     if top in (*LIBRARIES, *BOOSTING):
         return (

@@ -1,5 +1,6 @@
 """Bring what the template changed since onto a branch of its own: a three-way patch, made and shown by git."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def update(project: Project, to: str, no_test: bool) -> None:
         branch = unused(root, f"update-{tag}")
         done = applied(root, patch(root, has.version, old, tag, new), branch)
     git(root, "switch", "--quiet", "--create", branch, done)
-    line(f"{has.url}: {has.version} -> {tag}\n{git(root, 'diff', '--stat', 'HEAD~', 'HEAD')}\n{left(root, old, new)}")
+    line(f"{has.url}: {has.version} -> {tag}\n{git(root, 'diff', *repository.AS_GIT, '--stat', 'HEAD~', 'HEAD')}\n{left(root, old, new)}")
     if not no_test:
         run_tests(root, branch)
     line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
@@ -57,22 +58,23 @@ def applied(root: Path, change: str, branch: str) -> str:
     """Apply a commit to what is checked out, in a folder apart, and return the result. Raises PipelineError where they conflict."""
     with tempfile.TemporaryDirectory() as folder:
         apart = Path(folder) / root.name
-        git(root, "worktree", "add", "--quiet", "--detach", str(apart))
+        git(root, *repository.NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(apart))
         try:
-            command = ["git", "-C", str(apart), "cherry-pick", change]
-            picked = subprocess.run(command, capture_output=True, text=True, check=False)
+            picked = repository.run(apart, ["cherry-pick", change])
             if picked.returncode:
-                refuse(picked, git(apart, "diff", "--no-ext-diff"), change, branch)
+                refuse(picked, git(apart, "diff", "--no-ext-diff", "--no-color"), change, branch)
             return git(apart, "rev-parse", "HEAD")
         finally:
             git(root, "worktree", "remove", "--force", str(apart))
 
 
-def refuse(picked: subprocess.CompletedProcess[str], conflicts: str, change: str, branch: str) -> NoReturn:
+def refuse(picked: subprocess.CompletedProcess[bytes], conflicts: str, change: str, branch: str) -> NoReturn:
     """Show what git shows of a conflict, and raise PipelineError with how to go on."""
     if not conflicts:
-        raise PipelineError(f"git could not do it, and nothing was changed: {picked.stderr.strip()}. Next: mend that, then ./run update.")
-    line(f"{picked.stdout}\n{conflicts}\n")
+        raise PipelineError(
+            f"git could not do it, and nothing was changed: {os.fsdecode(picked.stderr).strip()}. Next: mend that, then ./run update."
+        )
+    line(f"{os.fsdecode(picked.stdout)}\n{conflicts}\n")
     raise PipelineError(
         "The template changed what was changed here too, as shown above; nothing was changed. Next, to decide by hand: "
         f"git switch -c {branch}, git cherry-pick {change[:12]}, mend the files that git names, git add them, "
@@ -82,11 +84,13 @@ def refuse(picked: subprocess.CompletedProcess[str], conflicts: str, change: str
 
 def left(root: Path, old: str, new: str) -> str:
     """Say what the template changed in files that are the owner's, and how to see it."""
-    if not (names := git(root, "diff", "--name-only", old, new, "--", *template_files.OWNED, *template_files.RENDERED).splitlines()):
+    places = [*(f":(top){name}" for name in template_files.OWNED), *template_files.RENDERED]
+    found = git(root, "diff", *repository.AS_GIT, "--name-only", "--no-relative", "-z", old, new, "--", *places)
+    if not (names := [each for each in found.split("\0") if each]):
         return "The template changed nothing of what is yours."
     told = ", ".join(name.rpartition("}}/")[2] for name in names)
     return f"Yours, and left as they are, though the template changed its own: {told}\nSee whether you want that too: " + shlex.join(
-        ["git", "diff", old[:12], new[:12], "--", *names]
+        ["git", "diff", old[:12], new[:12], "--", *(f":/{name}" if repository.prefix(root) else name for name in names)]
     )
 
 

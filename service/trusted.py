@@ -7,14 +7,13 @@ import, or run text are left out. A crafted file can still crash the process or 
 """
 
 import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-Node = dict[str, Any]
+from service.nodes import Keys, Node, Part, nodes
 
 # Parts of the libraries that read files, start processes or belong to tests; a module with one of these words in its path is not imported.
 CLOSED = {
@@ -50,20 +49,6 @@ FUNCTIONS = (
 OF_NUMBERS = ("sklearn.feature_selection", "sklearn.metrics", "sklearn.metrics.pairwise", "sklearn.preprocessing")
 
 
-@dataclass(frozen=True)
-class Part:
-    """What a file names, and by which kind of node."""
-
-    loader: str
-    module: str
-    name: str
-
-    @property
-    def path(self) -> str:
-        """The full name."""
-        return f"{self.module}.{self.name}"
-
-
 class NotTrusted(Exception):
     """A file names what is not loaded."""
 
@@ -74,13 +59,13 @@ class NotTrusted(Exception):
 
 def check(schema: Node) -> list[str]:
     """Return the names in a file's tree of nodes. Raises NotTrusted when one of them may not be loaded."""
-    rule = cache(lambda part: part.loader in LOADERS and LOADERS[part.loader](part))
+    rule, rule_of_keys = cache(lambda part: part.loader in LOADERS and LOADERS[part.loader](part)), cache(names_key)
     found, refused = dict[str, None](), dict[Part, None]()
-    keys = {key.get("__id__") for node in nodes(schema) for key in nodes(node.get("key_types"))}
-    for node in nodes(schema):
+    everything = [*nodes(schema)]
+    keys = Keys.within(everything)
+    for node in everything:
         part = Part(str(node["__loader__"]), str(node.get("__module__")), str(node.get("__class__")))
-        # What is loaded once is taken again by its number, so the number of a key's type may stand for nothing else.
-        if names_keys(part) if node.get("__id__") in keys else rule(part):
+        if keys.allow(node) and (rule_of_keys if keys.hold(node) else rule)(part):
             found[part.path] = None
         else:
             refused[part] = None
@@ -89,26 +74,8 @@ def check(schema: Node) -> list[str]:
     return list(found)
 
 
-def is_node(value: Any) -> bool:
-    """Tell a node from data: a step, a word or a key of the owner's may have the name of any field of a node, but leads to a node."""
-    return isinstance(value, dict) and isinstance(value.get("__loader__"), str)
-
-
-def nodes(value: Any) -> Iterator[Node]:
-    """Yield each node within a value, in the order in which the file has them."""
-    left = [value]
-    while left:
-        each = left.pop()
-        if is_node(each):
-            yield each
-        if isinstance(each, dict | list):
-            left.extend(reversed(each.values() if isinstance(each, dict) else each))
-
-
-def names_keys(part: Part) -> bool:
-    """Tell whether this is a list of the types of keys, or one of them: each is called with its key."""
-    if part.loader == "ListNode":
-        return part.path == "builtins.list"
+def names_key(part: Part) -> bool:
+    """Tell whether this is the type of a key."""
     return part.loader == "TypeNode" and (part.path in KEYS or subclass(resolve(part), np.generic))
 
 
@@ -145,7 +112,7 @@ def holds_values(part: Part) -> bool:
     if top == "scipy":
         return part.module.startswith(OPEN_SCIPY)
     if top in BOOSTING:
-        return hasattr(found, "get_params") or found.__name__ == "Booster"
+        return hasattr(found, "predict") and (hasattr(found, "get_params") or found.__name__ == "Booster")
     return top in ("model", "sklearn") or part.path in PLAIN
 
 

@@ -22,7 +22,7 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from pipeline import chain, journal, project, rehearsal, repository, targets
+from pipeline import chain, http_client, journal, project, rehearsal, repository, targets
 from pipeline.__main__ import ROOT, main
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
@@ -70,6 +70,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr = "not (road or docker or kubernetes)"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests of what the model does not have, such as numbers: pytest would skip each."""
+    without = [
+        item for item in items if any("got empty parameter set" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skip"))
+    ]
+    if without:
+        items[:] = [item for item in items if item not in without]
+        config.hook.pytest_deselected(items=without)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs an engine where none answers; with REQUIRE_DOCKER=1 that is a failure."""
     if item.get_closest_marker("docker") and (reason := no_engine()):
@@ -106,6 +116,9 @@ def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [*(each for each in os.environ if each.startswith("GIT_")), "IMAGE_REPOSITORY", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"]:
             patch.delenv(name, raising=False)
+        for name in [each for each in os.environ if each.upper() in http_client.VARIABLES and os.environ[each].startswith("socks")]:
+            patch.delenv(name)  # the tests' own clients do without
+        http_client.spare_own()
         for role in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{role}_NAME", "Test")
             patch.setenv(f"GIT_{role}_EMAIL", "test@example.invalid")

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import chi2
 
 from model import data, features
-from pipeline import counted, drift_issue, serveable
+from pipeline import counted, drift_issue, http_client, serveable
 from pipeline import drift as verb
 from pipeline.__main__ import ROOT
 from pipeline.counted import Prometheus
@@ -176,12 +176,12 @@ ANSWERS = {
 def prometheus(monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[Any]] = ANSWERS, **said: Any) -> None:
     """Have each query answered by the first metric that it names."""
 
-    def post(_: str, data: dict[str, str], timeout: float) -> httpx.Response:
-        assert timeout > 0
+    def request(method: str, _: str, timeout: float, data: dict[str, str]) -> httpx.Response:
+        assert (method, timeout > 0) == ("POST", True)
         names = re.findall(r"ml_\w+|release_recorded", data["query"])
         return httpx.Response(200, json=said or {"status": "success", "data": {"result": answers[names[0]]}})
 
-    monkeypatch.setattr(httpx, "post", post)
+    monkeypatch.setattr(http_client, "request", request)
 
 
 def test_prometheus_is_asked_for_both_windows_of_the_live_release(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,15 +213,12 @@ class GitHub(httpx.MockTransport):
         return httpx.Response(201, json={"number": (self.open or [7])[0]})
 
 
-CLIENT = httpx.Client
-
-
 def written(monkeypatch: pytest.MonkeyPatch, first: float, *open_issues: int) -> list[tuple[str, str, Any]]:
     """Update the issue, and return what GitHub was told."""
     there = GitHub(*open_issues)
     for name, value in {"GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "secret", "GITHUB_API_URL": "https://github.invalid"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(httpx, "Client", lambda **given: CLIENT(transport=there, **given))
+    monkeypatch.setattr(http_client, "open_client", lambda _, **given: httpx.Client(transport=there, **given))
     drift_issue.update(drift_report.report("v1.0.0", "a test", "now", [feature("x", first)], 5000))
     return there.told
 

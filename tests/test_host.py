@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline import host, project, record
+from pipeline import host, http_client, project, record
 from pipeline.__main__ import ROOT
 from pipeline.errors import PipelineError
 
@@ -65,13 +65,14 @@ def test_the_way_to_the_host_is_written_for_ssh_and_only_once(told: Path, monkey
 
 def answering(patch: pytest.MonkeyPatch, status: int) -> list[tuple[str, Any]]:
     """Have GitHub answer with a status; returns what it is sent."""
-    sent, client = list[tuple[str, Any]](), httpx.Client
+    sent = list[tuple[str, Any]]()
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append((request.url.path, json.loads(request.content)))
         return httpx.Response(status, json={"id": 7})
 
-    patch.setattr(httpx, "Client", lambda **settings: client(**settings, transport=httpx.MockTransport(answer)))
+    there = httpx.MockTransport(answer)
+    patch.setattr(http_client, "open_client", lambda _, **settings: httpx.Client(**settings, transport=there))
     for name, value in {"SERVER_URL": "https://here", "API_URL": "https://api", "REPOSITORY": "o/r", "RUN_ID": "9", "TOKEN": "t"}.items():
         patch.setenv(f"GITHUB_{name}", value)
     return sent

@@ -1,6 +1,9 @@
 """The parts of the road that decide: which release follows which, what the proxy is told, who holds the lock, what a person reads."""
 
 import inspect
+import os
+import re
+import socket
 import tarfile
 import zipfile
 from contextlib import ExitStack
@@ -16,10 +19,10 @@ from sklearn.preprocessing import StandardScaler
 
 from model import features
 from pipeline import __main__ as command_line
-from pipeline import archive, dataset, lock, project, repository, rules, say, skops_file
+from pipeline import address, archive, dataset, lock, process, project, repository, rules, say, skops_file
 from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
 from pipeline.project import Project
-from pipeline.targets import Target, haproxy
+from pipeline.targets import Target, compose_container, haproxy
 from pipeline.targets.haproxy import NOBODY, Slots
 from service.release import load_model
 
@@ -207,12 +210,77 @@ def test_an_unknown_target_is_told_the_known_ones(root: Path) -> None:
     assert str(refused.value) == f"Target 'moon' is none of docker, local, kubernetes. Set it in {root / 'project.toml'}, or give --target."
 
 
-@pytest.mark.parametrize("address", ['"localhost"', '":8080"', '"127.0.0.1:"', '"127.0.0.1:http"', '"127.0.0.1:65536"', "8080"])
-def test_an_address_is_host_and_port(root: Path, address: str) -> None:
-    (root / "project.toml").write_text(TOML.replace('"127.0.0.1:8080"', address), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ('"localhost"', "it has no port"),
+        ("8080", "it has no port"),
+        ('"0.0.0.0"', "it has no port"),
+        ('"[::1]"', "it has no port"),
+        ('""', "it has no port"),
+        ('":8080"', "it has no host; 0.0.0.0 is every address of the machine"),
+        ('"127.0.0.1:"', "'' is no port from 1 to 65535"),
+        ('"127.0.0.1:http"', "'http' is no port from 1 to 65535"),
+        ('"127.0.0.1:65536"', "'65536' is no port from 1 to 65535"),
+        ('"127.0.0.1:99999"', "'99999' is no port from 1 to 65535"),
+        ('"127.0.0.1:0"', "'0' is no port from 1 to 65535"),
+        ('"127.0.0.1:٨٠"', "'٨٠' is no port from 1 to 65535"),
+        ('"127.0.0.1: 80"', "' 80' is no port from 1 to 65535"),
+        ('"127.0.0.1:-1"', "'-1' is no port from 1 to 65535"),
+        ('"::1"', "an IPv6 address has to be in brackets, and a port behind it"),
+        ('"fe80::1:2:8080"', "an IPv6 address has to be in brackets, and a port behind it"),
+        ('"[127.0.0.1]:80"', "'[127.0.0.1]' is no address of IPv6 in brackets"),
+        ('"[fe80::1%eth0]:80"', "'[fe80::1%eth0]' is no address of IPv6 in brackets"),
+        ('"256.0.0.1:80"', "'256.0.0.1' is no address of IPv4"),
+        ('"127.1:80"', "'127.1' is no address of IPv4"),
+        ('"my host:80"', "'my host' is neither an address nor a name"),
+        ('"a:b:80"', "'a:b' is neither an address nor a name"),
+        ('"http://127.0.0.1:8080"', "neither http:// nor a path belongs there"),
+        ('"127.0.0.1:8080/"', "neither http:// nor a path belongs there"),
+    ],
+)
+def test_an_address_is_host_and_port(root: Path, given: str, why: str) -> None:
+    (root / "project.toml").write_text(TOML.replace('"127.0.0.1:8080"', given), encoding="utf-8")
     with pytest.raises(PipelineError) as refused:
         project.load(root)
-    assert str(refused.value).endswith(" is not HOST:PORT, such as 127.0.0.1:8080. Correct it there.")
+    assert str(refused.value).endswith(f" is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080: {why}. Correct it there.")
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "url"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", "http://127.0.0.1:8080"),
+        ("0.0.0.0:80", "0.0.0.0", "http://127.0.0.1:80"),
+        ("[::1]:8080", "::1", "http://[::1]:8080"),
+        ("[::]:80", "::", "http://[::1]:80"),
+        ("[2001:db8::7]:65535", "2001:db8::7", "http://[2001:db8::7]:65535"),
+        ("localhost:1", "localhost", "http://localhost:1"),
+        ("host-1.example:443", "host-1.example", "http://host-1.example:443"),
+    ],
+)
+def test_an_address_of_either_kind_is_taken_and_asked(root: Path, given: str, host: str, url: str) -> None:
+    (root / "project.toml").write_text(TOML.replace("127.0.0.1:8080", given), encoding="utf-8")
+    found = project.load(root)
+    assert (found.host, found.port, found.address) == (host, int(given.rpartition(":")[2]), given)
+    assert address.format_url(found.host, found.port) == url
+
+
+def test_what_compose_publishes_has_no_brackets_for_docker() -> None:
+    assert compose_container.published(["[::1]:8080:8000", "127.0.0.1:9:9"], {}) == {
+        "ports": {"8000/tcp": ("::1", 8080), "9/tcp": ("127.0.0.1", 9)}
+    }
+
+
+def test_a_port_that_is_taken_is_found_on_either_kind_of_address() -> None:
+    kinds = [("127.0.0.1", socket.AF_INET), *([("::1", socket.AF_INET6)] if socket.has_ipv6 else [])]
+    for host, family in kinds:
+        with socket.socket(family) as taken:
+            taken.bind((host, 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            with pytest.raises(PipelineError, match=r"^\S+:\d+ cannot be listened on: Address already in use\. Stop what uses it, or "):
+                process.refuse_taken(host, port)
+        process.refuse_taken(host, port)
 
 
 # --- git
@@ -233,13 +301,12 @@ def test_head_is_a_commit(checkout: Path) -> None:
 
 
 def test_without_a_repository_or_a_commit_there_is_no_head(tmp_path: Path) -> None:
-    said = f"{tmp_path} is not a git repository with a commit. Next: git init -b main, git add . and git commit."
-    for prepare in (None, "init"):
-        if prepare:
-            repository.git(tmp_path, prepare, "--quiet")
-        with pytest.raises(PipelineError) as refused:
-            repository.head(tmp_path)
-        assert str(refused.value) == said
+    with pytest.raises(PipelineError, match=r" is not a git repository: .* Next: git init -b main, git add \. and git commit\.$"):
+        repository.head(tmp_path)
+    repository.git(tmp_path, "init", "--quiet")
+    with pytest.raises(PipelineError) as refused:
+        repository.head(tmp_path)
+    assert str(refused.value) == f"The git repository of {tmp_path} has no commit yet. Next: git add . and git commit."
 
 
 def test_a_clean_tree_is_not_refused(checkout: Path) -> None:
@@ -419,6 +486,47 @@ def test_a_table_has_columns_of_one_width() -> None:
         "| what   | is        |\n| ------ | --------- |\n| a      | long cell |\n| longer |           |"
     )
     assert say.table(["what"], []) == "| what |\n| ---- |"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("plain", "plain"),
+        ("a | b\n| c |", "a | b | c |"),
+        ("\r\n tabs\tand\x0bmore\x1c \u2028lines\u2029\x85 ", "tabs and more lines"),
+        ("\x1b[31mred\x07\x00", "\\x1b[31mred\\x07\\x00"),
+        ("\u202eback\ufeff", "\\u202eback\\ufeff"),
+        ("\udcff", "\\udcff"),
+        ("größe 👩\u200d🔬", "größe 👩\u200d🔬"),
+        ("", ""),
+    ],
+)
+def test_what_a_person_wrote_is_one_line_that_can_be_printed(written: str, shown: str) -> None:
+    assert say.one_line(written) == shown
+    assert len(say.one_line(shown).splitlines()) <= 1
+    assert say.one_line(shown) == shown
+    shown.encode()
+
+
+def test_what_is_very_long_is_cut() -> None:
+    assert say.one_line("x" * 120, 120) == "x" * 120
+    assert say.one_line("two words " * 5000, 20) == "two words two word …"
+    assert len(say.one_line("x" * 100_000, 120)) == 120
+
+
+@pytest.mark.parametrize("cell", ["a | b\n| c |", "\r", "|", "\\|", "x\u2028y", "\x1b[2J"])
+def test_no_cell_ends_its_row_or_its_column(cell: str) -> None:
+    lines = say.table(["what", cell], [["one", cell], [cell, "two"]]).splitlines()
+    assert len(lines) == 4
+    assert {len(each) for each in lines} == {len(lines[0])}
+    assert all(len(re.findall(r"(?<!\\)\|", each)) == 3 for each in lines)
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_ACTOR", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987654)
+    assert lock.who() == "user 987654"
 
 
 def test_the_summary_grows_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The same commit, data and locks give the same release: in another folder, another time zone, with other hashes and threads."""
+"""The same commit, data and locks give the same release: in another folder and time zone, with another umask, other hashes and threads."""
 
 import io
 import os
@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,32 @@ pytestmark = pytest.mark.road
 # What people's machines differ in.
 HERE = {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "OMP_NUM_THREADS": "1", "LC_ALL": "C"}
 THERE = {"PYTHONHASHSEED": "2", "TZ": "America/Caracas", "OMP_NUM_THREADS": "2", "LC_ALL": "C.UTF-8"}
+UMASKS = (0o002, 0o077)
 IN_THE_IMAGE = ("/app", "/release", "/venv")
 
 
 @pytest.fixture(scope="module")
 def roads(tmp_path_factory: pytest.TempPathFactory) -> list[Road]:
     """Two clones of one project, each with a release of its own."""
-    first = Road.copied(tmp_path_factory.mktemp("here") / "project")
-    second = tmp_path_factory.mktemp("there") / "of" / "somebody" / "else"
-    repository.git(first.root, "clone", "--quiet", str(first.root), str(second))
-    roads = [first, Road(second)]
-    for road, others in zip(roads, (HERE, THERE), strict=True):
-        for words in (["train"], ["validate", "--champion", "none"]):
-            run(road, others, *words)
-        building.assemble(road.project)
+    project = Road.copied(tmp_path_factory.mktemp("project") / "project")
+    roads = [Road(tmp_path_factory.mktemp("here") / "project"), Road(tmp_path_factory.mktemp("there") / "of" / "somebody" / "else")]
+    for road, others, umask in zip(roads, (HERE, THERE), UMASKS, strict=True):
+        with masked(umask):
+            repository.git(project.root, "clone", "--quiet", str(project.root), str(road.root))
+            for words in (["train"], ["validate", "--champion", "none"]):
+                run(road, others, *words)
+            building.assemble(road.project)
     return roads
+
+
+@contextmanager
+def masked(umask: int) -> Iterator[None]:
+    """Make files with the modes that a person's umask leaves."""
+    before = os.umask(umask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def run(road: Road, others: dict[str, str], *words: str) -> None:
@@ -57,9 +69,12 @@ def first_difference(one: Mapping[str, str], other: Mapping[str, str]) -> str | 
 
 
 def in_folder(folder: Path) -> dict[str, str]:
-    """Return the hash of each file, as the digest of a release has it."""
-    files = [each for each in folder.rglob("*") if each.is_file() and "__pycache__" not in each.parts]
-    return {each.relative_to(folder).as_posix(): sha256(each.read_bytes()) for each in files}
+    """Return the mode of each file and folder and the hash of each file, as the digest of a release has it."""
+    found = [each for each in (folder, *folder.rglob("*")) if "__pycache__" not in each.parts]
+    return {
+        each.relative_to(folder).as_posix(): f"{each.stat().st_mode:o} {sha256(each.read_bytes()) if each.is_file() else ''}"
+        for each in found
+    }
 
 
 def in_image(name: str) -> dict[str, str]:
@@ -94,6 +109,18 @@ def test_the_model_and_all_of_the_release_are_the_same(roads: list[Road]) -> Non
     assert {"release/model.skops", "release/manifest.json", "release/gate.json", "service/app.py"} <= files.keys()
     assert first_difference(files, in_folder(other.project.release)) is None
     assert one.place.push(first.commit) == other.place.push(second.commit)
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o002, 0o022])
+def test_what_a_release_is_made_of_has_the_modes_that_git_knows(umask: int, tmp_path: Path) -> None:
+    with masked(umask):
+        (tmp_path / "service" / "parts").mkdir(parents=True)
+        for name, mode in (("service/app.py", 0o666), ("service/parts/run", 0o777)):
+            (tmp_path / name).write_text("", encoding="utf-8")
+            (tmp_path / name).chmod(mode & ~umask)
+    building.set_modes(tmp_path)
+    modes = {name: entry.split()[0] for name, entry in in_folder(tmp_path).items()}
+    assert modes == {".": "40755", "service": "40755", "service/app.py": "100644", "service/parts": "40755", "service/parts/run": "100755"}
 
 
 def test_a_difference_is_named() -> None:

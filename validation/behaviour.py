@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from model.features import Row
-from validation import report
+from validation import leak, report
 from validation.statistics import Values
 
 SHOWN = 3
@@ -16,7 +16,8 @@ SHOWN = 3
 
 def held(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as a caller may send it. Raises ValidationError."""
-    return Row.model_validate_json(json.dumps(row)).model_dump(mode="json")
+    read = Row.model_validate_json(json.dumps(row)).model_dump(mode="json")
+    return dict(zip(leak.inputs(), read.values(), strict=True))  # by their columns, which are not the fields' names where there are aliases
 
 
 class Case(BaseModel):

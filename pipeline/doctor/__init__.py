@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.doctor import api, github, host
+from pipeline.doctor import api, checkout, github, host
 from pipeline.doctor.finding import FAILED, MEND, Finding, unseen
 from pipeline.project import Project
 from pipeline.say import line, summary, table, warn
@@ -46,7 +46,7 @@ def doctor(project: Project, fix: bool, model: bool = False) -> Report:
 
 def look(project: Project) -> list[Finding]:
     """Return what is found."""
-    return [*of_model(project), *on_github(project), *host.findings(project)]
+    return [*of_model(project), *checkout.findings(project), *on_github(project), *host.findings(project)]
 
 
 def of_model(project: Project) -> list[Finding]:
@@ -68,7 +68,7 @@ def on_github(project: Project) -> list[Finding]:
 
 def told(report: Report) -> str:
     """Return the report: a table, and below it what to do."""
-    rows = [[each.what, each.state, shorten(each).replace("|", "/")] for each in report.findings]
+    rows = [[each.what, each.state, shorten(each)] for each in report.findings]
     todo = [
         "\n".join([f"**{each.what}**: {' '.join(each.found.split())}. {each.why}", *(f"    {step}" for step in each.next())])
         for each in report.findings

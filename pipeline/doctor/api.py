@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from pipeline import repository
+from pipeline import http_client, repository
 from pipeline.errors import PipelineError
 
 # Ask for a path; returns the answer, or None where there is no such thing. Raises NotTold.
@@ -53,7 +53,11 @@ def connected() -> Any:
     """Yield how to ask. Raises NotTold without a token."""
     headers = {"Authorization": f"Bearer {token()}", "Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
     url = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
-    with httpx.Client(base_url=url, headers=headers, timeout=SECONDS, follow_redirects=True) as client:
+    try:
+        client = http_client.open_client(url, headers=headers, timeout=SECONDS, follow_redirects=True)
+    except PipelineError as error:
+        raise NotTold(str(error)) from error
+    with client:
         yield lambda path: asked(client, path)
 
 

@@ -1,13 +1,12 @@
 """What a deploy needs on the machine that it is typed on: certificate, address, ledger."""
 
 import os
-import socket
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 from cryptography.x509 import load_pem_x509_certificates
 
+from pipeline import address, http_client, ledger
 from pipeline.doctor.finding import Finding, good, mend
 from pipeline.errors import PipelineError
 from pipeline.project import Project
@@ -38,26 +37,27 @@ def tls(project: Project) -> Finding:
 def own_port(project: Project) -> Finding:
     """Look whether the address on this machine is the service's, or free."""
     served = (project.state / "local" / "current").is_symlink()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((project.host, project.port))
-        except OSError as error:
-            if not served:
-                why = "The first deploy cannot start the service."
-                fix = "stop what listens there, or change [deploy] address in project.toml"
-                return mend("port", f"{project.address}: {error.strerror}", why, fix)
+    try:
+        address.bind(project.host, project.port)
+    except OSError as error:
+        if not served:
+            why = "The first deploy cannot start the service."
+            fix = "stop what listens there, or change [deploy] address in project.toml"
+            return mend("port", f"{project.address}: {error.strerror}", why, fix)
     return good("port", f"{project.address}, {'the service' if served else 'free'}")
 
 
-def ledger() -> Finding:
+def runs(project: Project) -> Finding:
     """Look whether the runs can be recorded; a rollback does without."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not uri.startswith("http"):
-        return good("MLflow", uri or f"the file {Path('mlflow.db')}")
+    uri, why = os.environ.get("MLFLOW_TRACKING_URI", ""), "Runs, verdicts and what serves are not recorded; all else goes on."
     try:
-        httpx.get(f"{uri.rstrip('/')}/health", timeout=MLFLOW_SECONDS).raise_for_status()
+        if not uri.startswith("http"):
+            ledger.refuse_folder(project)
+            return good("MLflow", uri or "the file mlflow.db")
+        http_client.request("GET", f"{uri.rstrip('/')}/health", MLFLOW_SECONDS).raise_for_status()
+    except PipelineError as error:
+        what, _, fix = str(error).partition(". Next: ")
+        return mend("MLflow", what, why, f"{fix}; then ./run track")
     except httpx.HTTPError as error:
-        why = "Runs, verdicts and what serves are not recorded; all else goes on."
         return mend("MLflow", f"{uri}: {error}", why, "start the server, or correct MLFLOW_TRACKING_URI; then ./run track")
     return good("MLflow", f"{uri} answers")

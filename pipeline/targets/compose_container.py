@@ -66,7 +66,7 @@ def published(ports: list[str], _: Described) -> dict[str, Any]:
     parts = [each.rsplit(":", 2) for each in ports]
     if wrong := [each for each, split in zip(ports, parts, strict=True) if len(split) != 3]:
         refuse(f"publishes {wrong[0]!r}; expected ADDRESS:PORT:PORT, such as 127.0.0.1:9090:9090")
-    return {"ports": {f"{inside}/tcp": (address, int(port)) for address, port, inside in parts}}
+    return {"ports": {f"{inside}/tcp": (address.strip("[]"), int(port)) for address, port, inside in parts}}
 
 
 def mounted(volumes: list[str], described: Described) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from pipeline import address
 from pipeline.errors import PipelineError
 from pipeline.process import STARTED_BY, environment, read_end, tail, wait_ready
 from pipeline.project import Project
@@ -92,8 +93,7 @@ class Supervisor:
 
     def url(self) -> str:
         """Return the public address, as this machine can ask it."""
-        host = "127.0.0.1" if self.project.host == "0.0.0.0" else self.project.host
-        return f"http://{host}:{self.project.port}"
+        return address.format_url(self.project.host, self.project.port)
 
     def said(self) -> str:
         """Return the end of the service's log."""

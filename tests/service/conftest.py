@@ -18,7 +18,9 @@ from model import features
 from pipeline import dataset, repository, rules, train
 from pipeline.project import Bake, Project
 from service import app
+from service.declared import FEATURES, Feature
 from service.drain import Drain
+from service.frames import records
 from service.manifest import canonical
 from service.parity import TOLERANCE, distance
 from service.release import Release, load
@@ -29,38 +31,35 @@ NEEDED = ("data/train.csv", "requirements/serve.txt", "validation/reference.csv"
 FILES = ("bins.json", "config.toml", "golden.json", "model.skops")
 SOME = 400
 MAX_ROWS = 50
-MAX_BYTES = 100_000
-SETTINGS = {"max_rows": MAX_ROWS, "max_body_bytes": MAX_BYTES, "max_waiting": 40, "drain_seconds": 2.0}
-COLUMNS = list(features.Row.model_fields)
+# So many rows fit, however wide they are.
+WIDEST = max(
+    len(json.dumps(each)) for each in records(dataset.read(ROOT / "validation" / "reference.csv")[[each.name for each in FEATURES]])
+)
+MAX_BYTES = max(100_000, 4 * MAX_ROWS * WIDEST)
+MAX_WAITING = 40
+SETTINGS = {"max_rows": MAX_ROWS, "max_body_bytes": MAX_BYTES, "max_waiting": MAX_WAITING, "drain_seconds": 2.0}
+COLUMNS = [each.name for each in FEATURES]
+# What a row has to have: a field with a default may be left out.
+REQUIRED = [each.name for each in FEATURES if features.Row.model_fields[each.attribute].is_required()]
 # What no answer may repeat, as a word and as a number far from any declared range.
 SECRET, FAR = "secret-770077", 770077
-NUMERIC = ("integer", "number")
+NUMBERS = [each.name for each in FEATURES if each.kind in (int, float)]
 GOLDEN_REFUSAL = re.compile(r"The golden rows are answered \S+ off what was recorded at training, expected at most 1e-09\.")
 Golden = dict[str, Any]
 Row = dict[str, Any]
 
 
-def declared(name: str) -> dict[str, Any]:
-    """Return the JSON schema of a field; of one that may be missing, that of its value."""
-    schema = features.Row.model_json_schema()["properties"][name]
-    return next((each for each in schema.get("anyOf", []) if each.get("type") != "null"), schema)
-
-
-def may_be_missing(name: str) -> bool:
-    """Tell whether a field may be null."""
-    return any(each.get("type") == "null" for each in features.Row.model_json_schema()["properties"][name].get("anyOf", []))
+def declared(name: str) -> Feature:
+    """Return what is declared of a field."""
+    return next(each for each in FEATURES if each.name == name)
 
 
 def outside() -> Iterator[tuple[str, Any]]:
-    """Yield fields with values of the right type and outside of what is declared."""
-    for name in COLUMNS:
-        schema = declared(name)
-        if {"enum", "const"} & set(schema):
-            yield name, FAR if schema.get("type") in NUMERIC else SECRET
-        if {"minimum", "exclusiveMinimum"} & set(schema):
-            yield name, -FAR
-        if {"maximum", "exclusiveMaximum"} & set(schema):
-            yield name, FAR
+    """Yield fields with values of the right type and outside of what is declared, which limits numbers or lists categories."""
+    for each in FEATURES:
+        numbers = (-FAR, FAR) if each.kind in (int, float) else ()
+        words = (SECRET,) if each.categories and each.kind is str else ()
+        yield from ((each.name, value) for value in (*numbers, *words) if not each.takes(value))
 
 
 def make(project: Project, rows: pd.DataFrame, folder: Path) -> Path:

@@ -27,7 +27,7 @@ from service.release import Release, load_model
 from service.rows import Columns
 from service.shortcut import Answering
 from service.watch import Watch
-from tests.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, may_be_missing, same, sentence
+from tests.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 
 
 def test_one_row_gets_one_answer(client: Client, golden: Golden) -> None:
@@ -52,7 +52,7 @@ def test_the_order_of_the_fields_does_not_matter(client: Client, golden: Golden)
 @pytest.mark.parametrize("name", COLUMNS)
 def test_null_is_taken_only_where_a_value_may_be_missing(client: Client, row: Row, name: str) -> None:
     response = client.predict({**row, name: None})
-    assert response.status_code == (200 if may_be_missing(name) else 422), response.text
+    assert response.status_code == (200 if declared(name).optional else 422), response.text
 
 
 def test_a_regression_has_no_labels_and_a_classification_the_likeliest(release: Release) -> None:

@@ -39,6 +39,9 @@ NAME, TAG = "slipway-example", "v9.8.7"
 V1, V2 = f"/v1/models/{NAME}:predict", f"/v2/models/{NAME}/infer"
 COLUMNS = [each.name for each in FEATURES]
 SECRET, FAR = "secret-770077", 770077
+# Features that take no such word, and features of which a value has to be there.
+NO_WORDS = [each.name for each in FEATURES if each.kind is not object and not each.takes(SECRET)]
+REQUIRED = [each.name for each in FEATURES if not each.optional]
 JSON, CSV, BINARY = "application/json", "text/csv", "application/octet-stream"
 WRONG: list[Any] = [None, True, -1, 0, 1.5, FAR, SECRET, [], {}, [[]], [SECRET], {SECRET: SECRET}]
 AIP = {"AIP_HEALTH_ROUTE": "/v1/endpoints/7/deployedModels/8", "AIP_PREDICT_ROUTE": "/v1/endpoints/7/deployedModels/8:predict"}
@@ -447,7 +450,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("/invocations", {"instances": [], "inputs": []}),
     ("/invocations", {"inputs": {}}),
     ("/invocations", {"inputs": {SECRET: [1], COLUMNS[0]: [1, 2]}}),
-    ("/invocations", {"dataframe_split": {"columns": COLUMNS, "data": [[1]]}}),
+    ("/invocations", {"dataframe_split": {"columns": COLUMNS, "data": [[1] * (len(COLUMNS) + 1)]}}),
     ("/invocations", {"dataframe_split": {"columns": [*COLUMNS, COLUMNS[0]], "data": []}}),
     ("/invocations", {"dataframe_split": {"columns": [SECRET], "data": [[FAR]]}}),
     ("/score", {"input_data": []}),
@@ -462,11 +465,16 @@ def test_rows_without_names_or_with_others_are_refused(client: Client, path: str
 
 
 def test_the_error_names_row_and_field(client: Client, golden: Golden) -> None:
-    rows = [golden.rows[0], {**golden.rows[1], COLUMNS[0]: SECRET}]
-    for path, body in wrapped(rows):
+    name, odd = next(((each, SECRET) for each in NO_WORDS), (COLUMNS[0], FAR))
+    for path, body in wrapped([golden.rows[0], {**golden.rows[1], name: odd}]):
         said = sentence(client.post(path, body), 422)
-        assert re.search(rf"row 1, {COLUMNS[0]}: |inputs, {COLUMNS[0]}, 1: ", said), (path, said)
-    assert f"row 1, {COLUMNS[0]}: " in sentence(client.post("/invocations", text(rows), CSV), 422)
+        assert f"row 1, {name}: " in said or f"inputs, {name}, 1: " in said, (path, said)
+
+
+@pytest.mark.parametrize(("name", "cell"), [*((each, SECRET) for each in NO_WORDS[:1]), *((each, "") for each in REQUIRED[:1])])
+def test_the_error_names_line_and_column_of_a_csv(client: Client, golden: Golden, name: str, cell: str) -> None:
+    rows = [golden.rows[0], {**golden.rows[1], name: cell}]
+    assert f"row 1, {name}: " in sentence(client.post("/invocations", text(rows), CSV), 422)
 
 
 @pytest.mark.parametrize(
@@ -474,15 +482,15 @@ def test_the_error_names_row_and_field(client: Client, golden: Golden) -> None:
     [
         b"",
         b"\n",
-        b"1\n",
+        b"1," * len(COLUMNS) + b"1\n",
         b"\xff",
         b'"half of a word',
         text([]),
-        f"{COLUMNS[0]},{COLUMNS[0]}\n1,1\n".encode(),
-        f"{SECRET},{','.join(COLUMNS[1:])}\n".encode(),
-        (",".join(COLUMNS) + "\n" + ",".join([SECRET] * len(COLUMNS))).encode(),
-        b"9" * 200_000,
-        b"[" * 100_000,
+        text([], names=[COLUMNS[0]] * 2) + b"1,1\n",
+        text([], names=[SECRET, *COLUMNS[1:]]) + b"," * len(COLUMNS),
+        *([text([dict.fromkeys(COLUMNS, SECRET)])] if NO_WORDS else []),
+        b"9" * 200_000 + b"," * len(COLUMNS),
+        b"[" * 100_000 + b"," * len(COLUMNS),
     ],
 )
 def test_what_is_no_csv_of_these_columns_is_refused(client: Client, lines: bytes) -> None:
@@ -491,7 +499,7 @@ def test_what_is_no_csv_of_these_columns_is_refused(client: Client, lines: bytes
 
 def test_a_line_of_csv_is_neither_too_short_nor_too_long_nor_left_out(client: Client, golden: Golden) -> None:
     right = text(golden.rows[:1], header=False).rstrip()
-    for lines in (right + b",1", right.rpartition(b",")[0], right + b"\n\n" + right, right + b"\n,"):
+    for lines in (right + b",1", right.rpartition(b",")[0], right + b"\n\n" + right, right + b"\n" + b"," * len(COLUMNS)):
         sentence(client.post("/invocations", lines, CSV), 422)
 
 
@@ -576,7 +584,7 @@ def test_words_come_back_as_they_went() -> None:
 def test_a_shape_has_to_be_what_the_data_is(client: Client, golden: Golden, shape: Any) -> None:
     asked = tensors(golden.rows[:2])
     asked["inputs"][-1]["shape"] = shape
-    sentence(client.post(V2, asked), 422)
+    sentence(client.post(V2, asked), 422 if len(COLUMNS) > 1 else None)  # of a single tensor it may say too many rows
     for each in asked["inputs"]:
         each["shape"] = shape
     sentence(client.post(V2, asked))

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,7 +19,8 @@ from tests.service.conftest import (
     FAR,
     MAX_BYTES,
     MAX_ROWS,
-    NUMERIC,
+    NUMBERS,
+    REQUIRED,
     SECRET,
     Client,
     Golden,
@@ -30,7 +32,7 @@ from tests.service.conftest import (
 )
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_field_is_named(client: Client, row: Row, name: str) -> None:
     assert client.refused({key: value for key, value in row.items() if key != name}) == f"{name}: Field required"
 
@@ -51,14 +53,14 @@ def test_a_value_of_another_type_is_refused(client: Client, row: Row, name: str,
     assert client.refused({**row, name: value}).startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", [name for name in COLUMNS if declared(name).kind is not object])
 def test_types_are_not_guessed(client: Client, row: Row, name: str) -> None:
-    spelt = str(row[name]) if declared(name).get("type") in NUMERIC else FAR
+    spelt = str(row[name]) if name in NUMBERS else FAR
     assert client.refused({**row, name: spelt}).startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")], ids=str)
-@pytest.mark.parametrize("name", [name for name in COLUMNS if declared(name).get("type") in NUMERIC])
+@pytest.mark.parametrize("name", NUMBERS)
 def test_what_is_no_finite_number_is_refused(client: Client, row: Row, name: str, value: float) -> None:
     assert client.refused({**row, name: value}).startswith(f"{name}: ")
 
@@ -73,9 +75,10 @@ def test_no_rows_are_refused(client: Client) -> None:
 
 
 def test_many_errors_are_counted_not_listed(client: Client) -> None:
-    said = client.refused([{}] * 10)
-    assert said.startswith(f"row 0, {COLUMNS[0]}: Field required; ")
-    assert said.endswith(f"; and {10 * len(COLUMNS) - 5} more")
+    said = client.refused([{SECRET: 1}] * 10)
+    first = f"{REQUIRED[0]}: Field required" if REQUIRED else "the request: Extra"
+    assert said.startswith(f"row 0, {first}")
+    assert said.endswith(f"; and {10 * (len(REQUIRED) + 1) - 5} more")
 
 
 def test_too_many_rows_are_told_the_limit(client: Client, row: Row) -> None:
@@ -106,7 +109,7 @@ NO_NUMBERS = [
 
 
 @pytest.mark.parametrize("written", NO_NUMBERS, ids=lambda written: written[:9])
-@pytest.mark.parametrize("name", [name for name in COLUMNS if declared(name).get("type") in NUMERIC])
+@pytest.mark.parametrize("name", NUMBERS)
 def test_what_is_no_number_is_refused(client: Client, row: Row, name: str, written: str) -> None:
     content = json.dumps({**row, name: SECRET}).replace(f'"{SECRET}"', written)
     said = sentence(client.post(content), 422)
@@ -203,7 +206,7 @@ def test_a_length_that_is_none_does_no_harm(client: Client, row: Row, length: st
 def test_a_whole_number_that_no_declaration_bounds_has_64_bits(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "UNBOUNDED", [COLUMNS[0]])
     wide = [{**row, COLUMNS[0]: 2**63 - 1}, {**row, COLUMNS[0]: 2**63}]
-    with pytest.raises(Refused, match=f"row 1, {COLUMNS[0]}: Input should be a whole number of 64 bits"):
+    with pytest.raises(Refused, match=f"row 1, {re.escape(COLUMNS[0])}: Input should be a whole number of 64 bits"):
         rows.bounded(wide, 5)
 
 

@@ -133,7 +133,7 @@ def test_a_pickle_is_refused_and_not_executed(folder: Path, tmp_path: Path) -> N
 def test_a_skops_file_with_a_type_that_is_not_trusted_is_refused_by_its_name(folder: Path) -> None:
     skops_file.save(FunctionTransformer(os.system), folder / "model.skops")
     rewrite(folder, "model")
-    assert f"Untrusted types found in the file: ['{os.system.__module__}.system']" in refusal(folder)
+    assert refusal(folder).endswith(f"is not a model that may be loaded: it names {os.system.__module__}.system")
 
 
 def written(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -156,7 +156,7 @@ def test_what_a_file_of_model_only_imports_is_not(tmp_path: Path, monkeypatch: p
     content = zipfile.ZipFile(tmp_path / "model.skops").read("schema.json").replace(f'"{system.__module__}"'.encode(), b'"model.own"')
     with zipfile.ZipFile(tmp_path / "model.skops", "w") as crafted:
         crafted.writestr("schema.json", content)
-    with pytest.raises(ReleaseError, match=r"Untrusted types found in the file: \['model.own.system'\]"):
+    with pytest.raises(ReleaseError, match=r"it names model\.own\.system$"):
         load_model(tmp_path / "model.skops")
 
 
@@ -168,7 +168,7 @@ def test_what_the_service_could_not_load_is_refused_when_it_is_saved(tmp_path: P
 
     with pytest.raises(ModelRefused, match=r"<lambda>|re\.Pattern|generator") as refused:
         save()
-    assert str(refused.value).endswith("in a file of model/, or do without; then ./run train.")
+    assert str(refused.value).endswith("; then ./run train.")
 
 
 def test_a_release_has_its_name_from_its_deployment_or_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,9 +201,9 @@ def test_openings_are_counted_as_they_are_parsed() -> None:
 @pytest.mark.parametrize("field", ["whole", "limited"])
 def test_a_field_that_is_there_twice_is_seen_where_another_is_left_out(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, Lenient)
-    left_out = {name: value for name, value in GOOD.items() if name not in ("whole", "limited")}
+    left_out = {**{name: value for name, value in GOOD.items() if name not in ("whole", "limited")}, "at": "2026-01-31T15"}
     assert outcome(write(left_out), MANY)[0] == 200
     twice = write(left_out)[:-1] + f', "{field}": 1, "{field}": 2}}'.encode()
-    assert twice.count(b":") == write(GOOD).count(b":")
+    assert twice.count(b":") == len(GOOD)
     with pytest.raises(Refused, match="a field is there twice in one row"):
         rows.parse(twice, MANY)

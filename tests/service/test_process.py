@@ -23,6 +23,7 @@ from pipeline import process
 from service.drain import Drain
 from tests.service.conftest import (
     COLUMNS,
+    MAX_WAITING,
     ROOT,
     Golden,
     same,
@@ -165,7 +166,7 @@ def test_slow_and_silent_callers_and_those_who_hang_up_are_not_noticed_by_others
         for sent in (start[:20], start, start + body[:10]):
             for _ in range(20):
                 connected(sent)
-        for _ in range(50):
+        for _ in range(MAX_WAITING // 2):
             connected(start + body).close()
         answered = httpx.post(f"http://127.0.0.1:{port}/predict", json=golden["rows"], timeout=60).raise_for_status()
         assert same(answered.json()["predictions"], golden["answers"])

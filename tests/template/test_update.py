@@ -287,6 +287,26 @@ def test_it_goes_to_the_version_that_is_asked_for_from_a_commit(versions: Path, 
     assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
 
 
+def test_a_project_that_is_a_folder_of_a_repository_is_updated_there(
+    project: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    top = tmp_path / "all of ours"
+    folder = top / "services" / "own"
+    shutil.copytree(project, folder, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    (top / "others.txt").write_text("one\n")
+    git(top, "init", "--quiet", "--initial-branch=main")
+    commit(top, "All of ours")
+    (top / "others.txt").write_text("two, not committed\n")
+    assert main(["update", "--no-test"], root=folder) == 0
+    out = capfd.readouterr().out
+    assert git(top, "status", "--porcelain", "--branch").splitlines() == ["## update-v1.1.0", " M others.txt"]
+    assert set(git(top, "diff", "--name-only", "main", "HEAD").splitlines()) == {f"services/own/{name}" for name in ARRIVES}
+    assert OWN_STEP in (folder / ".github/workflows/ci.yml").read_text()
+    assert f"though the template changed its own: {IS_NAMED}\n" in out
+    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("See whether")]
+    assert "+## See it twice" in git(folder, *shlex.split(command)[1:])
+
+
 def no_template(project: Path) -> None:
     replace(project / "project.toml", 'version = "v1.0.0"', 'version = ""')
 

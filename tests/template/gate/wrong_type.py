@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.template.gate import _edit
 
-VERB, CODE, REASON = "train", 1, r"hum .*expect_column_values_to_be_of_type"
+VERB, CODE, REASON = "train", 1, r"row 0, hum: Input should be a valid number, found '81%'"
 
 
 def change(project: Path) -> None:

@@ -1,12 +1,18 @@
 """Put another model into a project: `python make.py NAME PROJECT`. Its files here replace those of the same name; the rest is written."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# Another estimator for a model that is here: its own files replace that one's.
+VARIANTS = {"lightgbm": "ames", "catboost": "telco"}
+# What an estimator needs besides scikit-learn, in requirements/serve.in.
+PACKAGES = {"telco": "xgboost-cpu", "lightgbm": "lightgbm", "catboost": "catboost"}
 # What the doctor drafts for a new model.
 DRAFT = """
 from pipeline.doctor import columns
@@ -15,9 +21,50 @@ open("validation/expectations.json", "w").write(columns.suite())
 
 
 def make(name: str, project: Path) -> None:
-    """Replace files of `model/`, `data/`, and what belongs to them in `validation/`."""
-    shutil.copytree(HERE / name / "model", project / "model", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    shutil.copyfile(HERE / name / "thresholds.toml", project / "validation" / "thresholds.toml")
+    """Replace files of `model/`, `data/`, and what belongs to them in `validation/`; require the package that the estimator is from."""
+    base = VARIANTS.get(name, name)
+    for each in dict.fromkeys((base, name)):
+        shutil.copytree(HERE / each / "model", project / "model", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    shutil.copyfile(HERE / base / "thresholds.toml", project / "validation" / "thresholds.toml")
+    write_data(base, project)
+    if name in PACKAGES:
+        require(PACKAGES[name], project / "requirements")
+    subprocess.run([sys.executable, "-c", DRAFT], cwd=project, check=True)
+
+
+def require(package: str, requirements: Path) -> None:
+    """Do what `./run lock` does after a line more in serve.in, without an index: what is missing is in the template's own lock."""
+    with (requirements / "serve.in").open("a", encoding="utf-8") as file:
+        file.write(f"{package}\n")
+    known = dict(read_blocks(HERE.parent / "requirements.txt")) | dict(read_blocks(requirements / "work.txt"))
+    wanted = find_needed(package, known)
+    for name in ("serve", "work"):
+        lock = requirements / f"{name}.txt"
+        head = lock.read_text(encoding="utf-8").partition(f"\n{next(iter(dict(read_blocks(lock))))}==")[0]
+        blocks = {**{each: known[each] for each in wanted}, **dict(read_blocks(lock))}
+        lock.write_text("\n".join([head, *(blocks[each] for each in sorted(blocks))]) + "\n", encoding="utf-8")
+
+
+def read_blocks(lock: Path) -> Iterator[tuple[str, str]]:
+    """Yield each package of a lock, and its lines."""
+    for block in re.split(r"\n(?=[a-z0-9])", "\n" + lock.read_text(encoding="utf-8").rstrip()):
+        if match := re.match(r"([a-z0-9-]+)==", block):
+            yield match[1], block
+
+
+def find_needed(package: str, known: dict[str, str]) -> set[str]:
+    """Return a package and what it needs, directly or not, as far as a lock has it: each block of a lock says what it is there for."""
+    found, more = set[str](), {package}
+    while more:
+        found |= more
+        more = {
+            name for name, block in known.items() if found & set(re.findall(r"#\s+(?:via )?([a-z0-9-]+)$", block, re.MULTILINE))
+        } - found
+    return found
+
+
+def write_data(name: str, project: Path) -> None:
+    """Write what a model learns from, and what it is judged on."""
     spec = importlib.util.spec_from_file_location("rows", HERE / name / "rows.py")
     assert spec
     assert spec.loader
@@ -27,7 +74,6 @@ def make(name: str, project: Path) -> None:
     train.to_csv(project / "data" / "train.csv", index=False)
     reference.to_csv(project / "validation" / "reference.csv", index=False)
     (project / "data" / "README.md").write_text(f"# The training data\n\n{module.__doc__}\n", encoding="utf-8")
-    subprocess.run([sys.executable, "-c", DRAFT], cwd=project, check=True)
 
 
 if __name__ == "__main__":
