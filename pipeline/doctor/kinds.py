@@ -26,8 +26,7 @@ LARGEST = 2**63 - 1
 class Kind:
     """A column: `name` says what it holds, `counts` its values and how often each is there, `missing` how many cells hold none.
 
-    Names: empty, bool, number, date, datetime, zoned (times with a zone), text, infinite, large (beyond 64 bits), mixed (several types),
-    other.
+    Names: empty, bool, number, date, datetime, zoned (times with a zone), text, infinite, large (beyond 64 bits), mixed, other.
     `typed` says that the cells were no text: `load` has read them.
     """
 
