@@ -57,8 +57,7 @@ def failure(root: Path, arguments: Sequence[str], reason: str) -> PipelineError:
     if "dubious ownership" in reason:
         return Unreadable(
             f"git does not read the repository of {root}: {first}. The files are another user's, as in a container or on a runner, "
-            "and a repository can make git run commands. "
-            f"Next: git config --global --add safe.directory {shlex.quote(owned(reason) or str(root))}"
+            f"and git may run what is in them. Next: git config --global --add safe.directory {shlex.quote(owned(reason) or str(root))}"
         )
     if "not a git repository: " in reason:  # a worktree, or a submodule, whose repository was moved
         return Unreadable(f"git does not find the repository of {root}: {first}. Next: git worktree repair, where that is now.")
