@@ -9,27 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from model import features
-from pipeline import rehearsal, rehearsal_report
+from pipeline import rehearsal, rehearsal_data, rehearsal_report
 from pipeline.build import build
 from pipeline.deploy import deploy
 from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.push import push
 from pipeline.rehearsal import callers, commit
+from pipeline.rehearsal_data import Data, LeftOut
 from pipeline.rollback import rollback
 from pipeline.switch import Done, attempt, state_of
 from pipeline.targets.docker import Docker
 from pipeline.train import train
 from pipeline.validate import validate
-from service.tables import convert
-from validation import leak
-
-# The first release learns from this share of the training data, the oldest rows; in the example, up to 2012-06.
-EARLIER = 0.8549
 
 
 @dataclass
@@ -39,6 +31,7 @@ class Story:
     folder: Path
     steps: list[dict[str, Any]] = field(default_factory=list)
     verdicts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     done: Done | None = None
 
     @contextmanager
@@ -80,7 +73,7 @@ def demo(project: Project, keep: bool) -> Ended:
     finally:
         if not (keep and finished):
             rehearsal.clear(ours)
-    report = rehearsal_report.write(folder, chosen, story.steps, story.verdicts, story.done)
+    report = rehearsal_report.write(folder, chosen, story.steps, story.verdicts, story.left_out, story.done)
     print(rehearsal_report.markdown(report) + f"\n\nThe report: {folder / 'report.html'}")
     if keep:
         print(f"It goes on running: http://{ours.address}/docs (./run demo again clears it away)")
@@ -100,27 +93,35 @@ def note(project: Project) -> None:
 
 def play(project: Project, story: Story) -> None:
     """Take the road four times and go back."""
-    rows = pd.read_csv(project.train_data, dtype=str, keep_default_na=False)  # as it is written
-    earlier = rows.head(int(len(rows) * EARLIER))
-    learn(project, story, "v1.0.0", earlier, f"on the oldest {len(earlier)} rows")
+    data = rehearsal_data.begin(project.train_data)
+    earlier = oldest(data)
+    learn(project, story, "v1.0.0", earlier)
+    first = project.train_data.read_bytes()
     release(project, story, "v1.0.0")
     with callers(project, story.folder):
-        if not learn(project, story, "v1.1.0", rows, f"on all {len(rows)} rows"):
+        if not learn(project, story, "v1.1.0", f"on all {data.all()} rows"):
             # More rows do not make every model better in every slice, and the gate is right then. One like the first can always follow it.
-            learn(project, story, "v1.1.0", earlier, "on the rows of v1.0.0 instead")
+            project.train_data.write_bytes(first)
+            learn(project, story, "v1.1.0", "on the rows of v1.0.0 instead")
         release(project, story, "v1.1.0")
-        values, _ = convert(rows)
-        if name := measured(values):
-            unit(project, story, rows.assign(**{name: values[name] * 100}), name)
-        nothing_learnt(project, story, rows)
+        unit(project, story, data)
+        nothing_learnt(project, story, data)
         with story.step("roll back under load") as say:
             story.done = rollback(project, None, "rehearsal")
             say(f"{story.done.before.tag if story.done.before else ''} -> {story.done.after.tag}, proven in {story.done.seconds:.1f} s")
 
 
-def learn(project: Project, story: Story, tag: str, rows: pd.DataFrame, told: str) -> bool:
-    """Train on rows, and tell whether the gate lets the model pass."""
-    change(project, rows, tag)
+def oldest(data: Data) -> str:
+    """Have the oldest rows learnt from, all where that cannot be, and say which these are."""
+    try:
+        return f"on {data.earlier()}"
+    except LeftOut as reason:
+        return f"on all {data.all()} rows, since {reason}"
+
+
+def learn(project: Project, story: Story, tag: str, told: str) -> bool:
+    """Train on what lies there, and tell whether the gate lets the model pass."""
+    commit(project, tag)
     with story.step(f"train {tag} {told}"):
         train(project)
     return judge(project, story, tag)
@@ -136,15 +137,13 @@ def release(project: Project, story: Story, tag: str) -> None:
         say(f"{deploy(project, tag).after.tag} serves, proven")
 
 
-def measured(rows: pd.DataFrame) -> str | None:
-    """Return the feature that is most like a measurement: the first with fractions, or else the first number; None where all are nought."""
-    numbers = [name for name in leak.inputs() if pd.api.types.is_any_real_numeric_dtype(rows[name]) and rows[name].any()]
-    return next((name for name in numbers if pd.api.types.is_float_dtype(rows[name])), next(iter(numbers), None))
-
-
-def unit(project: Project, story: Story, rows: pd.DataFrame, name: str) -> None:
+def unit(project: Project, story: Story, data: Data) -> None:
     """Try data in another unit: the expectations refuse it before anything is fitted."""
-    change(project, rows, "another unit")
+    try:
+        name = data.other_unit()
+    except LeftOut as reason:
+        return leave_out(story, "another unit", "candidate from data in another unit", reason)
+    commit(project, "another unit")
     with story.step(f"candidate from data with {name} in another unit") as say:
         try:
             train(project)
@@ -160,13 +159,24 @@ def unit(project: Project, story: Story, rows: pd.DataFrame, name: str) -> None:
             say("not noticed: validation/expectations.json needs tighter ranges")
 
 
-def nothing_learnt(project: Project, story: Story, rows: pd.DataFrame) -> None:
+def nothing_learnt(project: Project, story: Story, data: Data) -> None:
     """Try a candidate that learnt nothing, since its targets are shuffled: the gate refuses it."""
-    shuffled = np.random.default_rng(0).permutation(rows[features.TARGET].to_numpy())
-    change(project, rows.assign(**{features.TARGET: shuffled}), "nothing learnt")
+    try:
+        data.nothing_learnt()
+    except LeftOut as reason:
+        return leave_out(story, "nothing learnt", "candidate that learnt nothing", reason)
+    commit(project, "nothing learnt")
     with story.step("candidate that learnt nothing: train"):
         train(project)
     judge(project, story, "nothing learnt")
+    return None
+
+
+def leave_out(story: Story, verdict: str, step: str, reason: LeftOut) -> None:
+    """Say that a verdict is not to be had, and why."""
+    story.left_out.append(verdict)
+    with story.step(step) as say:
+        say(f"left out: {reason}")
 
 
 def judge(project: Project, story: Story, name: str) -> bool:
@@ -178,9 +188,3 @@ def judge(project: Project, story: Story, name: str) -> bool:
         meant = ", as it should" if rehearsal_report.EXPECTED[name] == judged.verdict.value else ""
         say(judged.verdict.value + ("" if judged.exit_code == 0 else f"{meant}: nothing is promoted"))
     return judged.exit_code == 0
-
-
-def change(project: Project, rows: pd.DataFrame, message: str) -> None:
-    """Commit other training data."""
-    rows.to_csv(project.train_data, index=False)
-    commit(project, message)

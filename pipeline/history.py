@@ -5,7 +5,7 @@ import json
 from pipeline import targets
 from pipeline.journal import Event
 from pipeline.project import Project
-from pipeline.say import line, table
+from pipeline.say import REASON, line, one_line, table
 
 
 def history(project: Project, as_json: bool) -> list[Event]:
@@ -21,5 +21,5 @@ def history(project: Project, as_json: bool) -> list[Event]:
 def row(event: Event) -> list[str]:
     """Return an event as a row of the table."""
     release = event.get("release", {})
-    digest, approved = release.get("digest", "")[:19], release.get("approved", "")
-    return [event["at"], event["what"], event["from"] or "–", event["tag"], event["by"], digest, approved]
+    digest, approved = release.get("digest", "")[:19], one_line(release.get("approved", ""), REASON)
+    return [event["at"], one_line(event["what"], REASON), event["from"] or "–", event["tag"], event["by"], digest, approved]

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.chain import Deployment, age, from_record
 from pipeline.errors import Held
+from pipeline.say import REASON, one_line
 
 Event = dict[str, Any]
 # Until a rollback was timed here, a switch is told to take so long.
@@ -58,7 +59,7 @@ def refuse_held(events: Sequence[Event]) -> None:
     """Raise Held while a rollback holds deploys back."""
     if event := held(events):
         raise Held(
-            f"Deploys are held: {event['what']} to {event['tag']} by {event['by']}, {age(event['at'])}. "
+            f"Deploys are held: {one_line(event['what'], REASON)} to {event['tag']} by {event['by']}, {age(event['at'])}. "
             "Next: once what was wrong is mended, ./run resume, then deploy again."
         )
 

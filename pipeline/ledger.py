@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import http_client
+from pipeline.errors import PipelineError
 from pipeline.project import Project
 from pipeline.say import warn
 
@@ -32,11 +34,29 @@ def uri(project: Project) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.root / 'mlflow.db'}"
 
 
+def refuse_folder(project: Project) -> None:
+    """Raise PipelineError where the name of a folder keeps MLflow from its database: it becomes part of a URL and of a config file."""
+    if not uri(project).startswith("sqlite:"):
+        return
+    own = "" if os.environ.get("MLFLOW_TRACKING_URI") else str(project.root)
+    # The packages' own path is written into that config file.
+    if found := [(mark, path) for mark, paths in (("%", (own, sys.prefix)), ("?", (own,))) for path in paths if mark in path]:
+        mark, path = found[0]
+        raise PipelineError(
+            f"MLflow's database takes no {mark} in the name of a folder, as in {path}. "
+            "Next: rename the folder; or set MLFLOW_TRACKING_URI to a server, http://HOST:PORT"
+        )
+
+
 def entry(project: Project, bundle: Path) -> "Entry":
     """Return what MLflow knows of a bundle, which is recorded if it was not. Raises whatever MLflow, its database or the network raise."""
     if uri(project).startswith("http"):
         http_client.spare_own(uri(project))
         http_client.request("GET", uri(project), ANSWERS_WITHIN)
+    else:
+        refuse_folder(project)
+        # Where MLflow's own first experiment would keep its files: without this it writes the folder's name into SQL as it is, quotes too.
+        os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = (project.root / "mlartifacts").as_uri()
     for name, setting in SETTINGS.items():
         os.environ.setdefault(name, setting)
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)

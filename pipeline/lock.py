@@ -13,7 +13,10 @@ from pipeline.targets import Target
 
 def who() -> str:
     """Return who is at work: the person who started the workflow, or this machine's user."""
-    return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    try:
+        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    except (KeyError, OSError):  # a container that runs as a number without a name
+        return f"user {os.getuid()}"
 
 
 @contextmanager

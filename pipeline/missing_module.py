@@ -5,7 +5,8 @@ from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
 ROOMS = ("model", "pipeline", "service", "tests", "validation")
-# Packages that are called otherwise than what is imported of them; xgboost-cpu is XGBoost without the 700 MB for graphics cards.
+# Packages that are called otherwise than what is imported of them. xgboost-cpu is XGBoost without the 700 MB for graphics cards; it is not
+# made for a Mac, where xgboost has none of them.
 PACKAGES = {
     "PIL": "pillow",
     "bs4": "beautifulsoup4",
@@ -15,7 +16,7 @@ PACKAGES = {
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "umap": "umap-learn",
-    "xgboost": "xgboost-cpu",
+    "xgboost": """the lines `xgboost-cpu; sys_platform != "darwin"` and `xgboost; sys_platform == "darwin"`""",
     "yaml": "pyyaml",
 }
 

@@ -56,8 +56,9 @@ def failure(root: Path, arguments: Sequence[str], reason: str) -> PipelineError:
     first = reason.splitlines()[0].removeprefix("fatal: ").rstrip(".") if reason else "it ended without a word"
     if "dubious ownership" in reason:
         return Unreadable(
-            f"git does not read the repository of {root}: {first}. The files are another user's, as in a container or on a runner; "
-            f"what git runs there is theirs. Next: git config --global --add safe.directory {shlex.quote(owned(reason) or str(root))}"
+            f"git does not read the repository of {root}: {first}. The files are another user's, as in a container or on a runner, "
+            "and a repository can make git run commands. "
+            f"Next: git config --global --add safe.directory {shlex.quote(owned(reason) or str(root))}"
         )
     if "not a git repository: " in reason:  # a worktree, or a submodule, whose repository was moved
         return Unreadable(f"git does not find the repository of {root}: {first}. Next: git worktree repair, where that is now.")

@@ -3,7 +3,7 @@
 from pipeline import chain, journal, lock, targets
 from pipeline.errors import PipelineError
 from pipeline.project import Project
-from pipeline.say import line, summary
+from pipeline.say import REASON, line, one_line, summary
 from pipeline.switch import state_of
 
 
@@ -18,8 +18,7 @@ def resume(project: Project, reason: str) -> None:
         return line(f"No deploys are held; {state.live.tag} serves.")
     what = f"resume{f' ({reason})' if reason else ''}"
     target.note({"what": what, "from": "", "tag": state.live.tag, "at": chain.now(), "by": lock.who()})
-    text = (
-        f"Deploys go on: they were held by {found['what']} to {found['tag']}, {chain.age(found['at'])}. {state.live.tag} serves until then."
-    )
+    by, since = one_line(found["what"], REASON), chain.age(found["at"])
+    text = f"Deploys go on: they were held by {by} to {found['tag']}, {since}. {state.live.tag} serves until then."
     summary(text)
     return line(text)

@@ -2,8 +2,12 @@
 
 import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+
+REASON = 120  # characters of a reason that are shown; the record has it whole
+JOINERS = "\u200c\u200d"
 
 
 def line(text: str) -> None:
@@ -16,11 +20,23 @@ def warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
+def one_line(text: str, most: int | None = None) -> str:
+    """Return what a person wrote as one line, at most so long: each blank as one space, what is no letter as its number."""
+    shown = "".join(each if is_shown(each) else each.encode("unicode_escape").decode() for each in " ".join(str(text).split()))
+    return shown if most is None or len(shown) <= most else shown[: most - 2].rstrip() + " …"
+
+
+def is_shown(character: str) -> bool:
+    """Tell whether a character neither moves what is printed nor is half of one; what joins the parts of a letter does not."""
+    return character in JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table with aligned columns, which reads well on a terminal too."""
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
-    lines = [head, ["-" * width for width in widths], *rows]
-    return "\n".join("| " + " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines)
+    """Return a Markdown table with aligned columns, which reads well on a terminal too. No cell ends its row or its column."""
+    cells = [[one_line(cell).replace("|", "\\|") for cell in row] for row in [head, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    lines = [cells[0], ["-" * width for width in widths], *cells[1:]]
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines)
 
 
 def summary(markdown: str) -> None:

@@ -7,7 +7,7 @@ from pipeline import chain, journal, targets
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
 from pipeline.project import Project
-from pipeline.say import line, table
+from pipeline.say import REASON, line, one_line, table
 from pipeline.switch import state_of
 from pipeline.targets import Target
 
@@ -65,11 +65,12 @@ def told(state: dict[str, Any]) -> str:
             ["deployed", f"{live['at']} by {live['by']}"],
             ["commit", live["commit"]],
             ["digest", live["digest"]],
-            *([["approved", live["approved"]]] if "approved" in live else []),
+            *([["approved", one_line(live["approved"], REASON)]] if "approved" in live else []),
             ["a rollback goes to", back(state)],
         ]
     if held := state["held_by"]:
-        rows += [["deploys", f"held since {chain.age(held['at'])}, {held['what']} by {held['by']}: ./run resume lets them go on"]]
+        why = f"{one_line(held['what'], REASON)} by {held['by']}"
+        rows += [["deploys", f"held since {chain.age(held['at'])}, {why}: ./run resume lets them go on"]]
     if busy := state["busy"]:
         when = f"begun {chain.age(busy['at'])}"
         rows += [["cut short" if "gone" in busy else "at work", f"{busy['what']} by {busy['by']}, {when}"]]

@@ -10,7 +10,7 @@ from pipeline.chain import Deployment
 from pipeline.errors import Moved, PipelineError
 from pipeline.journal import Event
 from pipeline.project import Bake, Project
-from pipeline.say import line, summary, warn
+from pipeline.say import REASON, line, one_line, summary, warn
 from pipeline.targets import Target
 
 # So many releases stay on the host, ready to be gone back to without the registry.
@@ -104,7 +104,7 @@ def turn(target: Target, to: Deployment, still_ours: Callable[[], None]) -> None
 def finish(project: Project, target: Target, what: str, done: Done, files: Path) -> Done:
     """Say what was done, and record it where people look; none of this can undo it."""
     was = f", was {done.before.tag}" if done.before else ""
-    text = f"{done.after.tag} serves{was}: {what} in {done.seconds:.1f} s"
+    text = f"{done.after.tag} serves{was}: {one_line(what, REASON)} in {done.seconds:.1f} s"
     attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.shown(done.checks)}"))
     attempt("the history was not written, so this counts as not proven", lambda: target.note(event(what, done)))
     attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.shown(done.checks)}"))

@@ -27,6 +27,8 @@ def track(project: Project) -> None:
     except ValueError as error:  # of a manifest, a verdict or a note
         said = f"What is in build/, or the release that serves, is damaged: {ledger.reason(error)}."
         raise PipelineError(f"{said} Next: ./run train and ./run validate make build/ anew; ./run status tells what serves.") from error
+    except PipelineError:
+        raise
     except Exception as error:  # any of MLflow's, its database's or the network's
         said = f"MLflow at {ledger.uri(project)} could not record it: {ledger.reason(error)}."
         raise PipelineError(f"{said} Next: start it or correct MLFLOW_TRACKING_URI, then ./run track.") from error

@@ -23,6 +23,7 @@ def ui(project: Project, port: int, no_browser: bool) -> None:
     if uri.startswith("http"):
         show(uri, no_browser)
         return
+    ledger.refuse_folder(project)
     refuse_taken(HOST, port, "take another with --port")
     line("starting MLflow (the first time its pages are fetched, which takes a minute) ...")
     process = subprocess.Popen(server(uri, port), cwd=project.root)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import chain, journal, status
+from pipeline import chain, history, journal, say, status
 from pipeline.chain import Deployment
 from pipeline.errors import Held, PipelineError
 from pipeline.switch import attempt
@@ -283,3 +283,30 @@ def test_status_says_that_what_serves_was_never_proven() -> None:
     state = {"live": live, "target": "docker", "address": "here", "proof": None, "answers": "v2, as it should", "rollback_to": None}
     said = status.told({**state, "held_by": None, "busy": None})
     assert "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback" in said
+
+
+REASON = "it\nanswers | nonsense\r\n| v1 | deploy |\x1b[2J" + " and more" * 500
+
+
+def test_a_reason_of_any_form_is_one_row_in_history_and_status_and_one_line_in_a_refusal() -> None:
+    approved = replace(release("v2"), approved=f"FAIL, approved by some\nbody: {REASON}")
+    event = {
+        "what": f"rollback ({REASON})",
+        "from": "v3",
+        "tag": "v2",
+        "at": ago(minutes=5),
+        "by": "somebody",
+        "release": approved.record(),
+    }
+    kept = journal.events(journal.appended("", event))
+    assert kept == [event]  # whole, and as it was given
+    table = ["at", "what", "from", "to", "by", "digest", "approved"]
+    assert len(say.table(table, [history.row(each) for each in kept]).splitlines()) == 3
+    state = {"live": approved.record(), "target": "local", "address": "here", "proof": None, "answers": "v2", "rollback_to": None}
+    said = status.told({**state, "held_by": kept[0], "busy": None})
+    assert all(line.startswith("| ") and line.endswith(" |") for line in said.splitlines())
+    assert max(map(len, said.splitlines())) < 300
+    with pytest.raises(Held) as refused:
+        journal.refuse_held(kept)
+    assert len(str(refused.value).splitlines()) == 1
+    assert "answers | nonsense | v1 | deploy |\\x1b[2J and more" in str(refused.value)

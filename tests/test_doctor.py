@@ -433,7 +433,7 @@ def test_how_long_a_certificate_is_valid(tmp_path: Path, days: float, state: str
 
 def test_mlflow_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1/")
-    assert (here.ledger().state, "http://127.0.0.1:1" in here.ledger().found) == ("to mend", True)
+    assert (here.runs(AT).state, "http://127.0.0.1:1" in here.runs(AT).found) == ("to mend", True)
 
 
 def test_a_port_of_this_machine_that_is_taken(tmp_path: Path) -> None:

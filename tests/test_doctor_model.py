@@ -19,15 +19,18 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-from model import estimator, features, metrics
-from pipeline import dataset, project
+from model import behaviour, estimator, features, metrics
+from pipeline import dataset, project, rules
 from pipeline.__main__ import ROOT
 from pipeline.doctor import model, quick
+from pipeline.doctor.datasets import import_file
 from pipeline.doctor.draft import draft_columns
 from pipeline.doctor.finding import GOOD, MEND, NOTE, Finding
 from pipeline.doctor.suite import draft_suite
 from pipeline.project import Project
 from validation import expectations, leak
+from validation.losses import balanced_log_loss, brier, log_loss
+from validation.scoring import compute_metrics
 
 COLUMNS = leak.inputs()
 
@@ -245,3 +248,64 @@ def test_a_column_that_tells_nothing_is_left_out() -> None:
 def test_two_columns_of_one_name_have_attributes_of_their_own() -> None:
     frame = pd.DataFrame({"a b": [0.5, 1.5], "a-b": [0.5, 1.5], "a_b": [0.5, 1.5]})
     assert [each.attribute for each in draft_columns([frame], frame.columns.tolist())] == ["a_b_2", "a_b_3", "a_b"]
+
+
+# --- what judges the model
+
+
+@pytest.fixture
+def fitted(own: Project) -> quick.Fit:
+    """A quick fit, of this project's model."""
+    _, found = quick.check_fit(own, dataset.read(own.train_data))
+    assert found
+    return found
+
+
+def test_a_case_of_behaviour_that_does_not_fit_and_a_draft_that_does(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = dataset.read(own.train_data)
+    (own.root / "build").mkdir()
+    case = {"name": "known", "kind": "minimum", "rows": [{"else": 1}], "at_least": 0}
+    monkeypatch.setattr(behaviour, "CASES", [case])
+    found = to_mend([quick.check_behaviour(None, rows, own.root / "build")])
+    assert "the cases do not fit class Row: " in found.found
+    assert "read build/behaviour.py" in found.fix
+    drafted = import_file(own.root / "build" / "behaviour.py")
+    monkeypatch.setattr(behaviour, "CASES", [{**case, "rows": [drafted.TYPICAL]}])
+    assert quick.check_behaviour(None, rows, own.root / "build").state == GOOD
+
+
+def test_a_floor_of_a_metric_that_there_is_not(own: Project, fitted: quick.Fit) -> None:
+    path = own.root / "validation" / "thresholds.toml"
+    path.write_text(path.read_text(encoding="utf-8") + "[floors.else]\nmin = 0.5\n", encoding="utf-8")
+    found = to_mend([quick.check_floors(fitted, rules.of(own))])
+    assert (
+        f"floors.else name no metric; model/metrics.py returns {next(iter(compute_metrics(fitted.truth, fitted.answers)))}" in found.found
+    )
+
+
+def test_a_floor_that_is_missed_by_far_is_to_be_known(own: Project, fitted: quick.Fit) -> None:
+    name, value = next(iter(compute_metrics(fitted.truth, fitted.answers).items()))
+    path = own.root / "validation" / "thresholds.toml"
+    text = path.read_text(encoding="utf-8").partition("[floors.")[0]
+    path.write_text(f"{text}[slices]\nmin_rows = 2\nmin_groups = 2\n[floors.{name}]\nmin = {3 * abs(value) + 1}\n", encoding="utf-8")
+    found = quick.check_floors(fitted, rules.of(own))
+    assert (found.state, name in found.found) == (NOTE, True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "states"), [(log_loss, [MEND]), (brier, [MEND]), (balanced_log_loss, [])], ids=["log loss", "Brier", "balanced"]
+)
+def test_weights_that_the_loss_does_not_have(monkeypatch: pytest.MonkeyPatch, loss: Any, states: list[str]) -> None:
+    monkeypatch.setattr(features, "TASK", "binary")
+    monkeypatch.setattr(metrics, "loss", loss)
+    truth = np.array([0.0] * 18 + [1.0] * 2)
+    found = quick.Fit(None, FRAME, [0, 1], truth, np.full(20, 0.5))
+    with built(make_pipeline(LogisticRegression(class_weight="balanced"))):
+        said = list(quick.check_weights(found))
+    assert [each.state for each in said] == states
+    assert all("logisticregression__class_weight='balanced'" in each.found and "balanced_log_loss" in each.fix for each in said)
+    sure = quick.Fit(None, FRAME, [0, 1], truth, np.abs(truth - 0.01))
+    with built(make_pipeline(LogisticRegression(class_weight="balanced"))):
+        assert [each.state for each in quick.check_weights(sure)] == [NOTE] * len(states)
+    with built(make_pipeline(LogisticRegression())):
+        assert list(quick.check_weights(found)) == []

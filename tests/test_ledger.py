@@ -1,11 +1,14 @@
 """What MLflow is told, and that nothing waits for it."""
 
 import json
+import re
 import shutil
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +17,8 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline import ledger, project, ui, validate
+from pipeline.doctor import here
+from pipeline.errors import PipelineError
 from pipeline.ledger_entry import Entry, spelt
 from pipeline.process import free_port
 from service.manifest import canonical, read
@@ -277,3 +282,37 @@ def test_a_server_s_pages_are_only_named(monkeypatch: pytest.MonkeyPatch, capsys
     ui.ui(at, 5001, no_browser=False)
     assert capsys.readouterr().out == "MLflow: http://mlflow.example:5000\n" * 2
     assert opened == ["http://mlflow.example:5000"]
+
+
+ODD = ["#", "'", '"', ":", ":name", " ", ";&$", "[a]{b}*", "größe", "%", "100%41", "?", "a?b=c"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_in_a_folder_of_any_name_the_runs_are_recorded_or_its_name_is_the_reason(
+    road: Road, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", "")  # is set, and goes away with the test
+    root = tmp_path / f"of {name}s"
+    root.mkdir()
+    odd = replace(road.project, root=root)
+    if "%" in name or "?" in name:
+        said = rf"MLflow's database takes no [%?] in the name of a folder, as in {re.escape(str(root))}\. Next: rename the folder; or set "
+        with pytest.raises(PipelineError, match=said), ledger.quiet():
+            ledger.entry(odd, road.project.bundle)
+        assert (here.runs(odd).state, here.runs(odd).fix[:17]) == ("to mend", "rename the folder")
+    else:
+        with ledger.quiet():
+            found = ledger.entry(odd, road.project.bundle)
+            assert ledger.entry(odd, road.project.bundle) == found
+        kept = [each.name for each in (root / "mlartifacts").rglob("bundle/*")]
+        assert {"manifest.json", "model.skops"} <= set(kept)
+        assert here.runs(odd).state == "ok"
+    assert [each.name for each in tmp_path.iterdir()] == [root.name]
+
+
+def test_packages_in_a_folder_that_alembic_cannot_read_are_the_reason(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", "/home/a%b/.venv")
+    with pytest.raises(PipelineError, match=r"takes no % in the name of a folder, as in /home/a%b/\.venv\."):
+        ledger.refuse_folder(road.project)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    ledger.refuse_folder(road.project)

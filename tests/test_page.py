@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import demo, rehearsal_report
+from pipeline import rehearsal_data, rehearsal_report
 from validation import leak, markup, plots
 from validation.gate import Outcome
 from validation.page import page
@@ -404,6 +404,7 @@ def rehearsal() -> dict[str, Any]:
         "target": "local",
         "steps": [{"name": "train", "seconds": 1.0, "outcome": "done"}],
         "verdicts": verdicts,
+        "left_out": [],
         "requests": {"total": 2, "failed": 0, "by_release": {"v1": 1, "v2": 1}, "by_second": [[0, "v1", 1], [1, "v2", 1]]},
         "rollback": {"seconds": 1.5, "from": "v2", "to": "v1", "proof": dict.fromkeys(rehearsal_report.PROOF.values(), True)},
     }
@@ -433,7 +434,9 @@ def test_both_pages_have_the_same_frame(tmp_path: Path) -> None:
     ("changed", "holds"),
     [
         ({}, True),
-        ({"another unit": None}, True),  # a model without a number has no other unit
+        ({"another unit": None, "left out": "another unit"}, True),  # a model without a number has no other unit
+        ({"nothing learnt": None, "left out": "nothing learnt"}, True),
+        ({"nothing learnt": None, "left out": "another unit"}, False),
         ({"nothing learnt": None}, False),
         ({"another unit": "PASS"}, False),
         ({"v1.1.0": "FAIL"}, False),
@@ -443,7 +446,9 @@ def test_both_pages_have_the_same_frame(tmp_path: Path) -> None:
 def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed: dict[str, str | None], holds: bool) -> None:
     report = rehearsal()
     for name, verdict in changed.items():
-        if verdict:
+        if name == "left out":
+            report["left_out"].append(verdict)
+        elif verdict:
             report["verdicts"][name]["verdict"] = verdict
         else:
             del report["verdicts"][name]
@@ -452,11 +457,9 @@ def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed
 
 @pytest.mark.parametrize(
     ("columns", "name"),
-    [({"w": ["a"], "n": [1], "x": [0.5]}, "x"), ({"b": [True], "z": [0.0], "n": [1]}, "n"), ({"w": ["a"], "b": [True]}, None)],
+    [({"w": ["a"], "n": [1], "x": [0.5]}, "x n"), ({"b": [True], "z": [0.0], "n": [1]}, "n"), ({"w": ["a"], "b": [True]}, "")],
     ids=["fractions", "whole numbers", "none"],
 )
-def test_what_is_measured_is_tried_in_another_unit(
-    columns: dict[str, list[Any]], name: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_measured_is_tried_in_another_unit(columns: dict[str, list[Any]], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leak, "inputs", lambda: list(columns))
-    assert demo.measured(pd.DataFrame(columns)) == name
+    assert rehearsal_data.numbers(pd.DataFrame(columns)) == name.split()

@@ -1,6 +1,8 @@
 """The parts of the road that decide: which release follows which, what the proxy is told, who holds the lock, what a person reads."""
 
 import inspect
+import os
+import re
 import socket
 import tarfile
 import zipfile
@@ -484,6 +486,47 @@ def test_a_table_has_columns_of_one_width() -> None:
         "| what   | is        |\n| ------ | --------- |\n| a      | long cell |\n| longer |           |"
     )
     assert say.table(["what"], []) == "| what |\n| ---- |"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("plain", "plain"),
+        ("a | b\n| c |", "a | b | c |"),
+        ("\r\n tabs\tand\x0bmore\x1c \u2028lines\u2029\x85 ", "tabs and more lines"),
+        ("\x1b[31mred\x07\x00", "\\x1b[31mred\\x07\\x00"),
+        ("\u202eback\ufeff", "\\u202eback\\ufeff"),
+        ("\udcff", "\\udcff"),
+        ("größe 👩\u200d🔬", "größe 👩\u200d🔬"),
+        ("", ""),
+    ],
+)
+def test_what_a_person_wrote_is_one_line_that_can_be_printed(written: str, shown: str) -> None:
+    assert say.one_line(written) == shown
+    assert len(say.one_line(shown).splitlines()) <= 1
+    assert say.one_line(shown) == shown
+    shown.encode()
+
+
+def test_what_is_very_long_is_cut() -> None:
+    assert say.one_line("x" * 120, 120) == "x" * 120
+    assert say.one_line("two words " * 5000, 20) == "two words two word …"
+    assert len(say.one_line("x" * 100_000, 120)) == 120
+
+
+@pytest.mark.parametrize("cell", ["a | b\n| c |", "\r", "|", "\\|", "x\u2028y", "\x1b[2J"])
+def test_no_cell_ends_its_row_or_its_column(cell: str) -> None:
+    lines = say.table(["what", cell], [["one", cell], [cell, "two"]]).splitlines()
+    assert len(lines) == 4
+    assert {len(each) for each in lines} == {len(lines[0])}
+    assert all(len(re.findall(r"(?<!\\)\|", each)) == 3 for each in lines)
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_ACTOR", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987654)
+    assert lock.who() == "user 987654"
 
 
 def test_the_summary_grows_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,9 +68,9 @@ def on_github(project: Project) -> list[Finding]:
 
 def told(report: Report) -> str:
     """Return the report: a table, and below it what to do."""
-    rows = [[each.what, each.state, shorten(each).replace("|", "/")] for each in report.findings]
+    rows = [[each.what, each.state, shorten(each)] for each in report.findings]
     todo = [
-        "\n".join([f"**{each.what}**: {each.found}. {each.why}", *(f"    {step}" for step in each.next())])
+        "\n".join([f"**{each.what}**: {' '.join(each.found.split())}. {each.why}", *(f"    {step}" for step in each.next())])
         for each in report.findings
         if each.fix or each.commands
     ]

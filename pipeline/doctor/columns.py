@@ -123,7 +123,7 @@ def describe_misfits(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Mis
 def is_left_out(column: str) -> bool:
     """Tell whether a comment in `model/features.py` names a column, as in `# customer_id: left out`."""
     text = Path(str(features.__file__)).read_text(encoding="utf-8")
-    return bool(re.search(rf"^\s*#([^:\n]*\W)?{re.escape(column)}(\W[^:\n]*)?:", text, re.MULTILINE))
+    return bool(re.search(rf"^\s*#([^:\n]*\W)?{re.escape(' '.join(column.split()))}(\W[^:\n]*)?:", text, re.MULTILINE))
 
 
 def write_features(change: Change, build: Path) -> Path:

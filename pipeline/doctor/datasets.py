@@ -1,6 +1,7 @@
 """The two datasets as the doctor reads them: by the owner's `load`, and where that loses something by the load that is proposed."""
 
 import importlib.util
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -131,14 +132,15 @@ def merge(datasets: Sequence[Dataset]) -> Raw | None:
 
 def find_reasons(datasets: Sequence[Dataset]) -> Iterator[str]:
     """Say why `load` does not read what is written."""
-    texts = {each.name for each in FEATURES if each.kind is str}
+    texts = {each.name for each in FEATURES if each.kind is str and each.time is None}
     seen = set[str]()
     for each in datasets:
         if each.raw is None:
             continue
         for reason in find_file_reasons(each, each.raw, texts):
-            if reason not in seen:
-                seen.add(reason)
+            alike = re.sub(r"'.*?'|\d+", "", reason.replace(each.name, ""))
+            if alike not in seen:
+                seen.add(alike)
                 yield reason if each is datasets[0] else f"{each.name}: {reason}"
 
 
@@ -186,8 +188,9 @@ def find_column_steps(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
         yield f"{name} has times with a zone, which requests do not have", f'{at} = {at}.dt.tz_convert("UTC").dt.tz_localize(None)'
     if kind.name == "infinite":
         yield f"{name} has infinite values, which no request can have", f'{at} = {at}.replace([float("inf"), float("-inf")], None)'
-    if kind.name == "mixed":
-        why = f"{name} holds several types in one column ({', '.join(kind.types)})"
+    if kind.name in ("mixed", "large"):
+        several = f"several types in one column ({', '.join(kind.types)})"
+        why = f"{name} holds {several if kind.name == 'mixed' else 'whole numbers of more than 64 bits, which are codes'}"
         yield why, f'{at} = {at}.map(str, na_action="ignore")'
 
 

@@ -32,7 +32,7 @@ class Draft:
     def format(self) -> str:
         """Return the line in class Row."""
         if self.left_out:
-            return f"# {self.column}: {self.left_out}"
+            return f"# {' '.join(self.column.split())}: {self.left_out}"
         return f"{self.attribute}: {self.declared}"
 
 
@@ -103,6 +103,8 @@ def leave_out(column: str, kind: Kind) -> str:
     """Return why a column is no feature: it tells nothing, or it only names the row."""
     if kind.name == "empty":
         return "left out, no row has a value"
+    if kind.name == "other":
+        return f"left out, it holds {', '.join(kind.types)}"
     if len(kind.counts) == 1 and not kind.missing:
         return f"left out, it is {str(next(iter(kind.counts)))[:SHORT]!r} in all rows"
     return "left out, it is different in each row" if is_key(column, kind) else ""

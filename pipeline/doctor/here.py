@@ -2,12 +2,11 @@
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 from cryptography.x509 import load_pem_x509_certificates
 
-from pipeline import address, http_client
+from pipeline import address, http_client, ledger
 from pipeline.doctor.finding import Finding, good, mend
 from pipeline.errors import PipelineError
 from pipeline.project import Project
@@ -48,14 +47,17 @@ def own_port(project: Project) -> Finding:
     return good("port", f"{project.address}, {'the service' if served else 'free'}")
 
 
-def ledger() -> Finding:
+def runs(project: Project) -> Finding:
     """Look whether the runs can be recorded; a rollback does without."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not uri.startswith("http"):
-        return good("MLflow", uri or f"the file {Path('mlflow.db')}")
+    uri, why = os.environ.get("MLFLOW_TRACKING_URI", ""), "Runs, verdicts and what serves are not recorded; all else goes on."
     try:
+        if not uri.startswith("http"):
+            ledger.refuse_folder(project)
+            return good("MLflow", uri or "the file mlflow.db")
         http_client.request("GET", f"{uri.rstrip('/')}/health", MLFLOW_SECONDS).raise_for_status()
-    except (httpx.HTTPError, PipelineError) as error:
-        why = "Runs, verdicts and what serves are not recorded; all else goes on."
+    except PipelineError as error:
+        what, _, fix = str(error).partition(". Next: ")
+        return mend("MLflow", what, why, f"{fix}; then ./run track")
+    except httpx.HTTPError as error:
         return mend("MLflow", f"{uri}: {error}", why, "start the server, or correct MLFLOW_TRACKING_URI; then ./run track")
     return good("MLflow", f"{uri} answers")

@@ -38,7 +38,7 @@ def findings(project: Project) -> Iterator[Finding]:
         yield here.own_port(project)
     if project.target == "docker":
         yield here.tls(project)
-    yield here.ledger()
+    yield here.runs(project)
 
 
 def on_engine(project: Project) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ LARGEST = 2**63 - 1
 class Kind:
     """A column: `name` says what it holds, `counts` its values and how often each is there, `missing` how many cells hold none.
 
-    Names: empty, bool, number, date, datetime, zoned (times with a zone), text, infinite, mixed (several types), other.
+    Names: empty, bool, number, date, datetime, zoned (times with a zone), text, infinite, large (beyond 64 bits), mixed, other.
     `typed` says that the cells were no text: `load` has read them.
     """
 
@@ -73,10 +73,12 @@ def read_typed(counts: Counter[Any], missing: int, mixed: bool, types: tuple[str
     if kinds == {bool}:
         return Kind("bool", counts, missing, typed=True)
     if kinds <= {int, float}:
+        if any(isinstance(cell, int) and abs(cell) > LARGEST for cell in counts):
+            return Kind("large", counts, missing, typed=True)
         finite = all(math.isfinite(cell) for cell in counts)
         return Kind("number" if finite else "infinite", counts, missing, typed=True)
     if all(hasattr(cell, "isoformat") for cell in counts):
-        return Kind(read_times(counts), counts, missing, typed=True)
+        return Kind(read_times(counts), counts, missing, typed=True, types=types)
     return Kind("other", counts, missing, typed=True, types=types)
 
 

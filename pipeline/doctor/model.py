@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.doctor.finding import MEND, UNSEEN, Finding, failed, good, mend
@@ -26,10 +28,23 @@ def findings(project: Project) -> list[Finding]:
         from service.declared import FEATURES  # noqa: F401
     except Exception as error:  # whatever the owner's files raise
         return [mend("model/", f"cannot be imported: {type(error).__name__}: {error}", "Everything starts there.", "correct that file")]
+    found = [good("model/", "can be imported")]
     try:
-        return [good("model/", "can be imported"), *check_project(project)]
+        found.extend(check_project(project))
     except PipelineError as error:
-        return [mend("data", str(error).partition("\n")[0], LEARNT, "put it right, then ./run doctor")]
+        found.append(mend("data", str(error).partition("\n")[0], LEARNT, "put it right, then ./run doctor"))
+    except Exception as error:  # data is of more kinds than anybody thinks of, and the doctor is asked when something is wrong
+        found.append(describe_surprise(error))
+    return found
+
+
+def describe_surprise(error: Exception) -> Finding:
+    """Return that something was met which no check expects, with its place."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    fix = "look for cells or declarations that are unlike the others; ./run train says where it ends"
+    return mend("data and model", f"cannot be held against each other: {said} ({where})", LEARNT, fix)
 
 
 def check_project(project: Project) -> Iterator[Finding]:
@@ -53,9 +68,7 @@ def check_project(project: Project) -> Iterator[Finding]:
 
 def check_rows(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
     """Hold both datasets against the declaration."""
-    for each in read:
-        if each.rows is None:
-            yield mend(each.name, each.error, LEARNT, "put the rows there, or correct load in model/data.py")
+    yield from describe_unread(read)
     train, reference = read
     if train.rows is None:
         return
@@ -67,6 +80,14 @@ def check_rows(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
         else:
             alike.append(reference)
     yield from check_declaration(alike, build)
+
+
+def describe_unread(read: Sequence[Dataset]) -> Iterator[Finding]:
+    """Yield what is wrong with files that cannot be loaded, once where it is `load` that fails on both."""
+    errors = {each.error: each.name for each in reversed(read) if each.rows is None}
+    for error, name in reversed(errors.items()):
+        what = "model/data.py" if error.startswith("model/data.py") else name
+        yield mend(what, error.rstrip("."), LEARNT, "correct load in model/data.py, or put the rows where they are looked for")
 
 
 def find_lacking(train: pd.DataFrame, reference: pd.DataFrame) -> Iterator[str]:

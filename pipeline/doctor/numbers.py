@@ -8,9 +8,12 @@ from functools import cache
 import pandas as pd
 
 from pipeline.doctor.kinds import CODE, is_number
+from service.cells import NUMBER
 
 # Words that stand for a missing number in files of other programs.
-MISSING = re.compile(r"n/?a|#n/?a|n\.a\.|nan|<na>|#?null!?|none|nil|missing|unknown|\?|-{1,3}|\.{1,3}|\*|\\n|k\.a\.|n/k", re.IGNORECASE)
+MISSING = re.compile(
+    r"n/?a|#n/?a|n\.a\.|nan|<na>|#?null!?|none|nil|missing|unknown|\?|-{1,3}|\.{1,3}|\*|\\n|k\.a\.|n/k|[+-]?inf(inity)?", re.IGNORECASE
+)
 # Decimal and thousands' marks, those that pandas reads without options first; blanks are of three kinds.
 PLAIN = (".", "")
 MARKS = [PLAIN, (",", ""), (".", ","), (",", "."), *((point, blank) for blank in " '\u00a0\u202f\u2019" for point in ".,")]
@@ -42,6 +45,8 @@ def read_numbers(column: "pd.Series[str]") -> Numbers | None:
     words = tuple(each for each in cells if MISSING.fullmatch(each.strip()))
     numbers = [each for each in cells if each not in words]
     if not numbers or any(CODE.fullmatch(each.strip()) for each in numbers):
+        return None
+    if any(NUMBER.fullmatch(each.strip()) and not is_number(each) for each in numbers):  # more digits than a number has: a code
         return None
     marks = [each for each in MARKS if each != PLAIN and all(form(*each).fullmatch(cell.strip()) for cell in numbers)]
     plain = [PLAIN] if all(map(is_number, numbers)) else []

@@ -118,12 +118,14 @@ def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Findi
         said = f"{', '.join(map(repr, unknown))} name no class as their label"
         return mend(what, said, why, f'"label": one of {", ".join(map(repr, classes))}')
     if not asked or found is None:
-        return good(what, f"{len(read)} cases can be asked")
+        return good(what, f"{count(len(read), 'case')} can be asked")
     from service.rows import ROWS as REQUESTS
 
     values = frame(columns(read_values(REQUESTS.validate_python(asked))))
     judged = cases.judge(read, answer(found.fitted, values, features.TASK), classes)
-    return good(what, f"{len(read)} cases can be asked; {sum(each.holds for each in judged)} hold for a fit of {len(found.rows)} rows")
+    return good(
+        what, f"{count(len(read), 'case')} can be asked; {sum(each.holds for each in judged)} hold for a fit of {len(found.rows)} rows"
+    )
 
 
 def shorten(error: Exception) -> str:
@@ -148,7 +150,7 @@ def check_floors(found: Fit | None, rules: Rules) -> Finding:
     """Tell whether the floors name metrics that there are, and whether a quick fit misses them by far."""
     what, floors = "validation/thresholds.toml", rules.thresholds.floors
     if found is None:
-        return good(what, f"{len(floors)} floors")
+        return good(what, count(len(floors), "floor"))
     values = compute_metrics(found.truth, found.answers)
     if unknown := [name for name in floors if name not in values]:
         said = f"floors.{', floors.'.join(unknown)} name no metric; model/metrics.py returns {', '.join(values)}"
@@ -162,7 +164,12 @@ def check_floors(found: Fit | None, rules: Rules) -> Finding:
         return note(
             what, said, "With another model's floors the gate says FAIL whatever the model does.", "set [floors] by what is good here"
         )
-    return good(what, f"{len(floors)} floors, of metrics that there are")
+    return good(what, f"{count(len(floors), 'floor')}, of metrics that there are")
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def lacks(value: float, low: float | None, high: float | None) -> bool:

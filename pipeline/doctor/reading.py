@@ -135,16 +135,11 @@ def find_losses(raw: Raw, loaded: pd.DataFrame, texts: set[str]) -> Iterator[str
         if len(words) and not (read and set(words) <= set(read.words)):
             some = ", ".join(map(repr, words.unique()[:3]))
             yield f"load read {some} as missing in {len(words)} rows of {name}"
-        elif not isinstance(held.dtype, pd.StringDtype) and held.dtype != object and is_text(str(name), kind.name, texts):
+        elif pd.api.types.is_numeric_dtype(held) and (name in texts or (kind.name == "text" and not read)):
             was = next((cell for cell in column if cell.strip() and cell != str(held.loc[column[column == cell].index[0]])), column.iloc[0])
             yield f"load made {'booleans' if held.dtype == bool else 'numbers'} of {name}, in which {was!r} is text"
-        elif read and (not read.plain or read.words) and not pd.api.types.is_numeric_dtype(held) and read_kind([held]).name == "text":
+        elif read and (not read.plain or read.words) and name not in texts and read_kind([held]).name in ("text", "mixed"):
             yield describe_numbers(str(name), column, read)
-
-
-def is_text(name: str, kind: str, texts: set[str]) -> bool:
-    """Tell whether a column is text: by its declaration, or by its form."""
-    return name in texts or kind == "text"
 
 
 def describe_numbers(name: str, column: "pd.Series[str]", read: Numbers) -> str:
@@ -152,5 +147,5 @@ def describe_numbers(name: str, column: "pd.Series[str]", read: Numbers) -> str:
     if read.words and (read.plain or not read.marks):
         return f"{name} has {', '.join(map(repr, read.words[:3]))} among numbers"
     marked = (cell for cell in column if cell.strip() and not cell.strip().lstrip("+-").isdecimal() and cell not in read.words)
-    some = next(marked, column.iloc[0])
+    some = max(marked, key=len, default=column.iloc[0])
     return f"{name} has numbers such as {some!r}"

@@ -68,6 +68,10 @@ def pair(*estimators: Any) -> list[tuple[str, Any]]:
 
 
 FILE = "model/estimator.py"
+XGBOOST = (
+    """Next: add the lines `xgboost-cpu; sys_platform != "darwin"` and `xgboost; sys_platform == "darwin"` """
+    "to requirements/serve.in, then ./run lock"
+)
 REFUSED: dict[str, tuple[Any, str, str, str]] = {
     "None": (None, "binary", "build() in FILE returns None", "end it with `return` and the pipeline"),
     "a class": (
@@ -303,8 +307,14 @@ def test_a_target_that_is_not_one_column(target: Any, given: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("xgboost", "Next: add xgboost-cpu to requirements/serve.in, then ./run lock"),
-        ("xgboost.sklearn", "Next: add xgboost-cpu to requirements/serve.in, then ./run lock"),
+        (
+            "xgboost",
+            XGBOOST,
+        ),
+        (
+            "xgboost.sklearn",
+            XGBOOST,
+        ),
         ("imblearn", "Next: add imbalanced-learn to requirements/serve.in, then ./run lock"),
         ("category_encoders", "Next: add category-encoders to requirements/serve.in, then ./run lock"),
         ("feature_steps", "if feature_steps.py is a file of yours, put it into model/ and import it as model.feature_steps."),

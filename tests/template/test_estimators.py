@@ -62,7 +62,7 @@ def test_every_estimator_of_scikit_learn_is_in_one_list() -> None:
     assert sorted(set().union(*lists) - set(NAMES)) == [], "scikit-learn has these no longer"
 
 
-@pytest.mark.parametrize("name", by_name.REFUSED)
+@pytest.mark.parametrize("name", sorted(by_name.REFUSED))
 def test_what_cannot_be_judged_is_refused(name: str) -> None:
     made_by = dict(all_estimators())[name]
     with pytest.raises(ModelRefused, match=by_name.REFUSED[name]):
