@@ -22,10 +22,9 @@ def exceeds_chance(rows: pd.DataFrame, shared: int, reference: int) -> bool:
     """Tell whether so many of the reference rows are among the training rows that it cannot be by chance.
 
     Rows of few features are alike without having been copied, and then training rows are alike among themselves as often: each new row has
-    that chance of a twin. Beyond the mean of that binomial distribution and three of its standard deviations it is no chance. That there
-    is no twin in few rows does not say that there cannot be one (Laplace's rule of succession).
+    that chance of a twin. Beyond the mean of that binomial distribution and three of its standard deviations it is no chance.
     """
-    twins = (int(hashes(rows[declared()]).duplicated(keep=False).sum()) + 1) / (len(rows) + 2)
+    twins = float(hashes(rows[declared()]).duplicated(keep=False).mean())
     return shared > reference * twins + 3 * math.sqrt(reference * twins * (1 - twins))
 
 

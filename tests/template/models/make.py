@@ -11,8 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # Another estimator for a model that is here: its own files replace that one's.
 VARIANTS = {"lightgbm": "ames", "catboost": "telco"}
-# What an estimator needs besides scikit-learn, in requirements/serve.in.
-PACKAGES = {"telco": "xgboost-cpu", "lightgbm": "lightgbm", "catboost": "catboost"}
+# What an estimator needs besides scikit-learn, as lines of requirements/serve.in.
+XGBOOST = ['xgboost-cpu; sys_platform != "darwin"', 'xgboost; sys_platform == "darwin"']
+PACKAGES = {"telco": XGBOOST, "lightgbm": ["lightgbm"], "catboost": ["catboost"]}
 # What the doctor drafts for a new model.
 DRAFT = """
 from pipeline.doctor import columns
@@ -32,13 +33,13 @@ def make(name: str, project: Path) -> None:
     subprocess.run([sys.executable, "-c", DRAFT], cwd=project, check=True)
 
 
-def require(package: str, requirements: Path) -> None:
-    """Do what `./run lock` does after a line more in serve.in, without an index: what is missing is in the template's own lock."""
+def require(lines: list[str], requirements: Path) -> None:
+    """Do what `./run lock` does after more lines in serve.in, without an index: what is missing is in the template's own lock."""
     with (requirements / "serve.in").open("a", encoding="utf-8") as file:
-        file.write(f"{package}\n")
+        file.writelines(f"{line}\n" for line in lines)
     locks = [dict(read_blocks(lock)) for lock in (HERE.parent / "requirements.txt", requirements / "work.txt")]
     known = locks[0] | locks[1]
-    wanted = find_needed(package, [pair for lock in locks for pair in lock.items()])
+    wanted = find_needed({line.partition(";")[0] for line in lines}, [pair for lock in locks for pair in lock.items()])
     for name in ("serve", "work"):
         lock = requirements / f"{name}.txt"
         head = lock.read_text(encoding="utf-8").partition(f"\n{next(iter(dict(read_blocks(lock))))}==")[0]
@@ -53,9 +54,9 @@ def read_blocks(lock: Path) -> Iterator[tuple[str, str]]:
             yield match[1], block
 
 
-def find_needed(package: str, blocks: list[tuple[str, str]]) -> set[str]:
-    """Return a package and what it needs, directly or not: each block of a lock says what it is there for."""
-    found, more = set[str](), {package}
+def find_needed(packages: set[str], blocks: list[tuple[str, str]]) -> set[str]:
+    """Return packages and what they need, directly or not: each block of a lock says what it is there for."""
+    found, more = set[str](), packages
     needed_by = [(name, set(re.findall(r"#\s+(?:via )?([a-z0-9-]+)$", block, re.MULTILINE))) for name, block in blocks]
     while more:
         found |= more

@@ -4,7 +4,7 @@ from typing import Any
 
 # A house that was sold for 124500.
 HOUSE = {
-    "MSSubClass": 20,
+    "MSSubClass": "020",
     "MSZoning": "RL",
     "LotFrontage": 74,
     "LotArea": 13008,

@@ -15,7 +15,8 @@ Grade = Annotated[int, Field(ge=1, le=10)]
 Year = Annotated[int, Field(ge=1700, le=2300)]
 Month = Annotated[int, Field(ge=1, le=12)]
 Count = Annotated[int, Field(ge=0, le=50)]
-Amount = Annotated[int, Field(ge=0, le=1_000_000)]
+Feet = Annotated[int, Field(ge=0, le=1000)]
+Amount = Annotated[int, Field(ge=0, le=50_000)]
 # "NA" is a word of the assessor's office: there is no such thing. A cell that is empty was not filled in.
 Quality = Literal["Ex", "Gd", "TA", "Fa", "Po"]
 Word = Annotated[str, Field(max_length=20)]
@@ -26,10 +27,10 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    MSSubClass: Amount
+    MSSubClass: Word
     MSZoning: Word
-    LotFrontage: Amount | None
-    LotArea: Amount
+    LotFrontage: Feet | None
+    LotArea: Annotated[int, Field(ge=0, le=1_000_000)]
     Street: Literal["Grvl", "Pave"] | str
     Alley: Literal["Grvl", "NA", "Pave"] | str
     LotShape: Literal["IR1", "IR2", "IR3", "Reg"] | str
