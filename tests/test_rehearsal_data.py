@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from model import features
 from pipeline import dataset, raw_table, rehearsal_data
 from pipeline.errors import PipelineError
 from pipeline.rehearsal_data import Data, LeftOut
+from validation import leak
 
 ROWS = 40
 Load = Callable[[Path], pd.DataFrame]
@@ -82,7 +82,7 @@ READABLE: dict[str, tuple[bytes, Load]] = {
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, Load], Data]:
     """Begins a rehearsal with a file and an owner's `load`."""
-    monkeypatch.setattr(features, "Row", SimpleNamespace(model_fields={"text": None, "amount": None}))
+    monkeypatch.setattr(leak, "inputs", lambda: ["text", "amount"])
     monkeypatch.setattr(features, "TARGET", "gone")
     monkeypatch.setattr(features, "TASK", "binary")
 
@@ -175,7 +175,7 @@ def test_a_target_that_is_made_of_others_is_not_shuffled_and_the_rest_is_had(beg
 
 def test_without_a_number_there_is_no_other_unit(begin: Callable[[bytes, Load], Data], monkeypatch: pytest.MonkeyPatch) -> None:
     data = begin(frame().to_csv(index=False).encode(), read())
-    monkeypatch.setattr(features, "Row", SimpleNamespace(model_fields={"text": None}))
+    monkeypatch.setattr(leak, "inputs", lambda: ["text"])
     with pytest.raises(LeftOut, match="no feature is a number"):
         data.other_unit()
 
