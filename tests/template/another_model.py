@@ -18,7 +18,7 @@ from pipeline import project, rehearsal
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 # What a file of tests names that reads the owner's model, data or locks: the others test the machinery, and would say the same again.
-NAMES = ("model(\\.\\w+)? import", "import model", '"model"', "FEATURES", "leak", "service\\.conftest", "train\\.csv", "reference\\.csv")
+NAMES = ("model(\\.\\w+)? import", "import model", "FEATURES", "leak", "service\\.conftest", "LOCK_OF")
 READS = re.compile(r"(?<!\w)(" + "|".join(NAMES) + r")(?!\w)")
 ROAD = "pytestmark = pytest.mark.road"
 Run = Callable[..., str]
@@ -58,7 +58,7 @@ def find_readers(project: Path) -> list[str]:
     """Return the files of a project's tests that read its model; those that take the road do so under any model."""
     found = [path for folder in ("tests", "tests/service") for path in sorted((project / folder).glob("test_*.py"))]
     texts = {path: path.read_text(encoding="utf-8") for path in found}
-    return [str(path) for path, text in texts.items() if (READS.search(text) or path.parent.name == "service") and ROAD not in text]
+    return [str(path) for path, text in texts.items() if READS.search(text) and ROAD not in text]
 
 
 def test_the_readme_tells_what_it_costs(second: Path, name: str) -> None:
