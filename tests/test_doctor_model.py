@@ -77,7 +77,7 @@ def test_a_model_that_cannot_be_imported_is_all_there_is_to_say(own: Project, mo
     monkeypatch.delattr("model.estimator")
     found = model.findings(own)
     assert len(found) == 1
-    assert "cannot be imported: ModuleNotFoundError: import of model.estimator halted" in to_mend(found).found
+    assert "ModuleNotFoundError: import of model.estimator halted" in to_mend(found).found
 
 
 def test_a_dataset_that_is_not_there(own: Project) -> None:

@@ -320,7 +320,12 @@ def test_a_line_that_failed_in_another_process_is_named(write: Write) -> None:
             "from pydantic import BaseModel\nclass Row(BaseModel):  # MARK\n    a: np.ndarray",
             "Expected: features of int",
         ),
-        ("import", "estimator.py", "import a_package_of_nobody.part  # MARK", "a_package_of_nobody is not installed"),
+        (
+            "import",
+            "estimator.py",
+            "import a_package_of_nobody.part  # MARK",
+            "add a-package-of-nobody to requirements/serve.in, then ./run lock",
+        ),
         ("import", "estimator.py", "from sklearn.linear_model import Logistic  # MARK", "Next: correct the name; then"),
     ],
 )

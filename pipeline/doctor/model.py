@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.doctor.finding import MEND, UNSEEN, Finding, failed, good, mend
-from pipeline.errors import PipelineError
+from pipeline.errors import OwnerError, PipelineError
+from pipeline.owner import import_model
 from pipeline.project import Project
 
 if TYPE_CHECKING:
@@ -24,10 +25,9 @@ LATER = "they are looked at when what is above is mended: ./run doctor --model"
 def findings(project: Project) -> list[Finding]:
     """Return what is found; where the model cannot be imported that is all there is to say."""
     try:
-        from model import behaviour, data, estimator, features, metrics  # noqa: F401  # the owner's, whatever state they are in
-        from service.declared import FEATURES  # noqa: F401
-    except Exception as error:  # whatever the owner's files raise
-        return [mend("model/", f"cannot be imported: {type(error).__name__}: {error}", "Everything starts there.", "correct that file")]
+        import_model("./run doctor --model")
+    except OwnerError as error:
+        return [mend("model/", f"cannot be imported: {error.where}: {error.found}", "Everything starts there.", error.fix)]
     found = [good("model/", "can be imported")]
     try:
         found.extend(check_project(project))

@@ -13,8 +13,9 @@ from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 from pipeline.errors import OwnerError, PipelineError
+from pipeline.missing_module import explain_missing_library, explain_missing_module
 from pipeline.owner import place
-from pipeline.owner.hints import Hint, explain_missing_module, find_hint
+from pipeline.owner.hints import Hint, find_hint
 from pipeline.owner.place import Place
 from pipeline.owner.raised import describe_error, list_frames
 from pipeline.owner.warned import show_warnings
@@ -101,8 +102,15 @@ def find_failure(error: BaseException, step: str) -> Place:
 def choose_hint(error: BaseException, text: str, step: str) -> Hint | None:
     """Return what is known about a message."""
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("model"):
-        return explain_missing_module(error.name.partition(".")[0])
+        return Hint("", "a package that requirements/ locks", read_next(explain_missing_module(error)))
+    if isinstance(error, OSError) and (said := explain_missing_library(error)):
+        return Hint("", "the libraries of the system that packages want", read_next(said))
     return find_hint(text, step)
+
+
+def read_next(sentences: str) -> str:
+    """Return the next step that sentences end with."""
+    return sentences.rpartition("Next: ")[2].rstrip(".")
 
 
 def is_owners(error: BaseException) -> bool:

@@ -258,12 +258,3 @@ def fits(hint: Hint, text: str) -> bool:
         return False
     counts = found.groupdict()
     return not counts.get("few") or 2 * int(counts["few"]) < int(counts["all"])
-
-
-def explain_missing_module(name: str) -> Hint:
-    """Return what to do about a package that is not installed."""
-    return Hint(
-        "",
-        f"a package of the locks: {name} is not installed",
-        f"write its package into requirements/serve.in, then ./run lock; or do without {name}",
-    )
