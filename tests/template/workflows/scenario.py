@@ -121,7 +121,7 @@ class Scenario:
         runner = self.folder / f"run-{self.runs}"
         for name in ("workspace", "home", "artifacts", "cache"):
             (runner / name).mkdir(parents=True)
-        text = repository.show(self.bare, commit, f".github/workflows/{workflow}.yml").decode()
+        text = repository.git(self.bare, "cat-file", "blob", f"{commit}:.github/workflows/{workflow}.yml")
         (runner / "workflow.yml").write_text(text.replace(UNKNOWN, ""))
         told = {"visibility": "private", **payload.pop("repository", {}), "default_branch": "main", "full_name": self.name}
         (runner / "event.json").write_text(json.dumps({"ref": ref, "repository": told, **payload}))
