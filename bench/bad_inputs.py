@@ -13,9 +13,9 @@ from bench import results
 from bench.serving_ready import train
 from pipeline import process
 from service.parity import TOLERANCE, distance
-from tests.service.asked import VERTEX, World
-from tests.service.bad_inputs import cases
-from tests.service.raw_client import Seen, send
+from tests.library.service.asked import VERTEX, World
+from tests.library.service.bad_inputs import cases
+from tests.library.service.raw_client import Seen, send
 
 NUMBER, SEED, CLIENTS = 100_000, 20_260_101, 8
 # After so many the service has met every kind of input, and its memory is looked at for the first time.

@@ -19,7 +19,7 @@ from pipeline import docker_engine, project
 from pipeline.process import free_port, wait_ready
 from pipeline.targets.kubernetes import Kubernetes
 from pipeline.targets.proxy_container import IMAGE
-from tests import cluster
+from tests.library import cluster
 
 REPLICAS = (1, 2, 3, 4)
 # So much of a core for each of several pods, so that two cores hold all of them and who asks.

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.gate_cost import AUTHOR, copy, git, python
 from pipeline import project, rehearsal
 from pipeline.process import free_port
-from tests import cluster
+from tests.library import cluster
 
 OLD, NEW = "v1.0.0", "v1.1.0"
 # The second release learns from all rows but each twentieth: another model that is as good.
@@ -50,7 +50,7 @@ def ready(targets: Sequence[str], replicas: int = 3) -> Iterator[Path]:
 def in_cluster(folder: Path) -> Iterator[None]:
     """Deploy to a namespace of its own, with the account of infra/deployer.yaml."""
     if missing := cluster.missing():
-        raise SystemExit(f"For the target kubernetes: {missing}. Next: tests/cluster.py says what it takes; or give --target.")
+        raise SystemExit(f"For the target kubernetes: {missing}. Next: tests/library/cluster.py says what it takes; or give --target.")
     os.environ["ADMIN_KUBECONFIG"] = os.environ.get("KUBECONFIG", "")
     with cluster.namespace(folder) as found:
         os.environ |= {"KUBECONFIG": str(found.kubeconfig), "NODE": found.node, "NAMESPACE": found.name}

@@ -50,11 +50,15 @@ def choose(asked: str | None) -> tuple[str, str]:
 
 def of(project: Project, target: str) -> Project:
     """Return the project that a rehearsal of a project uses."""
-    root = project.root / "build" / "rehearsal" / "project"
+    return apart(project, project.root / "build" / "rehearsal" / "project", "rehearsal", target)
+
+
+def apart(project: Project, root: Path, what: str, target: str) -> Project:
+    """Return a project in another folder, with a name and a port of its own."""
     return replace(
         project,
         root=root,
-        name=f"{project.name[:40]}-rehearsal",
+        name=f"{project.name[:40]}-{what}",
         target=target,
         address=f"127.0.0.1:{free_port()}",
         bake=replace(project.bake, seconds=3),
@@ -65,16 +69,29 @@ def of(project: Project, target: str) -> Project:
 
 def prepare(project: Project, target: str) -> Project:
     """Make the rehearsal's project anew, after clearing away what an earlier rehearsal left, and return it."""
+    ours = of(project, target)
+    clear(ours)
+    shutil.rmtree(ours.root.parent, ignore_errors=True)
+    settle(project, ours)
+    return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
+
+
+def copy_project(project: Project, folder: Path) -> Project:
+    """Return a copy of a project for a test: on the target local, with its own history, name and port. Raises PipelineError."""
+    ours = apart(project, folder / "project", "test", "local")
+    settle(project, ours)
+    commit(ours, "The project")
+    return ours
+
+
+def settle(project: Project, ours: Project) -> None:
+    """Copy a project and begin the history of the copy, out of reach of anything real."""
     if not project.train_data.is_file():
         data_reference.refuse_other(project)  # it says how to get them
     for name in OUTSIDE:
         os.environ.pop(name, None)
-    ours = of(project, target)
-    clear(ours)
-    shutil.rmtree(ours.root.parent, ignore_errors=True)
     copy(project.root, ours.root)
     begin(ours)
-    return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
 
 
 def copy(root: Path, into: Path) -> None:

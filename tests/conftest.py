@@ -31,12 +31,19 @@ from pipeline.switch import state_of
 from pipeline.targets import Target
 from service.manifest import read
 from service.parity import TOLERANCE, distance
-from tests import cluster
-from tests.cluster import Namespace
+from tests.library import cluster, warned
+from tests.library.cluster import Namespace
 
 # Read when scikit-learn is imported, which is later: fitting with more threads than free cores takes ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# On request, since they take long: some faults want root, and the workflows want act on the PATH.
+collect_ignore = ["library/faults", "template/workflows"]
+MARKERS = (
+    "docker: needs a Docker engine",
+    "kubernetes: needs a Docker engine and a Kubernetes cluster",
+    "road: takes the road for real, which lasts minutes",
+)
 REGISTRY = "registry:2"
 PROJECT = """name = "{name}"
 
@@ -65,6 +72,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Leave out what takes long, unless it is asked for: with --all, by a file's name or by -m."""
+    warned.pytest_configure(config)
+    for each in MARKERS:
+        config.addinivalue_line("markers", each)
     asked = config.getoption("all") or config.getoption("markexpr") or config.args_source is config.ArgsSource.ARGS
     if not asked:
         config.option.markexpr = "not (road or docker or kubernetes)"
@@ -89,7 +99,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("kubernetes") and (reason := cluster.missing()):
         if os.environ.get("REQUIRE_CLUSTER") == "1":
             pytest.fail(f"REQUIRE_CLUSTER=1, and {reason}", pytrace=False)
-        pytest.skip(f"{reason}; tests/cluster.py says what it takes")
+        pytest.skip(f"{reason}; tests/library/cluster.py says what it takes")
 
 
 @cache

@@ -1,134 +1,82 @@
-"""The model's folder keeps its own word: declaration, data, estimator and metrics agree."""
+"""Your model: the data is as declared, the pipeline fits and answers, loss and metrics measure it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from model import estimator, features
-from pipeline import dataset, skops_file, train
-from service.answers import answer
+from model import features
+from pipeline import dataset, train
 from service.frames import records
-from service.manifest import sha256
+from service.parity import TOLERANCE, distance
 from service.rows import ROWS
 from validation import leak, thresholds
 from validation.scoring import compute_losses, compute_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
-COLUMNS = leak.inputs()
-SOME = 400
+TRAIN, REFERENCE = ROOT / "data" / "train.csv", ROOT / "validation" / "reference.csv"
+CLASSES = dataset.read_classes(dataset.read(TRAIN), TRAIN)
 
-each_dataset = pytest.mark.parametrize("name", ["data/train.csv", "validation/reference.csv"])
-
-
-def rows(name: str) -> pd.DataFrame:
-    """Load a dataset of the project."""
-    return dataset.read(ROOT / name)
+each_dataset = pytest.mark.parametrize("path", [TRAIN, REFERENCE], ids=["train", "reference"])
 
 
-def fitted() -> Any:
-    """Fit on some of the training data; on one thread, since on a busy machine several wait for each other."""
-    some = rows("data/train.csv").sample(frac=1, random_state=0).head(SOME)
+def fit() -> Any:
+    """Fit on the training data, on one thread as `./run train` does."""
     with threadpool_limits(limits=1):
-        return train.learn(some, ROOT / "data" / "train.csv")
-
-
-def save(path: Path) -> None:
-    """Fit and write the model's file; the other process calls it too."""
-    skops_file.save(fitted(), path)
-
-
-def classes() -> list[Any] | None:
-    """Return the classes of a classification."""
-    return dataset.read_classes(rows("data/train.csv"), ROOT / "data" / "train.csv")
-
-
-def read_truth(reference: pd.DataFrame) -> Any:
-    """Return what was true, as `loss` and `metrics` get it."""
-    return dataset.read_truth(reference, classes(), ROOT / "validation" / "reference.csv")
-
-
-def perfect(truth: Any) -> Any:
-    """Return the answers of a model that is always right and sure."""
-    return np.eye(len(classes() or []))[truth] if features.TASK == "multiclass" else np.asarray(truth, dtype=np.float64)
+        return train.learn(dataset.read(TRAIN), TRAIN)
 
 
 @pytest.fixture(scope="module")
 def reference() -> pd.DataFrame:
-    """What is judged on."""
-    return rows("validation/reference.csv")
+    """The reference dataset."""
+    return dataset.read(REFERENCE)
 
 
 @pytest.fixture(scope="module")
-def model() -> Any:
-    """A fitted pipeline."""
-    return fitted()
+def truth(reference: pd.DataFrame) -> Any:
+    """What was true in the reference dataset, as `loss` and `metrics` get it."""
+    return dataset.read_truth(reference, CLASSES, REFERENCE)
+
+
+@pytest.fixture(scope="module")
+def answers(reference: pd.DataFrame) -> Any:
+    """The answers of a fitted pipeline to the reference dataset."""
+    return train.ask(fit(), reference, CLASSES, "the reference dataset")
 
 
 @each_dataset
-def test_the_data_has_what_is_declared(name: str) -> None:
-    frame = rows(name)
-    assert [column for column in (*leak.declared(), *features.SLICES) if column not in frame.columns] == []
-    assert not frame[[features.TARGET, *([features.GROUP] if features.GROUP else [])]].isna().to_numpy().any()
+def test_each_row_has_a_target_and_its_slices(path: Path) -> None:
+    rows = dataset.read(path)
+    assert set(features.SLICES) <= set(rows)
+    assert not rows[[features.TARGET, *([features.GROUP] if features.GROUP else [])]].isna().to_numpy().any()
 
 
 @each_dataset
-def test_every_row_may_be_asked(name: str) -> None:
-    asked = json.dumps(records(rows(name)[COLUMNS]))
-    assert len(ROWS.validate_json(asked)) > 0
+def test_each_row_can_be_sent_to_the_service(path: Path) -> None:
+    rows = dataset.read(path)
+    assert len(ROWS.validate_json(json.dumps(records(rows[leak.inputs()])))) == len(rows)
 
 
-def test_the_target_is_no_feature() -> None:
-    assert features.TARGET not in COLUMNS
-
-
-def test_a_row_is_strict() -> None:
-    strict = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
-    assert {name: features.Row.model_config.get(name) for name in strict} == strict
-
-
-def test_task_and_contract_are_ones_that_the_rest_understands() -> None:
-    assert features.TASK in ("regression", "binary", "multiclass")
-    assert features.CONTRACT_VERSION >= 1
-
-
-def test_build_returns_a_new_unfitted_pipeline() -> None:
-    built = estimator.build()
-    assert built is not estimator.build()
-    with pytest.raises(NotFittedError):
-        check_is_fitted(built)
-
-
-def test_a_fitted_pipeline_answers_each_row_with_finite_numbers(model: Any, reference: pd.DataFrame) -> None:
-    answers = answer(model, reference[COLUMNS], features.TASK)
+def test_the_fitted_pipeline_answers_each_row_with_finite_numbers(answers: Any, reference: pd.DataFrame) -> None:
     assert len(answers) == len(reference)
     assert np.isfinite(answers).all()
 
 
-def test_loss_is_one_number_a_row_and_lower_when_right(reference: pd.DataFrame) -> None:
-    truth = np.sort(read_truth(reference))
-    right, wrong = compute_losses(truth, perfect(truth)), compute_losses(truth, perfect(truth)[::-1])
-    assert right.shape == wrong.shape == (len(truth),)
-    assert np.isfinite([right, wrong]).all()
-    assert right.mean() < wrong.mean()
+def test_a_second_fit_gives_the_same_answers(answers: Any, reference: pd.DataFrame) -> None:
+    assert distance(train.ask(fit(), reference, CLASSES, "the reference dataset"), answers) <= TOLERANCE
 
 
-def test_metrics_are_finite_numbers_and_those_that_have_floors(model: Any, reference: pd.DataFrame) -> None:
-    found = compute_metrics(read_truth(reference), answer(model, reference[COLUMNS], features.TASK))
-    assert set(found) >= set(thresholds.load(ROOT / "validation" / "thresholds.toml").floors)
-    assert all(isinstance(value, float) and np.isfinite(value) for value in found.values())
+def test_right_answers_have_a_lower_loss_than_wrong_ones(truth: Any) -> None:
+    ordered = np.sort(truth)
+    right = np.eye(len(CLASSES or ()))[ordered] if features.TASK == "multiclass" else np.asarray(ordered, dtype=np.float64)
+    assert compute_losses(ordered, right).mean() < compute_losses(ordered, right[::-1]).mean()
 
 
-def test_training_again_in_another_process_gives_the_same_file(tmp_path: Path) -> None:
-    save(tmp_path / "here")
-    code = "import sys, pathlib; from tests.test_model import save; save(pathlib.Path(sys.argv[1]))"
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], cwd=ROOT, check=True)
-    assert sha256((tmp_path / "there").read_bytes()) == sha256((tmp_path / "here").read_bytes())
+def test_each_floor_has_a_metric(answers: Any, truth: Any) -> None:
+    measured = compute_metrics(truth, answers)
+    assert set(thresholds.load(ROOT / "validation" / "thresholds.toml").floors) <= set(measured)
+    assert all(np.isfinite(list(measured.values())))

@@ -76,7 +76,7 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
     try:
         with threadpool_limits(limits=1):  # as `train` does; more threads than free cores take ten times as long
             found = fit(project, rows)
-            off = compare_alone(found)
+            off, apart = compare_alone(found), compare_fits(project, found)
     except PipelineError as error:
         said = str(error).partition(" Nothing was changed.")[0]
         return mend(what, said, "`train` would end the same way, or the service could not load it.", "see docs/your-model.md"), None
@@ -84,6 +84,10 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         fix = "correct it; ./run test tests/test_model.py says more"
         return mend(what, f"on {len(rows)} rows: {said}", "`train` would end the same way.", fix), None
+    if not apart <= TOLERANCE:
+        said = f"a second fit on the same rows answers up to {apart:g} other than the first"
+        fix = "set random_state in model/estimator.py wherever something is drawn at random"
+        return mend(what, said, "The same commit and data would give another model.", fix), found
     if not off <= TOLERANCE:
         said = f"answers a row alone up to {off:g} other than among others"
         return mend(what, said, "Callers ask either way.", "look for what uses the whole batch, such as its mean"), found
@@ -100,6 +104,12 @@ def compare_alone(found: Fit) -> float:
         loaded = load_model(path)
     alone = [answer(loaded, some.iloc[[number]], features.TASK).tolist()[0] for number in range(len(some))]
     return distance(alone, found.answers[: len(some)])
+
+
+def compare_fits(project: Project, found: Fit) -> float:
+    """Return how far the answers of a second fit on the same rows are from those of the first."""
+    again = train.learn(found.rows, project.train_data)
+    return distance(train.ask(again, found.rows, found.classes, "data/train.csv"), found.answers)
 
 
 # --- what judges the model

@@ -16,9 +16,9 @@ from typing import Any
 
 from bench.results import markdown
 from pipeline.process import serving
-from tests.service.asked import JSON, http
-from tests.service.bad_inputs import Case
-from tests.service.raw_client import Client
+from tests.library.service.asked import JSON, http
+from tests.library.service.bad_inputs import Case
+from tests.library.service.raw_client import Client
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "inputs.md"

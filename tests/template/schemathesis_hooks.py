@@ -8,8 +8,8 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.service.asked import BINARY, CSV, World, tensors, text
-from tests.service.bad_tables import cells
+from tests.library.service.asked import BINARY, CSV, World, tensors, text
+from tests.library.service.bad_tables import cells
 
 ROWS = st.lists(st.sampled_from(World.of(Path(os.environ["BUNDLE"])).rows), min_size=1, max_size=5)
 

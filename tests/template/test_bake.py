@@ -17,7 +17,7 @@ Contents = dict[str, tuple[bool, bytes]]
 
 RENDERED = {"README.md", "project.toml", ".github/CODEOWNERS"}
 # Of what the list names, and of the rest; a new file at the root belongs on the list or here.
-STAYS_BEHIND = (".github/workflows/template.yml", "tests/template/")
+STAYS_BEHIND = (".github/workflows/template.yml", "tests/conftest.py", "tests/library/", "tests/template/")
 NEVER_LISTED = (".ci/", "LICENSE", "bench/", "cookiecutter.json", "hooks/", "{{cookiecutter.project_slug}}/")
 API = "import sys; from cookiecutter.main import cookiecutter; cookiecutter(sys.argv[1], no_input=True)"
 

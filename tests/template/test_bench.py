@@ -14,7 +14,7 @@ from bench import bad_inputs, serving_figures, serving_picture, switch_figures
 from bench.serving_peers.servers import SERVERS
 from bench.steady_load import CALLERS, Answer, Caller, Failure, Kind, Seen
 from bench.switch_figures import Cycle, Verb
-from tests.service import raw_client
+from tests.library.service import raw_client
 
 ROOT = Path(__file__).parents[2]
 GOALS = [

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline import process
 from tests.conftest import wait_until
-from tests.service.conftest import bundles, project  # noqa: F401  # fixtures
+from tests.library.service.conftest import bundles, project  # noqa: F401  # fixtures
 from tests.template import hurried
 from tests.template.dashboards.written import FOLDER, expressions, panels, texts
 

@@ -15,8 +15,8 @@ import pytest
 
 from pipeline import data_reference, rehearsal
 from service.manifest import read, sha256
-from tests import test_workflows
 from tests.conftest import Road
+from tests.library import test_workflows
 
 pytestmark = pytest.mark.road
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline import dataset, repository
 from pipeline.project import Project
-from tests.service.conftest import SOME, make, project  # noqa: F401  # fixture
+from tests.library.service.conftest import SOME, make, project  # noqa: F401  # fixture
 from tests.template.inputs_page import BEGIN, END, PAGE, ROOT, seen, table
 
 

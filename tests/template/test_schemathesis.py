@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from pipeline import process
-from tests.service.asked import VERTEX
-from tests.service.conftest import bundles, project  # noqa: F401  # fixtures
+from tests.library.service.asked import VERTEX
+from tests.library.service.conftest import bundles, project  # noqa: F401  # fixtures
 
 ROOT = Path(__file__).parents[2]
 PHASES = "examples,coverage,fuzzing,stateful"

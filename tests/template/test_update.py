@@ -24,10 +24,10 @@ PAGE = (ROOT / "docs" / "updating.md").read_text(encoding="utf-8")
 RENDERED = "{{cookiecutter.project_slug}}"
 # What the template changes from v1.0.0 to v1.1.0: a file, and what becomes of a text in it.
 CHANGED = {
-    ".github/workflows/ci.yml": ("    name: check and test\n", "    name: check, then test\n"),
+    ".github/workflows/ci.yml": ("    name: all green\n", "    name: all is green\n"),
     "infra/haproxy.cfg": ("  timeout connect ", "  timeout check 4s\n  timeout connect "),
     "project.toml": ("\n[bake]\n", "# said since v1.1.0\nnewer = 1\n\n[bake]\n"),
-    "tests/test_imports.py": ("\nROOT = ", "\nNEWER = 1\nROOT = "),
+    "tests/test_road.py": ("\nROOT = ", "\nNEWER = 1\nROOT = "),
     "model/estimator.py": ('"""', '"""Newer. '),
     "data/README.md": ("#", "# Newer:"),
     "validation/thresholds.toml": ("", "# newer\n"),
@@ -43,7 +43,7 @@ CHANGED = {
 }
 ARRIVES = {
     *(".github/workflows/ci.yml", "LICENSE", "docs/inputs.md", "docs/newer.md", "infra/haproxy.cfg", "project.toml"),
-    *("tests/test_imports.py", "validation/gate.py"),
+    *("tests/test_road.py", "validation/gate.py"),
 }
 IN_VALIDATION = "validation/reference.csv, validation/thresholds.toml"
 IS_NAMED = f"data/README.md, model/estimator.py, model/newer.md, {IN_VALIDATION}, .github/CODEOWNERS, README.md"
@@ -57,7 +57,7 @@ def build() -> Pipeline:
     """Return the unfitted pipeline."""
     return Pipeline([("regress", RandomForestRegressor(n_estimators=3, random_state=0))])
 '''
-OWN_STEP = "      - run: ./run check\n      - run: echo mine\n"
+OWN_STEP = "      - run: echo mine\n      - run: ./run check\n"
 
 Update = Callable[..., tuple[int, str, str]]
 usual_environment = pytest.mark.usefixtures("environment_there")
@@ -160,7 +160,7 @@ def environment_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / ".venv" / ".locks-sha256").write_text(hashlib.sha256(made_from).hexdigest())
     for name in [each for each in os.environ if each.startswith(("PYTEST", "COV_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_imports.py -k downwards")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_model.py tests/test_road.py -k target")
 
 
 def test_a_project_knows_its_template_and_the_tag(made: Path, versions: Path) -> None:
@@ -180,14 +180,14 @@ def test_what_the_template_changed_comes_and_what_is_the_owners_stays(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the commands of the page, in order; the tests that look at the owner's model are among those that are run."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_imports.py tests/test_model.py -k 'downwards or finite'")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_model.py tests/test_road.py -k 'target or finite'")
     git(project, "init", "--bare", "--quiet", str(tmp_path / "github.git"))
     git(project, "remote", "add", "origin", str(tmp_path / "github.git"))
     before = git(project, "rev-parse", "HEAD")
     updating, *others = commands(PAGE.partition("\n## ")[0])
     said = type_in(project, updating)
     assert "\n./run test\n" in said
-    assert "....." in said
+    assert "\n...  " in said
     assert said.endswith("Next: git show, then git push -u origin update-v1.1.0 and a pull request.\n")
     assert git(project, "status", "--porcelain", "--branch") == "## update-v1.1.0"
     assert git(project, "rev-parse", "HEAD~") == before == git(project, "rev-parse", "main")
@@ -196,7 +196,7 @@ def test_what_the_template_changed_comes_and_what_is_the_owners_stays(
     assert git(project, "ls-files", "docs/inputs.md") == ""
     workflow, settled = (project / ".github/workflows/ci.yml").read_text(), settings(project)
     assert OWN_STEP in workflow
-    assert "check, then test" in workflow
+    assert "all is green" in workflow
     assert (settled["name"], settled["title"], settled["deploy"]["address"]) == ("own", "Own", "0.0.0.0:80")
     assert (settled["template"]["version"], settled["budget"]["newer"]) == ("v1.1.0", 1)
     assert git(project, "diff", "main", "HEAD", "--", *OWNED, "README.md", ".github/CODEOWNERS", "notes.md") == ""
@@ -219,7 +219,7 @@ def test_what_is_the_owners_and_changed_in_the_template_is_named(project: Path, 
 def test_an_update_whose_tests_fail_stays_on_its_branch(versions: Path, project: Path, update: Update, tmp_path: Path) -> None:
     broken = tmp_path / "slipway"
     git(versions, "clone", "--quiet", str(versions), str(broken))
-    replace(broken / "tests" / "test_imports.py", "NEWER = 1", "NEWER = 1 / 0")
+    replace(broken / "tests" / "test_road.py", "NEWER = 1", "NEWER = 1 / 0")
     commit(broken, "Broken")
     git(broken, "tag", "v1.2.0")
     replace(project / "project.toml", versions.as_uri(), broken.as_uri())

@@ -76,6 +76,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (root / path).parent.mkdir()
         (root / path).with_name("__init__.py").touch()
         (root / path).write_text(text, encoding="utf-8")
+    shutil.copyfile(ROOT / "tests" / "library" / "warned.py", root / "tests" / "conftest.py")
     command = [sys.executable, "-m", "pytest", "-n", "0", "-rA", "-p", "no:cacheprovider", "tests"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     found = re.findall(r"^(PASSED|FAILED|ERROR) \S+::(\w+\[\w+\])", done.stdout, re.MULTILINE)

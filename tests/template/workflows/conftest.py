@@ -9,8 +9,8 @@ import pytest
 
 from pipeline import project, rehearsal
 from tests.conftest import Registry
+from tests.library.test_remote import HERE, Far, listening
 from tests.template.workflows.scenario import Scenario, github, prepare
-from tests.test_remote import HERE, Far, listening
 
 __all__ = ["listening"]
 

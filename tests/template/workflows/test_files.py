@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.host import KUBECONFIG, SECRETS
-from tests.test_workflows import FOLDER, parse
+from tests.library.test_workflows import FOLDER, parse
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

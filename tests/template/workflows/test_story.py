@@ -1,6 +1,7 @@
 """The real workflow files, executed: from the first merge to a rollback, as GitHub would run them. README.md has the figures."""
 
 import json
+import re
 import shutil
 import threading
 from functools import cache
@@ -122,8 +123,9 @@ def test_a_tag_deploys_and_proves(story: Story) -> None:
 def test_a_pull_request_with_a_better_model_is_told_in_one_comment(story: Story) -> None:
     story.deployed()
     commit = story.change("more rows", story.rows)
-    ran = story.on.pull_request(1, story.first, commit).ended(0)
+    ran = story.on.pull_request(1, story.first, commit, checks=True).ended(0)
     assert "PASS" in ran.summary
+    assert re.search(r"\| +\d+ passed in ", ran.log)
     assert (ran.artifacts / "comment.md").read_text() == (ran.artifacts / "gate" / "gate.md").read_text()
     assert {"--edit-last", "--create-if-none"} <= set((ran.artifacts / "gh").read_text().split())
     assert (ran.artifacts / "gate" / "gate.html").is_file()
@@ -138,6 +140,15 @@ def test_a_pull_request_with_a_worse_model_is_red_and_pushes_nothing(story: Stor
     assert "FAIL" in (ran.artifacts / "comment.md").read_text()
     assert story.on.stored(commit) is None
     story.serves(A)
+
+
+def test_a_pull_request_of_pages_alone_is_green_at_once(story: Story) -> None:
+    story.on.git("checkout", "--quiet", "--force", "--detach", story.first)
+    (story.on.work / "docs" / "rollback.md").write_text("# Press the button\n")
+    ran = story.on.pull_request(4, story.first, story.on.commit("A page")).ended(0)
+    assert ran.summary == ""
+    assert not (ran.artifacts / "gh").exists()
+    assert "./run" not in ran.log
 
 
 def test_a_pull_request_of_a_fork_gets_no_comment(story: Story) -> None:

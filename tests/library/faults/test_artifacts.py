@@ -1,0 +1,297 @@
+"""A release that is not what was judged, or was not judged: it is not put before callers, on whatever way it came to the target."""
+
+import io
+import json
+import pickle
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from docker.errors import APIError
+
+from pipeline.digest import digest_of
+from pipeline.targets import docker as on_docker
+from pipeline.targets.release_container import unpack
+from service.manifest import canonical, sha256
+from tests.conftest import Road
+from tests.library.faults.conftest import Suffers
+from tests.library.faults.page import fault
+from tests.library.test_lifecycle import WEAK, A, B, C, Evil, flip, poison, refused, swap
+
+Damage = Callable[[Path, Path], None]
+NOT_WHOLE = "The deploy refuses it before anything is started."
+FORGED = """FROM {image}
+USER root
+RUN rm -r /release
+COPY release /release
+USER 10001
+"""
+
+
+def truncate(bundle: Path, _: Path) -> None:
+    """Lose the end."""
+    model = bundle / "model.skops"
+    model.write_bytes(model.read_bytes()[:-1000])
+
+
+def zip_again(bundle: Path, _: Path) -> None:
+    """Write the same content as another zip file."""
+    model = bundle / "model.skops"
+    with zipfile.ZipFile(model) as old:
+        content = [(name, old.read(name)) for name in old.namelist()]
+    with zipfile.ZipFile(model, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in content:
+            new.writestr(name, data)
+
+
+def disguise(bundle: Path, others: Path) -> None:
+    """Put a pickle in the model's place, under its name."""
+    (bundle / "model.skops").write_bytes(pickle.dumps(Evil(others / "trace")))
+
+
+def poison_all(bundle: Path, others: Path) -> None:
+    """Put a pickle in the model's place, and have the manifest and the verdict agree."""
+    poison(bundle, others)
+    agree(bundle)
+
+
+def edit_config(bundle: Path, _: Path) -> None:
+    """Allow more rows."""
+    config = bundle / "config.toml"
+    config.write_text(config.read_text().replace("max_rows = 1000", "max_rows = 1000000"))
+
+
+def edit_golden(bundle: Path, _: Path) -> None:
+    """Record another answer."""
+    golden = json.loads((bundle / "golden.json").read_bytes())
+    golden["answers"] = golden["answers"][::-1]
+    (bundle / "golden.json").write_text(json.dumps(golden))
+
+
+def edit_golden_and_manifest(bundle: Path, others: Path) -> None:
+    """Record another answer, and have the manifest and the verdict agree."""
+    edit_golden(bundle, others)
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    manifest["golden"]["sha256"] = sha256((bundle / "golden.json").read_bytes())
+    (bundle / "manifest.json").write_bytes(canonical(manifest))
+    agree(bundle)
+
+
+def agree(bundle: Path) -> None:
+    """Have the verdict be on the manifest as it is."""
+    gate = json.loads((bundle / "gate.json").read_bytes())
+    gate["candidate"]["manifest_sha256"] = sha256((bundle / "manifest.json").read_bytes())
+    (bundle / "gate.json").write_text(json.dumps(gate))
+
+
+def lose_verdict(bundle: Path, _: Path) -> None:
+    """Take the verdict away."""
+    (bundle / "gate.json").unlink()
+
+
+def borrow_verdict(bundle: Path, others: Path) -> None:
+    """Take the verdict on another release."""
+    shutil.copyfile(others / B / "gate.json", bundle / "gate.json")
+
+
+def fail_verdict(bundle: Path, _: Path) -> None:
+    """Carry a FAIL."""
+    gate = json.loads((bundle / "gate.json").read_bytes())
+    (bundle / "gate.json").write_text(json.dumps({**gate, "verdict": "FAIL", "reasons": ["It is worse."]}))
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, zip_again, swap, disguise, poison_all])
+@fault(
+    11,
+    "a model that is truncated, has a flipped bit, is zipped anew, is another release's, is a pickle (also with a manifest that agrees)",
+    local="The deploy refuses it; no byte of it is loaded where callers are answered, and the pickle is never loaded at all.",
+    docker="The deploy refuses it; no byte of it is loaded where callers are answered, and the pickle is never loaded at all.",
+)
+def test_a_damaged_model(live: Road, suffers: Suffers, damage: Damage) -> None:
+    others = live.kept(C).parent
+    with live.unchanged(), suffers(B), forged(live, C, damage):
+        refused(live.run("deploy", C), 2, "Next")
+    assert not (others / "trace").exists()
+
+
+@fault(
+    12,
+    "the serving config is edited on the host",
+    local="What is in memory serves on; the edited release is refused by every deploy and rollback that meets it.",
+    docker="It cannot be: the container's files are read-only.",
+)
+def test_a_config_that_is_edited_on_the_host(live: Road, suffers: Suffers) -> None:
+    if isinstance(live.place, on_docker.Docker):
+        container = live.place.live_container()
+        assert container
+        with live.unchanged(), suffers(B), pytest.raises(APIError, match="read-only"):
+            container.put_archive("/release", packed(live.kept(B) / "bundle" / "config.toml"))
+    else:
+        with live.unchanged(), suffers(B), edited(live, B, edit_config), edited(live, A, edit_config):
+            for verb in (["deploy", B], ["rollback"]):
+                refused(live.run(*verb), 2, "is gone or was changed. Next: push its commit again.")
+
+
+@fault(
+    12,
+    "the serving config is edited in what was pushed",
+    local=NOT_WHOLE,
+    docker=NOT_WHOLE,
+)
+def test_a_config_that_is_edited_in_the_store(live: Road, suffers: Suffers) -> None:
+    with live.unchanged(), suffers(B), forged(live, C, edit_config):
+        refused(live.run("deploy", C), 2, "config.toml", "it was changed.")
+
+
+@pytest.mark.parametrize("damage", [edit_golden, edit_golden_and_manifest])
+@fault(
+    13,
+    "the recorded answers are edited, also with a manifest that agrees",
+    local="The deploy refuses it: before anything is started, or since the new release does not become ready.",
+    docker="The deploy refuses it: before anything is started, or since the new release does not become ready.",
+)
+def test_recorded_answers_that_are_edited(live: Road, suffers: Suffers, damage: Damage) -> None:
+    agreeing = {"local": "ended instead of becoming ready", "docker": "was not made by ./run build"}[live.target]
+    with live.unchanged(), suffers(B), forged(live, C, damage):
+        refused(live.run("deploy", C), 2, "golden" if damage is edit_golden else agreeing)
+
+
+@fault(14, "a git tag is moved after its deploy", local="The deploy refuses it.", docker="The deploy refuses it.")
+def test_a_git_tag_that_moved(live: Road, suffers: Suffers) -> None:
+    commit = live.git("rev-parse", B)
+    live.git("tag", "--force", B, C)
+    try:
+        with live.unchanged(), suffers(B):
+            refused(live.run("deploy", B), 2, f"{B} was deployed", "A tag that was deployed may not move.")
+    finally:
+        live.git("tag", "--force", B, commit)
+
+
+@fault(
+    14,
+    "a commit's name in the store is moved to the release of another commit",
+    local="The deploy refuses it.",
+    docker="The deploy refuses it.",
+)
+def test_a_stored_name_that_moved(live: Road, suffers: Suffers) -> None:
+    with live.unchanged(), suffers(B), pointed(live, C, live.digests[A]):
+        refused(live.run("deploy", C), 2, "was made from commit", "and is stored for")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "sentence"),
+    [
+        (lose_verdict, 2, "was never judged"),
+        (borrow_verdict, 2, "carries a verdict on another release"),
+        (fail_verdict, 1, "The gate says FAIL"),
+    ],
+)
+@fault(
+    15,
+    "the verdict in a release is missing, on another release, or FAIL (images are not signed: docs/security.md)",
+    local=NOT_WHOLE,
+    docker=NOT_WHOLE,
+)
+def test_a_verdict_that_is_none(live: Road, suffers: Suffers, change: Damage, code: int, sentence: str) -> None:
+    with live.unchanged(), suffers(B), forged(live, C, change):
+        refused(live.run("deploy", C), code, sentence)
+
+
+@fault(
+    15,
+    "the verdict in a release is a PASS against what is live no more",
+    local="It is judged again, against what is live: a model that is worse is refused.",
+    docker="It is judged again, against what is live: a model that is worse is refused.",
+)
+def test_a_verdict_against_another_champion(live: Road, suffers: Suffers) -> None:
+    with live.unchanged(), suffers(B):
+        said = live.run("deploy", WEAK)
+    assert "judging again" in said.out
+    refused(said, 1, "The gate says FAIL against what is live now.", "Nothing was deployed.")
+
+
+# Tools of these tests.
+
+
+@contextmanager
+def forged(road: Road, tag: str, change: Damage) -> Iterator[None]:
+    """Store a changed release for the commit of a tag, under the changed content's own digest."""
+    place, others = road.place, road.kept(tag).parent
+    folder = road.root.with_name("forged")
+    try:
+        if isinstance(place, on_docker.Docker):
+            container = place.client.containers.create(place.client.images.pull(place.predictor(road.digests[tag])))
+            try:
+                unpack(container, "/release", folder)
+            finally:
+                container.remove()
+            change(folder / "release", others)
+            (folder / "Dockerfile").write_text(FORGED.format(image=place.predictor(road.digests[tag])))
+            name = place.project.repository
+            place.client.images.build(path=str(folder), tag=f"{name}:forged", rm=True)
+            place.client.images.push(name, tag="forged")
+            names = place.client.images.get(f"{name}:forged").attrs["RepoDigests"]
+            [digest] = [each.partition("@")[2] for each in names if each.startswith(name + "@")]
+        else:
+            shutil.copytree(stored(road, tag), folder)
+            change(folder / "release", others)
+            (folder / "deployment.json").unlink(missing_ok=True)
+            digest = digest_of(folder)
+            shutil.copytree(folder, stored(road, tag).with_name(digest.removeprefix("sha256:")))
+        with pointed(road, tag, digest):
+            yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def pointed(road: Road, tag: str, digest: str) -> Iterator[None]:
+    """Have the store's name for the commit of a tag lead to another release."""
+    commit = road.git("rev-parse", tag)
+    point(road, commit, digest)
+    try:
+        yield
+    finally:
+        point(road, commit, road.digests[tag])
+
+
+def point(road: Road, commit: str, digest: str) -> None:
+    """Move the store's name for a commit."""
+    place = road.place
+    if isinstance(place, on_docker.Docker):
+        image = place.predictor(digest)
+        place.client.images.pull(image)
+        place.client.images.get(image).tag(road.project.repository, commit)
+        place.client.images.push(road.project.repository, tag=commit)
+    else:
+        (road.root / ".deploy" / "local" / "commits" / commit).write_text(digest)
+
+
+def stored(road: Road, tag: str) -> Path:
+    """Return the folder of a release on the target local."""
+    return road.root / ".deploy" / "local" / "releases" / road.digests[tag].removeprefix("sha256:")
+
+
+@contextmanager
+def edited(road: Road, tag: str, change: Damage) -> Iterator[None]:
+    """Edit a release of the target local where it is stored, and put it back."""
+    kept = {path: path.read_bytes() for path in (stored(road, tag) / "release").iterdir()}
+    change(stored(road, tag) / "release", road.kept(tag).parent)
+    try:
+        yield
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+
+
+def packed(*files: Path) -> bytes:
+    """Pack files for a container."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for each in files:
+            archive.add(each, each.name)
+    return buffer.getvalue()

@@ -1,0 +1,253 @@
+"""What happens to the processes that answer, to those in front of them, and to a new release that does not do well."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+
+from pipeline import load, process
+from pipeline.errors import PipelineError
+from pipeline.targets import docker as on_docker
+from pipeline.targets import local as on_local
+from pipeline.targets import release_container
+from pipeline.targets.proxy_container import IMAGE
+from pipeline.targets.supervisor import WORKERS, workers
+from tests.conftest import Road, wait_until
+from tests.library.faults.conftest import ENDING, ERRING, HUNGRY, SLOW, STUCK, Suffers, serves, watched
+from tests.library.faults.page import fault
+from tests.library.test_lifecycle import WRONG, B, C, refused
+
+NEW_NEVER_SEEN = "The deploy ends with an error; what served goes on, and no caller saw the new release."
+UNREAD = "No Prometheus has to be up: the service's own metrics are watched. Unread counts as failed: the release before comes back."
+SLOW_CLIENTS = 500
+BURST = 10 * load.CLIENTS
+BURST_SECONDS = 5.0
+
+
+@fault(
+    1,
+    "kill -9 of a process that answers, while it answers",
+    local="The other worker goes on, and the supervisor starts another; what the killed one was answering is lost.",
+    docker="The engine starts the only container again; until it is ready callers get 503.",
+)
+def test_a_killed_process(live: Road, suffers: Suffers) -> None:
+    with suffers(B, may_fail=True):
+        signalled(live, signal.SIGKILL)
+
+
+@fault(
+    1,
+    "kill -9 of the supervisor of the processes that answer",
+    local="Its workers go on answering. The next deploy or rollback stops them and starts all anew: for some seconds nobody answers.",
+    docker="Not meaningful here: a container has one process, and the engine is its supervisor.",
+)
+def test_a_killed_supervisor(live: Road, suffers: Suffers) -> None:
+    assert isinstance(live.place, on_local.Local)
+    running = live.place.supervisor.running()
+    assert running
+    with suffers(B, may_fail=True):
+        running.kill()
+        psutil.wait_procs([running], timeout=10)
+        live.serves(B)
+        live.must("deploy", B)
+    running = live.place.supervisor.running()
+    assert running
+    assert {each.pid for each in live.place.supervisor.left()} == {each.pid for each in running.children()}
+
+
+@fault(
+    3,
+    "SIGTERM of a process that answers, under load",
+    local="It says goodbye with its answers, and ends; the other worker goes on, and the supervisor starts another.",
+    docker="It says goodbye with its answers, and ends; the engine starts the only container again, and until it is ready callers get 503.",
+)
+def test_a_terminated_process(live: Road, suffers: Suffers) -> None:
+    with suffers(B, may_fail=live.target == "docker"):
+        signalled(live, signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("tag", "sentence"), [(ENDING, "ended instead of becoming ready"), (STUCK, "was not ready after 4 s")])
+@fault(4, "a new release never becomes ready", local=NEW_NEVER_SEEN, docker=NEW_NEVER_SEEN)
+def test_a_release_that_never_becomes_ready(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch, tag: str, sentence: str) -> None:
+    if tag == STUCK:
+        monkeypatch.setattr(process, "START_SECONDS", 4)
+        monkeypatch.setattr(release_container, "START_SECONDS", 4)
+    with live.unchanged(), suffers(B):
+        refused(live.run("deploy", tag), 2, sentence)
+    monkeypatch.undo()
+
+
+@fault(5, "a new release is ready and predicts otherwise than it was judged", local=NEW_NEVER_SEEN, docker=NEW_NEVER_SEEN)
+def test_a_release_that_answers_otherwise(live: Road, suffers: Suffers) -> None:
+    with live.unchanged(), suffers(B):
+        refused(live.run("deploy", WRONG), 4, "The proof failed on the new release", "golden answers", "NO")
+
+
+@fault(
+    6,
+    "a new release answers 5xx while it is watched",
+    local="The release before comes back by itself; the new one's errors until then are callers'.",
+    docker="The release before comes back by itself; the new one's errors until then are callers'.",
+)
+def test_a_release_that_errs_while_it_is_watched(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched(monkeypatch)
+    with live.unchanged(), suffers(B, may_fail=True) as seen:
+        refused(live.run("deploy", ERRING), 7, "errors: ", "What served before serves again.")
+    assert all(each.startswith("500") for each in seen.failures)
+    monkeypatch.undo()
+
+
+@fault(
+    7,
+    "a new release is slow while it is watched",
+    local="The release before comes back by itself.",
+    docker="The release before comes back by itself.",
+)
+def test_a_release_that_is_slow_while_it_is_watched(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched(monkeypatch, p99_ms=200)
+    with live.unchanged(), suffers(B):
+        refused(live.run("deploy", SLOW), 7, "latency: ", "What served before serves again.")
+    monkeypatch.undo()
+
+
+@fault(
+    18,
+    "the metrics cannot be read while a new release is watched",
+    local=UNREAD,
+    docker=UNREAD,
+)
+def test_metrics_that_cannot_be_read(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched(monkeypatch)
+    place, readings = type(live.place), [0]
+    honest = place.ask
+
+    def ask(self: Any, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
+        readings[0] += ("/metrics", None) in questions
+        if readings[0] > 2:  # as well as it goes until it is watched
+            raise PipelineError("/metrics does not answer.")
+        return honest(self, *questions)
+
+    with live.unchanged(), suffers(B):
+        monkeypatch.setattr(place, "ask", ask)
+        refused(live.run("deploy", C), 7, f"{C} could not be watched, which counts as failed", "What served before serves again.")
+        monkeypatch.undo()
+
+
+@fault(
+    20,
+    "a new release takes more memory than it may have",
+    local="Not meaningful here: nothing limits its memory; a worker that the kernel kills is as in 1, while watched a restart.",
+    docker="The kernel kills it, and only it, at its container's limit; while watched that is a restart, so the release before is back.",
+)
+def test_a_release_that_takes_too_much_memory(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched(monkeypatch)
+    with live.unchanged(), suffers(B, may_fail=True):
+        refused(live.run("deploy", HUNGRY), 7, HUNGRY, "What served before serves again.")
+    monkeypatch.undo()
+
+
+@fault(
+    21,
+    "500 clients that send a request and never finish it",
+    local="They wait; ordinary callers are answered.",
+    docker="The proxy closes each after five seconds; ordinary callers are answered.",
+)
+def test_slow_clients(live: Road, suffers: Suffers) -> None:
+    with suffers(B), dribbling(live):
+        time.sleep(6)  # longer than the proxy waits
+
+
+@fault(
+    22,
+    "ten times as many callers, without a pause",
+    local="All are answered, later.",
+    docker="All are answered, later.",
+)
+def test_a_burst(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "PAUSE_SECONDS", 0)
+    rows = json.loads((live.kept(B) / "bundle" / "golden.json").read_bytes())["rows"]
+    stop, more = threading.Event(), load.Seen()
+    threads = [threading.Thread(target=load.ask, args=(live.url, rows, stop, more, time.monotonic())) for _ in range(BURST)]
+    with suffers(B):
+        for each in threads:
+            each.start()
+        time.sleep(BURST_SECONDS)
+        stop.set()
+        for each in threads:
+            each.join()
+    assert more.failures == []
+
+
+@fault(
+    23,
+    "metrics of processes that are long gone are left in the folder of metrics",
+    local="They count neither for nor against a new release that is watched.",
+    docker="Not meaningful here: a container has one process, which keeps its metrics in memory.",
+)
+def test_stale_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched(monkeypatch, seconds=3)
+    metrics = live.root / ".deploy" / "local" / "metrics"
+    with suffers(C):
+        for path in list(metrics.glob("*_[0-9]*.db")):
+            shutil.copy(path, path.with_name(f"{path.stem.rpartition('_')[0]}_99999999.db"))
+        live.must("deploy", C)
+    live.must("rollback")
+
+
+@fault(
+    26,
+    "the proxy is started again, under load",
+    local="Not meaningful here: there is no proxy.",
+    docker="It is the only one: callers are cut off until it listens again, a second or so; then the same release serves.",
+)
+def test_a_proxy_that_is_started_again(live: Road, suffers: Suffers) -> None:
+    assert isinstance(live.place, on_docker.Docker)
+    proxy = live.place.proxy.container()
+    assert proxy
+    with live.unchanged(), suffers(B, may_fail=True):
+        proxy.restart()
+
+
+# Tools of these tests.
+
+
+def signalled(road: Road, number: int) -> None:
+    """Send a signal to a process that answers, and wait for the next; not by the engine, which would not start it again."""
+    place, before = road.place, road.place.running()
+    if isinstance(place, on_local.Local):
+        supervisor = place.supervisor.running()
+        assert supervisor
+        os.kill(min(workers(supervisor)), number)
+        # Should the supervisor ask a worker in its last instant, it waits a minute for the answer.
+        wait_until(lambda: place.running() != before and len(workers(supervisor)) == WORKERS, seconds=90)
+    else:
+        assert isinstance(place, on_docker.Docker)
+        container = place.live_container()
+        assert container
+        command = ["bash", "-c", f"kill -{number} {container.attrs['State']['Pid']}"]
+        place.client.containers.run(IMAGE, entrypoint=command, pid_mode="host", user="root", remove=True)
+        wait_until(lambda: place.running() != before and serves(road, B))
+
+
+@contextmanager
+def dribbling(road: Road) -> Iterator[None]:
+    """Have many clients begin a request, and send a byte of it now and then."""
+    host, _, port = road.project.address.partition(":")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n".encode()
+    clients = [socket.create_connection((host, int(port))) for _ in range(SLOW_CLIENTS)]
+    try:
+        for each in clients:
+            each.sendall(head)
+        yield
+    finally:
+        for each in clients:
+            each.close()

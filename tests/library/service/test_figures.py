@@ -1,0 +1,241 @@
+"""What is counted: values and answers by bins of the training data, calls of the model, and what is turned away; and what is logged."""
+
+import dataclasses
+import json
+import logging
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service import bins, metrics
+from service.bins import Bins, Watched
+from service.log import Json
+from service.release import Release
+from service.watch import Watch, add_up
+from tests.library.service.conftest import COLUMNS, SECRET, Client, Golden, Row
+
+NUMBERS = np.arange(1000, dtype=np.float64)
+NAN = math.nan
+
+
+def counts(found: Bins, *values: Any) -> dict[str, int]:
+    """Return how many of some values fall into which bin, without those into which none does."""
+    column = np.array(values, dtype=np.float64 if found.edges else object)
+    return {name: count for name, count in zip(found.names, found.count(column).tolist(), strict=True) if count}
+
+
+# --- bins
+
+
+def test_many_numbers_are_cut_at_the_deciles() -> None:
+    found = bins.of(NUMBERS)
+    assert found.edges == pytest.approx([0, 99.9, 199.8, 299.7, 399.6, 499.5, 599.4, 699.3, 799.2, 899.1, 999])
+    assert found.names == [*(f"q{number}" for number in range(10)), "below", "above", "missing"]
+    assert found.shares == pytest.approx([0.1] * 10 + [0] * 3)
+    assert counts(found, 0, 50, 100, 999, -0.1, 999.1, NAN) == {"q0": 2, "q1": 1, "q9": 1, "below": 1, "above": 1, "missing": 1}
+
+
+def test_an_edge_that_many_values_share_is_there_once() -> None:
+    found = bins.of(np.concatenate([np.zeros(800), np.arange(200)]))
+    assert found.edges is not None
+    assert len(found.edges) == len(set(found.edges))
+    assert sum(found.shares) == pytest.approx(1)
+
+
+def test_few_numbers_are_told_apart() -> None:
+    found = bins.of(np.array([1, 2, 2, 3], dtype=np.int64))
+    assert (found.names, found.shares) == (["1", "2", "3", "other", "missing"], [0.25, 0.5, 0.25, 0, 0])
+    assert counts(found, 2, 2, 4, None) == {"2": 2, "other": 1, "missing": 1}
+
+
+def test_numbers_that_may_be_missing_have_a_share_of_it() -> None:
+    assert bins.of(np.array([1, NAN, NAN, 2])).shares == [0.25, 0.25, 0, 0.5]
+
+
+def test_declared_categories_are_bins_whether_training_saw_them_or_not() -> None:
+    found = bins.of(np.array(["b", "b", None], dtype=object), ["a", "b"])
+    assert dict(zip(found.names, found.shares, strict=True)) == pytest.approx({"a": 0, "b": 2 / 3, "other": 0, "missing": 1 / 3})
+    assert counts(found, SECRET, "a") == {"a": 1, "other": 1}
+
+
+def test_of_many_words_the_most_frequent_have_a_bin() -> None:
+    words = np.array([f"w{number}" for number in range(bins.WORDS + 10) for _ in range(2 if number >= 10 else 1)], dtype=object)
+    found = bins.of(words)
+    assert len(found.names) == bins.WORDS + 2
+    assert counts(found, "w0", "w10", "w59") == {"w10": 1, "w59": 1, "other": 1}
+
+
+def test_text_of_which_nothing_comes_twice_is_counted_by_its_length() -> None:
+    texts = np.array([*("a" * number for number in range(1, 201)), None], dtype=object)
+    found = bins.of(texts)
+    assert found.lengths
+    assert found.edges is not None
+    assert (found.edges[0], found.edges[-1]) == (1, 200)
+    asked = found.count(np.array(["b", "b" * 201, None], dtype=object))
+    assert {name: count for name, count in zip(found.names, asked.tolist(), strict=True) if count} == {"q0": 1, "above": 1, "missing": 1}
+
+
+def test_text_that_always_has_the_same_length_has_one_bin() -> None:
+    times = np.array([f"2012-10-{day:02}T{hour:02}:00:00" for day in range(1, 30) for hour in range(24)], dtype=object)
+    assert bins.of(times).names == ["19.0", "other", "missing"]
+
+
+def test_flags_have_two_bins() -> None:
+    assert bins.of(np.array([True, True, False])).shares == [pytest.approx(1 / 3), pytest.approx(2 / 3), 0, 0]
+
+
+# --- the release's own
+
+
+def test_every_row_of_the_training_data_is_in_a_bin(release: Release) -> None:
+    assert set(release.watched.features) == set(COLUMNS[: bins.FEATURES])
+    for each in (*release.watched.features.values(), release.watched.predictions):
+        assert sum(each.shares) == pytest.approx(1)
+
+
+def figures(client: Client) -> dict[str, float]:
+    """Return what the service says of itself, by name and labels."""
+    lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_what_is_asked_and_answered_is_counted_once_each(client: Client, golden: Golden) -> None:
+    before = figures(client)
+    client.predict(golden["rows"])
+    client.predict(golden["rows"][0])
+    now = figures(client)
+    rows = len(golden["rows"]) + 1
+
+    def added(start: str) -> float:
+        return sum(value - before.get(name, 0) for name, value in now.items() if name.startswith(start))
+
+    for name in COLUMNS[: bins.FEATURES]:
+        assert added('ml_input_bin_total{bin="') >= rows
+        assert sum(now[each] - before.get(each, 0) for each in now if f'feature="{name}"' in each and "ml_input_bin_total" in each) == rows
+    assert added("ml_prediction_bin_total") == rows
+    assert (added("ml_batch_rows_sum"), added("ml_batch_rows_count"), added("ml_predict_seconds_count")) == (rows, 2, 2)
+    assert added('ml_requests_total{code="200",route="/predict"}') == 2
+
+
+def test_shares_of_the_training_data_are_published(client: Client, release: Release) -> None:
+    metrics.announce(release)
+    now = figures(client)
+    name, found = next(iter(release.watched.features.items()))
+    assert now[f'ml_reference_share{{bin="{found.names[0]}",feature="{name}"}}'] == found.shares[0]
+    assert now[f'ml_prediction_reference_share{{bin="{release.watched.predictions.names[0]}"}}'] == release.watched.predictions.shares[0]
+    assert now["ml_reference_rows"] == release.manifest.data.rows
+    assert now["ml_release_loaded_timestamp_seconds"] > 0
+
+
+def test_a_word_that_is_called_as_a_bin_of_ours_loses_nothing() -> None:
+    assert metrics.added(["other", "b", "other"], [0.25, 0.5, 0.25]) == {"other": 0.5, "b": 0.5}
+
+
+def test_answers_are_added_up_for_their_mean(client: Client) -> None:
+    def sums() -> tuple[float, float]:
+        now = figures(client)
+        return tuple(now[f'ml_prediction_sum_total{{sign="{sign}"}}'] for sign in ("positive", "negative"))  # type: ignore[return-value]
+
+    add_up(np.array([0.0]))
+    before = sums()
+    add_up(np.array([1.5, -2.0, 3.0]))
+    add_up(np.array([[0.5, 0.5]]))
+    assert (sums()[0] - before[0], sums()[1] - before[1]) == (4.5, 2.0)
+
+
+SMALL = Watched(features={"x": Bins(values=[1, 2], shares=[0.5, 0.5, 0, 0])}, predictions=Bins(values=[0, 1], shares=[1, 0, 0, 0]))
+
+
+def changed(*batches: tuple[list[float], list[Any]]) -> tuple[float, float]:
+    """Count batches, each of values and answers, and return how many rows and answers changed."""
+
+    def total(counter: Any) -> float:
+        found: float = counter.collect()[0].samples[0].value
+        return found
+
+    before = total(metrics.ROWS_CHANGED), total(metrics.ANSWERS_CHANGED)
+    watch = Watch(SMALL)
+    for values, answers in batches:
+        watch.seen({"x": np.array(values)}, np.array(answers))
+        watch.flush()
+    return total(metrics.ROWS_CHANGED) - before[0], total(metrics.ANSWERS_CHANGED) - before[1]
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"),
+    [
+        ([([1.0, 2.0, 2.0], [0.0, 1.0, 1.0])], (1, 1)),
+        ([([1.0, 2.0, 1.0], [0.0, 0.0, 0.0])], (2, 0)),
+        ([([1.0], [0.0]), ([2.0], [1.0])], (1, 1)),
+        ([([NAN, NAN, 1.0], [0.0, 0.0, 0.0])], (1, 0)),
+        ([([1.0, 2.0], [[0.1, 0.9], [0.9, 0.1]])], (1, 1)),
+    ],
+    ids=["both", "a constant", "over batches", "missing", "classes"],
+)
+def test_rows_and_answers_that_change_are_counted(batches: list[tuple[list[float], list[Any]]], expected: tuple[float, float]) -> None:
+    assert changed(*batches) == expected
+
+
+def test_what_gathers_is_counted_before_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(SMALL)
+    monkeypatch.setattr(watch, "flushed", math.inf)
+    many = {"x": np.ones(2047)}
+    watch.seen(many, np.zeros(2047))
+    assert watch.gathered
+    watch.seen({"x": np.ones(1)}, np.zeros(1))
+    assert not watch.gathered
+
+
+# --- logs
+
+
+def line(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """Return the last line of the log."""
+    said: dict[str, Any] = json.loads(Json().format([each for each in caplog.records if each.name == "service.request"][-1]))
+    return said
+
+
+def test_a_refused_request_is_a_line_with_its_reason_and_nothing_of_what_was_sent(
+    client: Client, row: Row, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    response = client.request("POST", "/predict", json={**row, SECRET: SECRET}, headers={"x-request-id": "one-2.3"})
+    said = line(caplog)
+    assert {name: said[name] for name in ("message", "request", "route", "code", "reason")} == {
+        "message": "refused",
+        "request": "one-2.3",
+        "route": "/predict",
+        "code": 422,
+        "reason": "the request: Extra inputs are not permitted",
+    }
+    assert response.headers["x-request-id"] == "one-2.3"
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65, 'x"', "\xe4"])
+def test_a_request_whose_name_could_do_harm_gets_one_of_ours(client: Client, name: str) -> None:
+    response = client.request("GET", "/healthz", headers=[(b"x-request-id", name.encode("latin-1"))])
+    assert re.fullmatch("[0-9a-f]{16}", response.headers["x-request-id"])
+
+
+def test_answers_are_logged_only_where_the_config_says_so(release: Release, row: Row, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "service")
+    Client(release).predict(row)
+    assert not [each for each in caplog.records if each.name == "service.request"]
+    everything = release.config.model_copy(update={"log_requests": "all"})
+    Client(dataclasses.replace(release, config=everything)).predict(row)
+    assert (line(caplog)["message"], line(caplog)["code"]) == ("answered", 200)
+
+
+def test_a_traceback_is_in_one_line() -> None:
+    try:
+        raise ValueError(1)
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed %s", ("it",), (ValueError, error, error.__traceback__))
+    [only] = Json().format(record).splitlines()
+    said = json.loads(only)
+    assert (said["level"], said["message"]) == ("error", "failed it")
+    assert "ValueError: 1" in said["traceback"]

@@ -1,0 +1,318 @@
+"""What MLflow is told, and that nothing waits for it."""
+
+import json
+import re
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from mlflow import MlflowClient
+
+from pipeline import ledger, project, ui, validate
+from pipeline.doctor import here
+from pipeline.errors import PipelineError
+from pipeline.ledger_entry import Entry, spelt
+from pipeline.process import free_port
+from service.manifest import canonical, read
+from tests.conftest import Road
+from tests.library.test_validation import judgement
+from validation.gate import Outcome
+
+A = "v1.0.0"
+# Its URL, and what it is asked.
+Server = AbstractContextManager[tuple[str, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    """A release that was trained and judged, with a ledger in the project's own file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI")
+        road = Road.copied(tmp_path_factory.mktemp("ledger") / "project")
+        road.make(A)
+        yield road
+
+
+def entry(road: Road, bundle: Path | None = None) -> Entry:
+    with ledger.quiet():
+        return ledger.entry(road.project, bundle or road.project.bundle)
+
+
+def version(found: Entry) -> Any:
+    return found.mlflow.get_model_version(found.project, found.version)
+
+
+def aliased(found: Entry, alias: str) -> str:
+    return str(found.mlflow.get_model_version_by_alias(found.project, alias).version)
+
+
+def test_a_run_has_parameters_metrics_by_slice_datasets_and_the_bundle(road: Road) -> None:
+    found, manifest = entry(road), read(road.project.bundle)[0]
+    run = found.mlflow.get_run(found.run)
+    assert run.data.params == {name: setting[:500] for name, setting in manifest.model.parameters.items()}
+    assert run.data.metrics.items() >= manifest.metrics.values.items()
+    slices = {spelt(f"loss/{name}"): loss.mean for name, loss in manifest.metrics.slices.items()}
+    assert len(slices) == len(manifest.metrics.slices) > 0
+    assert run.data.metrics.items() >= slices.items()
+    assert run.inputs
+    datasets = {each.tags[0].value: each.dataset for each in run.inputs.dataset_inputs}
+    assert {context: json.loads(each.source)["sha256"] for context, each in datasets.items()} == {
+        "training": manifest.data.sha256,
+        "reference": manifest.reference.sha256,
+    }
+    assert json.loads(datasets["training"].profile or "")["rows"] == manifest.data.rows
+    kept = Path(found.mlflow.download_artifacts(found.run, "bundle"))
+    assert {each.name: each.read_bytes() for each in kept.iterdir()} == {
+        each.name: each.read_bytes() for each in road.project.bundle.iterdir()
+    }
+
+
+def test_a_verdict_is_kept_with_its_pages_and_a_pass_is_the_candidate(road: Road) -> None:
+    found = entry(road)
+    assert found.mlflow.get_run(found.run).data.tags["verdict"] == "PASS"
+    assert version(found).tags["verdict"] == "PASS"
+    assert {each.path for each in found.mlflow.list_artifacts(found.run, "gate")} == {"gate/gate.html", "gate/gate.json", "gate/gate.md"}
+    assert aliased(found, "candidate") == found.version
+
+
+def test_a_version_says_what_it_is_and_what_serves(road: Road) -> None:
+    found, (manifest, sha) = entry(road), read(road.project.bundle)
+    ledger.pushed(road.project, "sha256:1")
+    ledger.promoted(road.project, road.project.bundle, A, "sha256:2")
+    told = version(found)
+    assert (
+        told.tags.items()
+        >= {
+            "commit": manifest.commit,
+            "manifest_sha256": sha,
+            "model_sha256": manifest.model.sha256,
+            "image_digest": "sha256:2",
+            "release": A,
+        }.items()
+    )
+    assert aliased(found, "production") == found.version
+    assert Path(told.source.removeprefix("file://")).joinpath("model.skops").is_file()
+
+
+def test_what_is_recorded_is_not_recorded_again_and_what_was_cut_short_is(road: Road) -> None:
+    first, again = entry(road), entry(road)
+    assert again == first
+    first.mlflow.delete_tag(first.run, "recorded")
+    assert entry(road).run != first.run
+
+
+def test_candidates_that_were_judged_on_a_reference_dataset_are_counted(road: Road, tmp_path: Path) -> None:
+    one = judgement(Outcome.FAIL, None)
+    another, found, uses = one.model_copy(update={"reference_sha256": "0" * 64}), entry(road), []
+    manifest = json.loads((road.project.bundle / "manifest.json").read_bytes())
+    for number, said in enumerate([one, one, another, one]):
+        bundle = tmp_path / str(number)
+        shutil.copytree(road.project.bundle, bundle)
+        (bundle / "manifest.json").write_bytes(canonical({**manifest, "commit": f"{number}" * 40}))
+        uses.append(entry(road, bundle).judge(said))
+    assert uses == [1, 2, 1, 3]
+    assert entry(road, bundle).judge(one) == 3
+    assert found.mlflow.get_model_version_by_alias(found.project, "candidate").tags["commit"] == manifest["commit"]
+
+
+@pytest.mark.parametrize(("uses", "worn"), [(None, False), (19, False), (20, True), (21, True)])
+def test_a_reference_dataset_that_was_used_often_wears_out(
+    road: Road, monkeypatch: pytest.MonkeyPatch, uses: int | None, worn: bool
+) -> None:
+    monkeypatch.setattr(ledger, "judged", lambda *_: uses)
+    told = validate.counted(road.project, judgement(Outcome.FAIL, None))
+    assert told.reference_uses == uses
+    assert [f"{uses} candidates were judged" in note for note in told.notes] == [True] * worn
+
+
+# When it does not answer.
+
+
+@pytest.mark.parametrize(("error", "said"), [(OSError("gone.\nand more"), "gone"), (KeyError(), "KeyError()")])
+def test_what_the_ledger_raises_is_a_warning_of_one_line(capsys: pytest.CaptureFixture[str], error: Exception, said: str) -> None:
+    with ledger.best_effort("this"):
+        raise error
+    later = "Later, when it answers: ./run track."
+    assert capsys.readouterr().err == f"warning: MLflow could not record this, going on without: {said}. {later}\n"
+
+
+def test_an_interrupt_is_no_matter_of_the_ledger() -> None:
+    with pytest.raises(KeyboardInterrupt), ledger.best_effort("this"):
+        raise KeyboardInterrupt
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server that is there, and lets nobody in."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.send_error(403)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+class Hanging(Refusing):
+    """A server that says that it is there, and then no more."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        if self.path == "/":
+            self.send_error(404)
+        else:
+            cast(threading.Event, self.server.over).wait()  # type: ignore[attr-defined]
+
+    do_POST = do_GET  # noqa: N815
+
+
+@contextmanager
+def server(kind: type[BaseHTTPRequestHandler]) -> Iterator[tuple[str, list[str]]]:
+    """Start a server; yields its URL and what it is asked."""
+    asked = list[str]()
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as found:
+        found.asked, found.over = asked, threading.Event()  # type: ignore[attr-defined]
+        found.daemon_threads = True
+        threading.Thread(target=found.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{found.server_port}", asked
+        finally:
+            found.over.set()  # type: ignore[attr-defined]
+            found.shutdown()
+
+
+@contextmanager
+def silent() -> Iterator[tuple[str, list[str]]]:
+    """Listen, and never answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", []
+
+
+@contextmanager
+def down() -> Iterator[tuple[str, list[str]]]:
+    """Have nobody listen."""
+    yield f"http://127.0.0.1:{free_port()}", []
+
+
+SERVERS: dict[str, Callable[[], Server]] = {
+    "down": down,
+    "silent": silent,
+    "refusing": lambda: server(Refusing),
+    "hanging": lambda: server(Hanging),
+}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_server_that_does_not_record_costs_one_warning_and_is_asked_once(
+    road: Road, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    at, one = road.project, judgement(Outcome.FAIL, None)
+    with SERVERS[kind]() as (url, asked):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        ledger.trained(at)
+        assert validate.counted(at, one).reference_uses is None
+        ledger.pushed(at, "sha256:1")
+        ledger.promoted(at, at.bundle, A, "sha256:1")
+        said = road.run("track")
+    told = capsys.readouterr().err.splitlines()
+    what = ["the training run", "the verdict", "the digest", "what serves"]
+    assert [line.partition(", going on without: ")[0] for line in told] == [f"warning: MLflow could not record {each}" for each in what]
+    assert all(line.endswith("Later, when it answers: ./run track.") for line in told)
+    assert (said.code, f"MLflow at {url} could not record it: " in said.err) == (2, True)
+    assert len([each for each in asked if each != "/"]) == (5 if kind in ("refusing", "hanging") else 0)
+
+
+def test_its_patience_is_five_seconds() -> None:
+    assert ledger.ANSWERS_WITHIN + float(ledger.SETTINGS["MLFLOW_HTTP_REQUEST_TIMEOUT"]) <= 5
+    assert ledger.SETTINGS["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+
+
+# What it missed.
+
+
+def test_what_was_missed_is_recorded_later(road: Road, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := f"sqlite:///{tmp_path / 'another.db'}")
+    said = road.must("track")
+    assert said.out == "recorded: build/bundle, version 1\n"
+    found = MlflowClient(uri, uri).get_model_version_by_alias(road.project.name, "candidate")
+    assert found.tags["manifest_sha256"] == read(road.project.bundle)[1]
+    assert road.must("track").out == said.out
+
+
+def test_where_there_is_nothing_nothing_is_recorded(tmp_path: Path) -> None:
+    road = Road.copied(tmp_path / "project")
+    said = road.run("track")
+    assert (said.code, "There is nothing to record" in said.err, "Next: ./run train." in said.err) == (2, True, True)
+
+
+@pytest.mark.parametrize("name", ["gate.json", "bundle/manifest.json", "release.json"])
+def test_what_is_damaged_is_not_blamed_on_mlflow(road: Road, name: str) -> None:
+    damaged = road.root / "build" / name
+    kept = damaged.read_bytes() if damaged.is_file() else None
+    damaged.write_text("{")
+    try:
+        said = road.run("track")
+    finally:
+        damaged.write_bytes(kept) if kept else damaged.unlink()
+    assert (said.code, "is damaged: " in said.err, "MLflow" in said.err, "Next: ./run train" in said.err) == (2, True, False, True)
+
+
+def test_a_port_that_is_taken_is_told_with_the_way_out(road: Road) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for verb in ("ui", "serve"):
+            said = road.run(verb, "--port", str(taken.getsockname()[1]))
+            assert (said.code, "take another with --port" in said.err) == (2, True)
+
+
+def test_a_server_s_pages_are_only_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = list[str]()
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example:5000")
+    at = cast(project.Project, None)
+    ui.ui(at, 5001, no_browser=True)
+    ui.ui(at, 5001, no_browser=False)
+    assert capsys.readouterr().out == "MLflow: http://mlflow.example:5000\n" * 2
+    assert opened == ["http://mlflow.example:5000"]
+
+
+ODD = ["#", "'", '"', ":", ":name", " ", ";&$", "[a]{b}*", "größe", "%", "100%41", "?", "a?b=c"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_in_a_folder_of_any_name_the_runs_are_recorded_or_its_name_is_the_reason(
+    road: Road, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", "")  # is set, and goes away with the test
+    root = tmp_path / f"of {name}s"
+    root.mkdir()
+    odd = replace(road.project, root=root)
+    if "%" in name or "?" in name:
+        said = rf"MLflow's database takes no [%?] in the name of a folder, as in {re.escape(str(root))}\. Next: rename the folder; or set "
+        with pytest.raises(PipelineError, match=said), ledger.quiet():
+            ledger.entry(odd, road.project.bundle)
+        assert (here.runs(odd).state, here.runs(odd).fix[:17]) == ("to mend", "rename the folder")
+    else:
+        with ledger.quiet():
+            found = ledger.entry(odd, road.project.bundle)
+            assert ledger.entry(odd, road.project.bundle) == found
+        kept = [each.name for each in (root / "mlartifacts").rglob("bundle/*")]
+        assert {"manifest.json", "model.skops"} <= set(kept)
+        assert here.runs(odd).state == "ok"
+    assert [each.name for each in tmp_path.iterdir()] == [root.name]
+
+
+def test_packages_in_a_folder_that_alembic_cannot_read_are_the_reason(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", "/home/a%b/.venv")
+    with pytest.raises(PipelineError, match=r"takes no % in the name of a folder, as in /home/a%b/\.venv\."):
+        ledger.refuse_folder(road.project)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    ledger.refuse_folder(road.project)

@@ -1,0 +1,221 @@
+"""What the deploy verb refuses, on both targets: releases that were not judged, not so, not by these rules, or are not what they say.
+
+What somebody pushes past the verbs is made here as such a person would make it: with files of their own, and the registry's own way in.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model import behaviour
+from pipeline import build as building
+from pipeline import docker_engine, registry
+from pipeline.project import Project
+from pipeline.targets.docker import Docker
+from service.manifest import canonical, read
+from tests.conftest import Road
+from tests.library.test_lifecycle import NO_FLOORS, both, pushed, refused, shuffled, state, training_rows, write_rows
+
+pytestmark = pytest.mark.road
+
+A, B, WEAK = "v1.0.0", "v1.1.0", "v1.2.0"
+Tamper = Callable[[Path], object]
+Labels = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    """A and B on main; WEAK, which learnt nonsense, on a branch that loosens the thresholds so that it passes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(behaviour, "CASES", [])
+        road = Road.copied(tmp_path_factory.mktemp("road") / "project")
+        thresholds = road.root / "validation" / "thresholds.toml"
+        thresholds.write_text(NO_FLOORS)
+        rows = training_rows(road)
+        write_rows(road, [row for number, row in enumerate(rows) if number % 10])
+        road.make(A)
+        write_rows(road, rows)
+        road.make(B, champion=str(road.kept(A) / "bundle"))
+        road.git("checkout", "--quiet", "-b", "loosened")
+        thresholds.write_text(NO_FLOORS.replace("margin_fraction = 0.05", "margin_fraction = 0.9"))
+        write_rows(road, shuffled(rows))
+        road.make(WEAK, champion=str(road.kept(A) / "bundle"))
+        yield road
+
+
+@pytest.fixture(scope="module", params=both)
+def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
+    with pushed(made, request, A, B, WEAK) as road:
+        yield road
+
+
+@pytest.fixture
+def live(road: Road) -> Iterator[Road]:
+    """A road on which A is live and stays so."""
+    road.stand(A)
+    road.checkout("main")
+    with road.unchanged():
+        yield road
+    for tag in (A, B, WEAK):
+        restore(road, tag)
+
+
+def restore(road: Road, tag: str) -> None:
+    """Have a tag's commit stored as it was."""
+    commit = road.git("rev-parse", f"{tag}^{{commit}}")
+    if isinstance(road.place, Docker):
+        image = road.place.predictor(road.digests[tag])
+        registry.ensure(road.place.client, image)
+        registry.push(road.place.client, image, road.project.repository, commit)
+    else:
+        (road.root / ".deploy" / "local" / "commits" / commit).write_text(road.digests[tag])
+
+
+def smuggle(road: Road, tag: str, tamper: Tamper, changed: Labels | None = None) -> str:
+    """Store something in the place of a tag's release, and return its digest; the verbs are not asked."""
+    road.checkout(tag)
+    project: Project = road.project
+    building.assemble(project)
+    tamper(project.release / "release")
+    commit = road.git("rev-parse", f"{tag}^{{commit}}")
+    if road.target == "docker":
+        labels = building.labels(project, read(project.bundle)[0]) | (changed or {})
+        docker_engine.build(project, commit, labels)
+    digest = road.place.push(commit)
+    road.checkout("main")
+    return digest
+
+
+def edit(**changes: Any) -> Tamper:
+    """Change what the verdict says."""
+
+    def tamper(release: Path) -> None:
+        path = release / "gate.json"
+        path.write_bytes(canonical(json.loads(path.read_bytes()) | changes))
+
+    return tamper
+
+
+def test_a_release_that_was_never_judged(live: Road) -> None:
+    digest = smuggle(live, B, lambda release: (release / "gate.json").unlink())
+    refused(live.run("deploy", B), 2, f"{digest} was never judged: it carries no verdict. Next, on its commit: ./run validate")
+
+
+def test_a_verdict_on_another_release(live: Road) -> None:
+    verdict = live.kept(A) / "gate.json"
+    digest = smuggle(live, B, lambda release: shutil.copyfile(verdict, release / "gate.json"))
+    refused(live.run("deploy", B), 2, f"{digest} carries a verdict on another release, {read(live.kept(A) / 'bundle')[1][:12]}")
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("FAIL", 1), ("INCONCLUSIVE", 3)])
+def test_a_verdict_that_is_not_pass(live: Road, verdict: str, code: int) -> None:
+    smuggle(live, B, edit(verdict=verdict, exit_code=code, reasons=["It is worse."]))
+    said = live.run("deploy", B)
+    refused(said, code, f"The gate says {verdict} against what is live now. It is worse.", "Next: ", "--approved-by NAME and --reason TEXT")
+
+
+def test_an_approver_without_a_reason(live: Road) -> None:
+    for given in (["--approved-by", "Ada"], ["--reason", "urgent"], ["--approved-by", "Ada", "--reason", " "]):
+        refused(live.run("deploy", B, *given), 2, f"{given[0]} {given[1]!r} was given alone. Next: give both")
+
+
+def test_a_verdict_by_loosened_thresholds(live: Road) -> None:
+    assert json.loads((live.kept(WEAK) / "gate.json").read_bytes())["verdict"] == "PASS"
+    said = live.run("deploy", WEAK)
+    assert "the verdict was made by other rules than those of main: judging again" in said.out
+    refused(said, 1, "The gate says FAIL against what is live now.")
+
+
+@pytest.mark.parametrize("part", ["thresholds_sha256", "expectations_sha256", "reference_sha256"])
+def test_any_other_rule_than_the_default_branchs_is_noticed(live: Road, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    smuggle(live, B, edit(**{part: "0" * 64}))
+    monkeypatch.setattr("pipeline.judge.judge", stopped)
+    with pytest.raises(AssertionError, match="judged again"):
+        raise_through(live, "deploy", B)
+
+
+def test_a_forged_verdict_is_found_out_by_judging_again(live: Road) -> None:
+    thresholds = json.loads((live.kept(B) / "gate.json").read_bytes())["thresholds_sha256"]
+    smuggle(live, WEAK, edit(thresholds_sha256=thresholds))
+    said = live.run("deploy", WEAK, "--judge-again")
+    assert "the verdict was made elsewhere: judging again" in said.out
+    refused(said, 1, "The gate says FAIL against what is live now.")
+
+
+def test_a_verdict_against_a_champion_that_is_not_live(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    champion = json.loads((live.kept(B) / "gate.json").read_bytes())["champion"] | {"manifest_sha256": "0" * 64}
+    smuggle(live, B, edit(champion=champion))
+    monkeypatch.setattr("pipeline.judge.judge", stopped)
+    with pytest.raises(AssertionError, match="judged again"):
+        raise_through(live, "deploy", B)
+
+
+def stopped(*_: Any) -> Any:
+    """Stand where the judging would begin."""
+    raise AssertionError("judged again")
+
+
+def raise_through(road: Road, *words: str) -> None:
+    """Run a verb and raise what it printed of an exception that nobody thought of."""
+    said = road.run(*words)
+    raise AssertionError(said.err.splitlines()[-1])
+
+
+def test_files_that_are_not_those_of_the_manifest(live: Road) -> None:
+    model = live.kept(A) / "bundle" / "model.skops"
+    digest = smuggle(live, B, lambda release: shutil.copyfile(model, release / "model.skops"))
+    refused(live.run("deploy", B), 2, f"{digest} is not whole: model.skops", "the manifest says", "it was changed. Nothing was deployed.")
+
+
+def test_a_release_that_is_stored_for_another_commit(live: Road) -> None:
+    live.checkout(A)
+    building.assemble(live.project)
+    if live.target == "docker":
+        docker_engine.build(live.project, commit := live.git("rev-parse", B), building.labels(live.project, read(live.project.bundle)[0]))
+    else:
+        commit = live.git("rev-parse", B)
+    live.place.push(commit)
+    live.checkout("main")
+    refused(live.run("deploy", B), 2, f"was made from commit {live.git('rev-parse', A)[:12]}, and is stored for {commit[:12]}.")
+
+
+@pytest.mark.parametrize("road", both[1:], indirect=True)
+@pytest.mark.parametrize("label", ["release.manifest.sha256", "org.opencontainers.image.revision"])
+def test_labels_that_do_not_agree_with_the_manifest(live: Road, label: str) -> None:
+    smuggle(live, B, lambda _: None, {label: "0" * 40})
+    refused(live.run("deploy", B), 2, f"was not made by ./run build: its label {label} is '{'0' * 40}', the manifest in it says ")
+
+
+def test_a_tag_that_moved_to_another_commit(live: Road) -> None:
+    live.git("tag", "--force", A, B)
+    try:
+        refused(live.run("deploy", A), 2, f"{A} was deployed ", "A tag that was deployed may not move. Next: ")
+    finally:
+        live.git("tag", "--force", A, "main~1")
+
+
+def test_another_image_in_the_place_of_the_one_that_was_deployed(live: Road) -> None:
+    smuggle(live, A, edit(notes=["Another one."]))
+    refused(live.run("deploy", A), 2, f"{A} was deployed ", "A tag that was deployed may not move.")
+
+
+def test_going_back_to_what_was_never_proven(live: Road) -> None:
+    refused(live.run("rollback", "--to", B), 2, f"'{B}' was never live and proven here. Deployed here: {A} (")
+
+
+def test_who_answers_for_a_release_that_did_not_pass_is_remembered(road: Road) -> None:
+    road.stand(A)
+    said = road.must("deploy", WEAK, "--approved-by", "Ada", "--reason", "the sensor is new")
+    road.serves(WEAK)
+    assert "judging again" in said.out
+    told = "FAIL, approved by Ada: the sensor is new"
+    assert state(road)["live"]["approved"] == told
+    assert told in road.must("status").text
+    assert told in road.must("history").text
+    assert json.loads(road.must("history", "--json").out)[0]["release"]["approved"] == told
+    road.must("rollback")
+    road.serves(A)

@@ -1,0 +1,342 @@
+"""The road to an engine behind ssh: `DOCKER_HOST=ssh://user@host`, against an sshd of the tests' own that leads to this engine."""
+
+import getpass
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from docker.models.containers import Container
+
+from pipeline import docker_engine
+from pipeline.errors import PipelineError
+from pipeline.process import free_port
+from pipeline.targets import docker as on_docker
+from tests.conftest import Registry, Road, wait_until
+from tests.library.test_lifecycle import during, forget_images, refused, state
+
+A, B = "v1.0.0", "v1.1.0"
+HERE = "127.0.0.1"
+PRINTED = [(1, b"one "), (2, b"two")]
+CONFIG = """ListenAddress {host}:{port}
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/id.pub
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+"""
+
+pytestmark = pytest.mark.docker
+
+
+@dataclass
+class Far:
+    """A host behind ssh. Its host key and the only key that it lets in are files of a folder; the home beside it is who asks."""
+
+    sshd: str
+    folder: Path
+    home: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """What DOCKER_HOST is."""
+        return f"ssh://{getpass.getuser()}@{HERE}:{self.port}"
+
+    @property
+    def known(self) -> Path:
+        """Which hosts are known."""
+        return self.home / ".ssh" / "known_hosts"
+
+    def know(self, key: Path) -> None:
+        """Know the host by a key, and no other."""
+        self.known.write_text(f"[{HERE}]:{self.port} {key.with_name(key.name + '.pub').read_text()}")
+
+    def start(self) -> None:
+        """Listen."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([self.sshd, "-D", "-e", "-f", str(self.folder / "config")], stdout=log, stderr=log)
+        wait_until(lambda: listens(self.port) or self.ended())
+
+    def ended(self) -> bool:
+        """Fail with what it said when it has ended, and should not have."""
+        if self.process and self.process.poll() is not None:
+            pytest.fail((self.folder / "log").read_text(), pytrace=False)
+        return False
+
+    def cut(self) -> None:
+        """End its connections, and what runs in them."""
+        assert self.process
+        connections = psutil.Process(self.process.pid).children(recursive=True)
+        for each in connections:
+            each.kill()
+        psutil.wait_procs(connections)
+        assert connections
+
+    def stop(self) -> None:
+        """Be gone, with all connections."""
+        if self.process and self.process.poll() is None:
+            connections = psutil.Process(self.process.pid).children(recursive=True)
+            self.process.kill()
+            self.process.wait()
+            for each in connections:
+                each.kill()
+            psutil.wait_procs(connections)
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HERE, port)) == 0
+
+
+def new_key(path: Path) -> Path:
+    """Make a key, and its public half beside it."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
+    """A host that lets one key in."""
+    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if sshd is None:
+        reason = "there is no sshd: apt-get install openssh-server"
+        if os.environ.get("REQUIRE_DOCKER") == "1":
+            pytest.fail(f"REQUIRE_DOCKER=1, and {reason}", pytrace=False)
+        pytest.skip(reason)
+    folder, home = tmp_path_factory.mktemp("far"), tmp_path_factory.mktemp("home")
+    (home / ".ssh").mkdir(mode=0o700)
+    new_key(folder / "host")
+    shutil.copy(new_key(home / ".ssh" / "id_ed25519").with_suffix(".pub"), folder / "id.pub")
+    far = Far(sshd, folder, home, free_port())
+    (folder / "config").write_text(CONFIG.format(host=HERE, port=far.port, folder=folder))
+    empty = Path("/run/sshd")  # where an sshd of root wants to be alone
+    made = os.geteuid() == 0 and not empty.exists()
+    if made:
+        empty.mkdir(mode=0o755)
+    try:
+        far.start()
+        yield far
+    finally:
+        far.stop()
+        if made:
+            empty.rmdir()
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Iterator[Road]:
+    """Two releases, pushed with the engine of this machine; nothing of them is left afterwards."""
+    road = Road.copied(tmp_path_factory.mktemp("road") / "project")
+    road.make(A)
+    road.make(B, champion=str(road.kept(A) / "bundle"))
+    road.target = "docker"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMAGE_REPOSITORY", f"{registry.address}/{road.project.name}")
+        try:
+            for tag in (A, B):
+                road.store(tag)
+            yield road
+        finally:
+            road.stop()
+            forget_images(road)
+
+
+@pytest.fixture
+def far(listening: Far, road: Road, monkeypatch: pytest.MonkeyPatch) -> Iterator[Far]:
+    """A host that is known and lets us in. The engine of this machine is asked for it with `near`."""
+    road.checkout("main")
+    listening.know(listening.folder / "host")
+    monkeypatch.setenv("HOME", str(listening.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", listening.url)
+    yield listening
+    if not listens(listening.port):
+        listening.start()
+
+
+@contextmanager
+def near() -> Iterator[None]:
+    """Ask the engine of this machine, as if there were no ssh."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DOCKER_HOST")
+        yield
+
+
+@contextmanager
+def unchanged(road: Road, tag: str) -> Iterator[None]:
+    """Hold that a release serves before and after, and nothing half done is left: seen from this machine, whatever ssh says."""
+    with near():
+        if road.standing()[:1] == [tag] != road.standing():
+            road.must("rollback")
+        road.stand(tag)
+        before = road.recorded()
+    yield
+    with near():
+        road.serves(tag)
+        assert (road.standing(), road.recorded()) == ([tag], before)
+
+
+def test_the_road_over_ssh(far: Far, road: Road) -> None:
+    assert state(road)["live"] is None
+    said = road.must("deploy", A)
+    proven = [line.split("|") for line in said.out.splitlines() if line.startswith("| ")][1:]
+    assert [row[1].strip() for row in proven if row[4].strip() == "yes"] == [
+        *("served tag", "served digest", "running digest", "manifest sha256", "golden answers")
+    ]
+    road.serves(A)
+    road.must("deploy", B)
+    road.serves(B)
+    assert (state(road)["live"]["tag"], state(road)["rollback_to"], road.place.production()) == (B, A, road.digests[B])
+    assert f"{A} serves, was {B}: rollback in" in road.must("rollback").text
+    road.serves(A)
+    with near():
+        assert (road.standing(), road.place.production(), road.place.holder()) == ([A], road.digests[A], None)
+    assert "Accepted publickey" in (far.folder / "log").read_text()
+
+
+def test_what_is_asked_over_a_port_is_asked_of_this_machine(far: Far) -> None:
+    far.stop()
+    assert docker_engine.connect(near=True).api.base_url.startswith("http+docker://local")
+
+
+@pytest.mark.parametrize("verb", [["deploy", B], ["rollback"], ["status"]])
+def test_an_unknown_host_is_refused(far: Far, road: Road, verb: list[str]) -> None:
+    with unchanged(road, A):
+        far.known.write_text("")
+        scan = f"Next: ssh-keyscan -p {far.port} {HERE}; compare its line"
+        refused(road.run(*verb), 2, f"{far.url} is not known here", "Nothing was asked of it.", scan, "~/.ssh/known_hosts")
+        assert far.known.read_text() == ""
+
+
+def test_a_host_whose_key_has_changed_is_refused(far: Far, road: Road, tmp_path: Path) -> None:
+    with unchanged(road, A):
+        far.know(new_key(tmp_path / "another"))
+        known = far.known.read_text()
+        again = f"ssh-keygen -R '[{HERE}]:{far.port}', then ssh-keyscan -p {far.port} {HERE}"
+        refused(road.run("deploy", B), 2, f"The host key of {far.url} is not the one", "another answers in its place", again)
+        assert far.known.read_text() == known
+
+
+def test_a_host_that_does_not_let_us_in(far: Far, road: Road) -> None:
+    with unchanged(road, A), aside(far.home / ".ssh" / "id_ed25519"):
+        refused(road.run("deploy", B), 2, f"No Docker engine answers on {far.url}", "Next: docker --host")
+
+
+def test_a_host_that_does_not_listen(far: Far, road: Road) -> None:
+    with unchanged(road, A):
+        far.stop()
+        for verb in (["deploy", B], ["rollback"], ["status"]):
+            refused(road.run(*verb), 2, f"No Docker engine answers on {far.url}", "Next: docker --host")
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[None]:
+    """Take a file away for a while."""
+    other = path.rename(path.with_name("aside"))
+    try:
+        yield
+    finally:
+        other.rename(path)
+
+
+# Before any caller saw the new release; when the proxy sends callers to it; when all of them are there.
+@pytest.mark.parametrize("step", ["staged", "switch", "running_digest"])
+def test_a_connection_that_is_lost_during_a_deploy(far: Far, road: Road, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with unchanged(road, A):
+        with during(monkeypatch, step, road, far.cut):
+            refused(road.run("deploy", B), 2, f"The connection to the Docker engine of {far.url} was lost", "Next: ./run status.")
+        assert state(road)["busy"] is None
+    road.must("deploy", B)
+    road.serves(B)
+
+
+def test_a_host_that_goes_away_during_a_deploy(far: Far, road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    with unchanged(road, A):
+        with during(monkeypatch, "staged", road, far.stop):
+            refused(road.run("deploy", B), 2, f"The connection to the Docker engine of {far.url} was lost", "Next: ./run status.")
+        far.start()
+    # Nobody gave the lock back; it went with the connection.
+    assert state(road)["busy"]["gone"]
+    assert "cut short" in road.must("status").text
+    road.must("deploy", B)
+    road.serves(B)
+
+
+def test_a_connection_that_is_lost_while_something_is_read(far: Far, road: Road) -> None:
+    with near():
+        road.stand(A)
+    place = road.place
+    assert isinstance(place, on_docker.Docker)
+    container = place.live_container()
+    assert container
+    stream, _ = container.get_archive("/usr")
+    next(stream)
+    far.cut()
+    with pytest.raises(PipelineError, match="was lost"):
+        b"".join(stream)
+    command = ["sleep", "600.5"]
+    cutting = threading.Thread(target=cut_while, args=(far, command))
+    cutting.start()
+    with pytest.raises(PipelineError, match="was lost"):
+        docker_engine.run(container, command)
+    cutting.join()
+    assert road.standing()[-1] == A
+
+
+class Stalling(BaseHTTPRequestHandler):
+    """An engine at the end of a connection that stalls: what a command printed arrives in one piece with the header of the answer."""
+
+    def do_GET(self) -> None:
+        self.answer({"ApiVersion": "1.41", "ExitCode": 0})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        if self.path.endswith("/start"):
+            frames = b"".join(bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text for stream, text in PRINTED)
+            self.wfile.write(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + frames)
+        else:
+            self.answer({"Id": "1"})
+
+    def answer(self, said: dict[str, Any]) -> None:
+        text = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+def test_what_a_command_printed_is_read_however_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer((HERE, 0), Stalling) as server:
+        threading.Thread(target=server.serve_forever).start()
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://{HERE}:{server.server_port}")
+        client = docker_engine.connect()
+        try:
+            container = Container(attrs={"Id": "1"}, client=client)
+            assert docker_engine.run(container, ["anything"]) == (0, "one two")
+        finally:
+            client.close()
+            server.shutdown()
+
+
+def cut_while(far: Far, command: list[str]) -> None:
+    """Cut the connections once a command runs."""
+    wait_until(lambda: any(each.info["cmdline"] == command for each in psutil.process_iter(["cmdline"])))
+    far.cut()
