@@ -11,7 +11,7 @@ import numpy as np
 from bench import candidates, results
 from bench.candidates import Drawn, Material
 from validation import comparison, thresholds
-from validation.gate import Outcome
+from validation.report import Outcome
 from validation.statistics import Values
 from validation.thresholds import Thresholds
 

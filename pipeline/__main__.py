@@ -17,6 +17,8 @@ from pipeline.say import summary
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
+# What a verb's description begins with that people have no need of: the list of verbs does not show it.
+HIDDEN = "\0"
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 # Verb: what it does, and its options. `pipeline/VERB.py` has the function of the same name; it is imported when it is called, since
@@ -71,14 +73,25 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "status": ("what is live, and what a rollback would do", {"--json": JSON}),
     "history": ("what was deployed and rolled back", {"--json": JSON}),
     "host": (
-        "in a workflow: write the way to the host into ~/.ssh, from the secrets of the environment production",
+        HIDDEN + "in a workflow: write the way to the host into ~/.ssh, from the secrets of the environment production",
         {"--required": {"action": "store_true", "help": "fail, instead of saying that deploys are skipped, where there are none"}},
     ),
     "record": (
-        "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
+        HIDDEN + "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
         {
             "tag": {"nargs": "?", "default": "", "help": "what was deployed; default: what is live"},
             "--outcome": {"default": "success", "choices": ["success", "failure", "cancelled"], "help": "how the job ended"},
+        },
+    ),
+    "rejudge": (
+        HIDDEN,
+        {
+            "candidate": {"help": "an image, or a release's folder"},
+            "--champion": {"default": "", "help": "the same of what is live; none: a first release"},
+            "--verdict": {"default": "", "help": "the verdict that the champion carries"},
+            "--tag": {"default": "", "help": "the champion's"},
+            "--rules": RULES,
+            "--into": {"required": True, "metavar": "FILE", "help": "where to write the verdict"},
         },
     ),
     "doctor": (
@@ -144,7 +157,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="./run", description="From a notebook's model to a service, and back.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (told, options) in VERBS.items():
-        verb = verbs.add_parser(name, help=told, description=told)
+        shown: dict[str, Any] = {} if told.startswith(HIDDEN) else {"help": told}
+        verb = verbs.add_parser(name, **shown, description=told.removeprefix(HIDDEN))
         for option, settings in options.items():
             verb.add_argument(option, **settings)
         verb.add_argument("--target", choices=project.TARGETS, help="where it runs; default: [deploy] target in project.toml")

@@ -8,8 +8,8 @@ from pipeline.digest import CODE, FILES
 from pipeline.errors import ModelRefused, PipelineError
 from pipeline.project import Project
 from pipeline.say import line, summary
-from service.manifest import Manifest, canonical, read
-from service.release import ReleaseError, load
+from service.manifest import Manifest, ReleaseError, canonical, read
+from service.release import load
 from validation import report
 from validation.report import Judgement
 

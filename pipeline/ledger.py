@@ -7,6 +7,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,7 @@ def pushed(project: Project, digest: str) -> None:
 
 
 def promoted(project: Project, files: Path, tag: str, digest: str) -> None:
-    """Record what serves now, from a release's files."""
-    with best_effort("what serves"):
-        entry(project, files).serves(tag, digest)
+    """Record what serves now, from a release's files. Without MLflow's packages, as where a workflow operates, `./run track` does that."""
+    if find_spec("mlflow"):
+        with best_effort("what serves"):
+            entry(project, files).serves(tag, digest)

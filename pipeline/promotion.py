@@ -7,12 +7,12 @@ from pipeline import champion, repository, rules
 from pipeline.chain import Deployment
 from pipeline.errors import PipelineError
 from pipeline.project import Project
+from pipeline.rejudge import judge_again
 from pipeline.say import line
 from pipeline.targets import Target
-from service.manifest import Manifest, read
-from service.release import ReleaseError, checked
+from service.manifest import Manifest, ReleaseError, checked, read
 from validation import report
-from validation.gate import Outcome
+from validation.report import Outcome
 
 
 class Refused(PipelineError):
@@ -61,10 +61,8 @@ def admitted(project: Project, target: Target, new: Deployment, files: Path, liv
     why = "elsewhere" if terms.again else outdated(project, judged, live, terms.ref)
     if why:
         line(f"the verdict was made {why}: judging again")
-        from pipeline.judge import judge  # imported here: scikit-learn and Great Expectations cost some seconds
-
         held_against = champion.of(target, live.digest, live.tag) if live else None
-        judged = judge(project, target.predictor(new.digest), held_against, rules.of(project, terms.ref))
+        judged = judge_again(project, target.predictor(new.digest), held_against, terms.ref)
         line(report.markdown(judged))
     return judged
 

@@ -12,8 +12,9 @@ import skops.io
 
 from pipeline.errors import ModelRefused
 from pipeline.unloadable import refuse_parts, refuse_unsaved
+from service.manifest import ReleaseError
 from service.nodes import Node, is_node, nodes
-from service.release import ReleaseError, load_model
+from service.release import load_model
 from service.trusted import NotTrusted
 
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -96,7 +96,7 @@ def left(root: Path, old: str, new: str) -> str:
 
 def run_tests(root: Path, branch: str) -> None:
     """Run the tests as the new version does. Raises UpdateFails when they fail."""
-    # Not by the Python of .venv, which is made anew when the locks have changed.
+    # By the Python that the environments are made from: the locks, and with them the environment, may be others now.
     python: str = sys._base_executable  # type: ignore[attr-defined]
     line("./run test")
     if subprocess.run([python, str(root / "run"), "test"], cwd=root, check=False).returncode:

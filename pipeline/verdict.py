@@ -6,8 +6,7 @@ from pipeline.errors import PipelineError
 from pipeline.project import Project
 from service.manifest import read
 from validation import page, report
-from validation.gate import Outcome
-from validation.report import Judgement
+from validation.report import Judgement, Outcome
 
 
 def write(project: Project, judged: Judgement) -> str:

@@ -19,9 +19,9 @@ from pydantic_core import to_json
 from service import body, contracts, description, errors, metrics
 from service.drain import Drain
 from service.endpoint import Answered, Endpoint
-from service.manifest import Manifest
+from service.manifest import Manifest, ReleaseError
 from service.observe import Observe
-from service.release import Release, ReleaseError, load
+from service.release import Release, load
 from service.watch import Watch
 
 # uvicorn's own exit status for an app that did not start: its supervisor then stops instead of trying for ever.

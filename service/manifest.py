@@ -8,6 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 
+class ReleaseError(Exception):
+    """A release that must not serve."""
+
+
 class Part(BaseModel):
     """Strict, so that a misspelt or missing entry is an error and not a silent default."""
 
@@ -110,3 +114,11 @@ def read(release: Path) -> tuple[Manifest, str]:
     """Return a release folder's manifest and the manifest's own sha256."""
     content = (release / "manifest.json").read_bytes()
     return Manifest.model_validate_json(content), sha256(content)
+
+
+def checked(folder: Path, part: File) -> bytes:
+    """Return a file's content if it is the one that the manifest names. Raises ReleaseError."""
+    content = (folder / part.file).read_bytes()
+    if sha256(content) != part.sha256:
+        raise ReleaseError(f"{part.file} in {folder} has sha256 {sha256(content)}, the manifest says {part.sha256}: it was changed.")
+    return content

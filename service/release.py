@@ -15,14 +15,10 @@ from service import trusted
 from service.answers import Answers
 from service.bins import Watched
 from service.config import Config
-from service.manifest import File, Manifest, read, sha256
+from service.manifest import Manifest, ReleaseError, checked, read
 from service.parity import TOLERANCE, distance
 from service.rows import Columns, columns
 from service.shortcut import Answer, Answering, choose
-
-
-class ReleaseError(Exception):
-    """A release that must not serve."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +65,6 @@ def load(folder: Path) -> Release:
     if not difference <= TOLERANCE:
         raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
     return Release(tag, digest, manifest, manifest_sha256, config, watched, answering, difference)
-
-
-def checked(folder: Path, part: File) -> bytes:
-    """Return a file's content if it is the one that the manifest names. Raises ReleaseError."""
-    content = (folder / part.file).read_bytes()
-    if sha256(content) != part.sha256:
-        raise ReleaseError(f"{part.file} in {folder} has sha256 {sha256(content)}, the manifest says {part.sha256}: it was changed.")
-    return content
 
 
 def load_model(path: Path) -> Any:

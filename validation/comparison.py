@@ -10,7 +10,8 @@ import pandas as pd
 
 from model import features
 from validation import gate, report, slices
-from validation.gate import Outcome, Slice, Verdict
+from validation.gate import Slice, Verdict
+from validation.report import Outcome
 from validation.scoring import compute_losses, compute_metrics
 from validation.statistics import Interval, Values, interval
 from validation.thresholds import Thresholds

@@ -2,26 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from validation.report import Outcome
 from validation.statistics import Interval, Values, groups_to_decide, holm
 from validation.thresholds import Floor
-
-
-class Outcome(Enum):
-    """What the gate says. Only PASS lets a release through."""
-
-    PASS = "PASS"
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-    @property
-    def exit_code(self) -> int:
-        """0, 1 and 3; 2 is kept for "could not judge"."""
-        return {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}[self]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from validation import gate
 from validation.comparison import Sides, described, measure, tolerated, unit
-from validation.gate import Outcome
-from validation.report import Harm, Part, figure
+from validation.report import Harm, Outcome, Part, figure
 from validation.scoring import compute_metrics
 from validation.statistics import Values
 from validation.thresholds import Thresholds

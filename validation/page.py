@@ -2,10 +2,9 @@
 
 from html import escape
 
-from validation.gate import Outcome
 from validation.markup import Html, frame, listed, paragraph, section, table
 from validation.page_pictures import answers, difference, over_time, slices
-from validation.report import NEXT, Data, Judgement, Side, figure
+from validation.report import NEXT, Data, Judgement, Outcome, Side, figure
 
 SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
 SHOWN = 50

@@ -1,10 +1,23 @@
 """The verdict as a document: `gate.json` for machines, `gate.md` for people; `gate.html` is in `validation.page`."""
 
+from enum import Enum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from validation.gate import Outcome
+
+class Outcome(Enum):
+    """What the gate says. Only PASS lets a release through."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @property
+    def exit_code(self) -> int:
+        """0, 1 and 3; 2 is kept for "could not judge"."""
+        return {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}[self]
+
 
 NEXT = {
     Outcome.PASS: "Next: `./run build`, then `./run push`.",

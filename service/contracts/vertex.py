@@ -15,7 +15,7 @@ from service.contracts import content, forms
 from service.declared import FEATURES
 from service.drain import Drain
 from service.endpoint import Endpoint
-from service.release import ReleaseError
+from service.manifest import ReleaseError
 
 # Routes that say what Vertex AI wants to know.
 HEALTH = ("/health", "/ping", "/readyz", "/v2/health/ready")

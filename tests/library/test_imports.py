@@ -2,9 +2,10 @@
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,12 +21,15 @@ MAY = {
 }
 OURS = {*MAY, "tests"}
 LOCK_OF = {"model": "serve", "service": "serve", "validation": "work", "pipeline": "work"}
+# What the verbs that operate reach only where the packages to work with are: they look for those first.
+BEYOND = {"pipeline.judge", "pipeline.ledger_entry"}
+OPERATE = sorted(runpy.run_path(str(ROOT / "run"))["OPERATE"])
 HEAVY = ("docker", "great_expectations", "mlflow")
 REQUIREMENT = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[\w.!+]+)( ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 
 each_room = pytest.mark.parametrize("room", MAY)
-each_lock = pytest.mark.parametrize("name", ["serve", "work"])
+each_lock = pytest.mark.parametrize("name", ["serve", "operate", "work"])
 
 
 def files(room: str) -> list[Path]:
@@ -33,13 +37,50 @@ def files(room: str) -> list[Path]:
     return sorted((ROOT / room).rglob("*.py"))
 
 
+def parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of a module that are executed: what is imported for types alone is not."""
+    for each in ast.iter_child_nodes(node):
+        if not (isinstance(each, ast.If) and ast.unparse(each.test).endswith("TYPE_CHECKING")):
+            yield each
+            yield from parts(each)
+
+
 def imported(path: Path) -> Iterator[str]:
     """Yield the full names of what a module imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in parts(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{'.' * node.level}{node.module or ''}.{each.name}" for each in node.names)
+
+
+def modules() -> dict[str, Path]:
+    """Return our modules by their names."""
+    found = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for room in MAY for path in files(room)}
+    return {name.removesuffix(".__init__"): path for name, path in found.items()}
+
+
+def reached(start: str) -> dict[str, set[str]]:
+    """Return the modules of ours that one imports, directly or not, wherever in them, and what each imports of others'."""
+    ours, found, more = modules(), dict[str, set[str]](), [start]
+    while more:
+        if (module := more.pop()) in found or module in BEYOND:
+            continue
+        names = {longest(name, ours) for name in imported(ours[module])}
+        found[module] = {name.partition(".")[0] for name in names if name not in ours}
+        more += [name for name in names if name in ours]
+    return found
+
+
+def longest(name: str, ours: Container[str]) -> str:
+    """Return the module of ours that an imported name is or is in, the name itself where there is none."""
+    parts = name.split(".")
+    return next((part for end in range(len(parts), 0, -1) if (part := ".".join(parts[:end])) in ours), name)
+
+
+def providers() -> dict[str, set[str]]:
+    """Return the packages that provide an importable name, as locks spell them."""
+    return {name: {each.lower().replace("_", "-") for each in found} for name, found in packages_distributions().items()}
 
 
 def allowed(name: str, room: str) -> bool:
@@ -69,9 +110,9 @@ def test_imports_go_only_downwards(room: str) -> None:
 @each_room
 def test_what_a_room_imports_is_in_its_lock(room: str) -> None:
     used = {name.split(".")[0] for path in files(room) for name in imported(path)} - OURS - sys.stdlib_module_names
-    providers, locked = packages_distributions(), dict(versions(LOCK_OF[room]))
+    provided, locked = providers(), dict(versions(LOCK_OF[room]))
     assert used
-    assert [name for name in used if not {each.lower().replace("_", "-") for each in providers.get(name, [])} & set(locked)] == []
+    assert [name for name in used if not provided.get(name, set()) & set(locked)] == []
 
 
 def test_what_serves_loads_nothing_that_only_works() -> None:
@@ -79,6 +120,18 @@ def test_what_serves_loads_nothing_that_only_works() -> None:
     code = f"import sys; from importlib import import_module; [*map(import_module, {modules})]; print(*{{*sys.modules}} & {{*{HEAVY}}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("verb", OPERATE)
+def test_what_operates_needs_no_more_than_its_lock_and_nothing_of_the_model(verb: str) -> None:
+    found, provided, locked = reached(f"pipeline.{verb}"), providers(), set(dict(versions("operate")))
+    assert [name for name in found if name.startswith("model")] == []
+    used = {name for names in found.values() for name in names} - sys.stdlib_module_names
+    assert [name for name in used if not provided.get(name, set()) & locked] == []
+
+
+def test_what_operates_is_little() -> None:
+    assert len(versions("operate")) <= 35
 
 
 def test_the_verdict_is_numbers_only() -> None:
@@ -104,5 +157,6 @@ def test_a_lock_names_no_package_index(name: str) -> None:
     assert "://" not in (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def test_what_serves_has_the_versions_it_was_trained_under() -> None:
-    assert set(versions("serve")) <= set(versions("work"))
+@pytest.mark.parametrize("name", ["serve", "operate"])
+def test_what_serves_and_what_operates_have_the_versions_that_are_tested(name: str) -> None:
+    assert set(versions(name)) <= set(versions("work"))

@@ -24,7 +24,7 @@ from pipeline.process import free_port
 from service.manifest import canonical, read
 from tests.conftest import Road
 from tests.library.test_validation import judgement
-from validation.gate import Outcome
+from validation.report import Outcome
 
 A = "v1.0.0"
 # Its URL, and what it is asked.

@@ -13,8 +13,8 @@ from pipeline.project import load
 from tests.conftest import Road
 from validation import outcomes, outcomes_page
 from validation.comparison import Sides
-from validation.gate import Outcome
 from validation.outcomes import Outcomes
+from validation.report import Outcome
 
 pytestmark = pytest.mark.road
 

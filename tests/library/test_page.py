@@ -12,9 +12,8 @@ import pytest
 
 from pipeline import rehearsal_data, rehearsal_report
 from validation import leak, markup, plots
-from validation.gate import Outcome
 from validation.page import page
-from validation.report import NEXT, Best, Case, Data, Finding, Harm, Image, Judgement, Side, Slice
+from validation.report import NEXT, Best, Case, Data, Finding, Harm, Image, Judgement, Outcome, Side, Slice
 
 STYLE = markup.FRAME.with_suffix(".css").read_text(encoding="utf-8")
 VOID = {"br", "meta", "link", "img", "hr", "input"}

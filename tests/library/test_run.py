@@ -1,8 +1,8 @@
-"""./run, the front door: speaks to every Python, makes .venv once, hands over."""
+"""./run, the front door: speaks to every Python, makes the environment that a verb needs once, hands over."""
 
 import ast
-import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -43,24 +43,31 @@ def script(path: Path, text: str) -> None:
 
 @pytest.fixture
 def door(tmp_path: Path) -> Path:
-    """A folder with `run`, a lock, the pipeline, a .venv whose Python is this one, and a `uv` that only says what it was told."""
+    """A folder with `run`, locks, the pipeline, an environment to work in with this Python, and a `uv` that only notes its words."""
     shutil.copyfile(ROOT / "run", tmp_path / "run")
+    shutil.copyfile(ROOT / "project.toml", tmp_path / "project.toml")
     (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements" / "work.txt").write_text("# a lock\n", encoding="utf-8")
+    for name in ("work", "operate"):
+        (tmp_path / "requirements" / f"{name}.txt").write_text(f"# a lock to {name}\n", encoding="utf-8")
     for room in ("model", "pipeline", "service", "validation"):
         (tmp_path / room).symlink_to(ROOT / room)
-    script(tmp_path / ".venv" / "bin" / "python", f'exec "{sys.executable}" "$@"')
     script(tmp_path / "bin" / "uv", f'echo "$@" >> "{tmp_path}/uv.log"')
-    stamp(tmp_path)
+    make(tmp_path, "work", f'exec "{sys.executable}" "$@"')
     return tmp_path
 
 
-def stamp(door: Path) -> str:
-    """Stamp .venv as made from the lock that is there, and return the stamp."""
-    made_from = sys.version.encode() + (door / "requirements" / "work.txt").read_bytes()
-    text = hashlib.sha256(made_from).hexdigest()
-    (door / ".venv" / ".locks-sha256").write_text(text, encoding="utf-8")
-    return text
+def folder_of(door: Path, kind: str) -> Path:
+    """Return where `run` has an environment for the locks that are there."""
+    found: Path = runpy.run_path(str(door / "run"))["folder_of"](kind)
+    return found
+
+
+def make(door: Path, kind: str, python: str) -> Path:
+    """Make an environment whose Python is a shell script."""
+    made = folder_of(door, kind)
+    script(made / "bin" / "python", python)
+    (made / "made").touch()
+    return made
 
 
 def run(door: Path, *words: str) -> tuple[int, str, str]:
@@ -100,31 +107,112 @@ def test_an_environment_made_from_this_lock_is_not_made_again(door: Path) -> Non
     assert "./run demo         the whole road, rehearsed on this machine" in out
     assert "usage: ./run" in out
     assert uv_was_told(door) == []
+    assert (door / ".venv").resolve() == folder_of(door, "work")
 
 
 @posix
-def test_an_environment_is_made_again_once_when_the_lock_changes(door: Path) -> None:
+def test_an_environment_is_made_beside_the_others_when_the_lock_changes(door: Path) -> None:
+    before = folder_of(door, "work")
     (door / "requirements" / "work.txt").write_text("# another lock\n", encoding="utf-8")
+    folder = folder_of(door, "work")
+    script(folder / "bin" / "python", "")  # as uv would
+    script(door / "bin" / "uv", f'echo "$@" >> "{door}/uv.log"; mkdir -p "{folder}/bin"; touch "{folder}/bin/python"')
     _, _, err = run(door, "--help")
-    assert err == "setting up .venv with uv, once ...\n"
+    assert err.splitlines()[0] == f"setting up .environments/{folder.name} with uv, once ..."
     made, installed = uv_was_told(door)
-    assert made == f"venv --quiet --clear --python {sys.executable} {door / '.venv'}"
+    assert made == f"venv --quiet --python {sys.executable} {folder}"
     assert installed == (
-        f"pip install --compile-bytecode --python {door / '.venv/bin/python'} --quiet --require-hashes --only-binary :all: "
+        f"pip install --compile-bytecode --python {folder / 'bin/python'} --quiet --require-hashes --only-binary :all: "
         f"--requirement {door / 'requirements/work.txt'}"
     )
-    written = (door / ".venv" / ".locks-sha256").read_text(encoding="utf-8")
-    assert written == stamp(door)
+    assert (before / "made").exists(), "something may still run in it"
+    assert (door / ".venv").resolve() == folder
     run(door, "--help")
     assert len(uv_was_told(door)) == 2
 
 
 @posix
 def test_an_environment_that_could_not_be_made_is_not_taken_for_one(door: Path) -> None:
-    (door / ".venv" / ".locks-sha256").unlink()
+    (folder_of(door, "work") / "made").unlink()
     script(door / "bin" / "uv", "exit 7")
     assert run(door, "--help")[0] == 7
-    assert not (door / ".venv" / ".locks-sha256").exists()
+    assert run(door, "--help")[0] == 7
+
+
+@posix
+def test_an_environment_whose_python_is_gone_is_made_again(door: Path) -> None:
+    (folder_of(door, "work") / "bin" / "python").unlink()
+    run(door, "--help")
+    assert len(uv_was_told(door)) == 2
+
+
+@posix
+def test_another_python_takes_the_environment_that_is_there(door: Path) -> None:
+    """A shell's Python and that of cron would else make it anew by turns, under whatever runs in it."""
+    other = "import runpy, sys; sys.version = '3.12.99'; sys.argv = ['run', '--help']; runpy.run_path('run', run_name='__main__')"
+    assert said([sys.executable, "-c", other], door)[0] == 0
+    assert uv_was_told(door) == []
+
+
+@posix
+def test_two_first_calls_make_it_once(door: Path) -> None:
+    folder = folder_of(door, "work")
+    shutil.rmtree(folder)
+    script(door / "bin" / "uv", f'echo "$@" >> "{door}/uv.log"; mkdir -p "{folder}/bin"; ln -sf /bin/true "{folder}/bin/python"; sleep 0.2')
+    path = f"{door / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    calls = [subprocess.Popen([sys.executable, "run", "train"], cwd=door, env={**os.environ, "PATH": path}) for _ in range(3)]
+    assert [each.wait() for each in calls] == [0, 0, 0]
+    assert len(uv_was_told(door)) == 2
+
+
+@posix
+def test_an_environment_that_was_not_used_for_a_month_is_removed_when_another_is_made(door: Path) -> None:
+    old = make(door, "work", "")
+    (door / "requirements" / "work.txt").write_text("# another lock\n", encoding="utf-8")
+    lately = make(door, "work", "")
+    os.utime(old / "made", (0, 0))
+    (door / "requirements" / "work.txt").write_text("# a third lock\n", encoding="utf-8")
+    run(door, "--help")
+    assert (old.exists(), lately.exists()) == (False, True)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        *((("rollback", "--target", "docker"), "operate"), (("status",), "operate")),
+        (("deploy", "v1.0.0", "--target=kubernetes"), "operate"),
+        *((("rollback", "--target", "local"), "work"), (("deploy", "--target=local", "v1.0.0"), "work")),
+        *((("train",), "work"), (("test",), "work"), (("demo",), "work"), (("rejudge",), "work")),
+    ],
+)
+def test_a_verb_gets_the_environment_that_it_needs(door: Path, words: tuple[str, ...], kind: str) -> None:
+    for each in ("operate", "work"):
+        make(door, each, f"echo {each}")
+    assert run(door, *words)[1] == f"{kind}\n"
+
+
+@posix
+def test_a_verb_takes_the_environment_to_work_in_where_that_is_made_and_no_other(door: Path) -> None:
+    make(door, "work", "echo work")
+    assert run(door, "status")[1] == "work\n"
+    assert uv_was_told(door) == []
+
+
+@posix
+def test_a_verb_that_operates_makes_no_more_than_it_needs(door: Path) -> None:
+    shutil.rmtree(folder_of(door, "work"))
+    run(door, "rollback", "--target", "docker")
+    assert [f"operate-{each.partition('operate-')[2][:12]}" for each in uv_was_told(door)] == [folder_of(door, "operate").name] * 2
+    assert "operate.txt" in uv_was_told(door)[1]
+    assert not (door / ".venv").exists()
+
+
+@posix
+def test_a_folder_that_an_older_run_made_is_left_alone(door: Path) -> None:
+    script(door / ".venv" / "bin" / "python", "")
+    assert run(door, "--help")[0] == 0
+    assert not (door / ".venv").is_symlink()
 
 
 @posix
@@ -136,6 +224,6 @@ def test_an_unknown_verb_is_told_the_known_ones(door: Path) -> None:
 
 @posix
 def test_the_exit_code_is_that_of_the_task_and_the_words_are_handed_over(door: Path) -> None:
-    script(door / ".venv" / "bin" / "python", 'echo "$@"; exit 3')
+    make(door, "work", 'echo "$@"; exit 3')
     assert run(door, "validate", "--champion", "none")[:2] == (3, "-m pipeline validate --champion none\n")
     assert run(door, "test", "-k", "gate")[:2] == (3, "-m pytest -k gate\n")

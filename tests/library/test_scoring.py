@@ -12,7 +12,7 @@ from pipeline.errors import PipelineError
 from pipeline.judge import align_classes
 from validation import leak, losses
 from validation.comparison import Sides, compare
-from validation.gate import Outcome
+from validation.report import Outcome
 from validation.scoring import choose_trivial, compute_losses, compute_metrics, repeat_constant
 from validation.thresholds import Slices, Thresholds
 

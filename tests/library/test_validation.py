@@ -15,8 +15,8 @@ from model import features
 from pipeline import dataset
 from service.frames import records
 from validation import behaviour, expectations, leak, report, slices, thresholds
-from validation.gate import Outcome, Slice, adjust, broken, crept, few, floor_missed, insane, judge, margin, regressions
-from validation.report import Finding
+from validation.gate import Slice, adjust, broken, crept, few, floor_missed, insane, judge, margin, regressions
+from validation.report import Finding, Outcome
 from validation.statistics import Interval, groups_to_decide, holm, interval, tail
 from validation.thresholds import Floor
 

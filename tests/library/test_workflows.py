@@ -226,14 +226,16 @@ def test_the_doctor_only_looks() -> None:
 def test_the_environment_is_production_and_the_tag_is_what_gets_recorded(name: str) -> None:
     [job] = jobs(name).values()
     assert job["environment"] == {"name": "production", "deployment": False}
-    assert job["steps"][-1]["run"].startswith('./run record "$TAG"')
+    *_, recorded, tracked = job["steps"]
+    assert recorded["run"].startswith('./run record "$TAG"')
+    assert (tracked["run"].split()[:2], tracked["continue-on-error"]) == (["./run", "track"], True)
     checkout = job["steps"][0]["with"]
     assert (checkout["ref"], checkout["fetch-depth"]) == ("${{ github.event.repository.default_branch }}", 0)
 
 
 def test_a_deploy_trains_and_builds_nothing() -> None:
     called = {verb for script in scripts(FOLDER / "deploy.yml") for verb in CALLED.findall(script)}
-    assert called == {"host", "resume", "deploy", "record"}
+    assert called == {"host", "resume", "deploy", "record", "track"}
 
 
 def test_zizmor_finds_nothing() -> None:

@@ -15,7 +15,8 @@ from sklearn.preprocessing import FunctionTransformer
 from skops.io._audit import NODE_TYPE_MAPPING
 
 from service import trusted
-from service.release import ReleaseError, load_model
+from service.manifest import ReleaseError
+from service.release import load_model
 from service.trusted import LOADERS
 
 Node = dict[str, Any]

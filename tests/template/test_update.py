@@ -1,8 +1,8 @@
 """A project that its owner has changed gets what the template changed since, by git, and keeps what is the owner's."""
 
-import hashlib
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -153,11 +153,11 @@ def update(project: Path, capfd: pytest.CaptureFixture[str]) -> Update:
 @pytest.fixture
 def environment_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `./run` find the packages of this environment, made from the project's lock, and take few of the tests."""
-    (project / ".venv").mkdir()
+    made = runpy.run_path(str(project / "run"))["folder_of"]("work")
+    made.mkdir(parents=True)
     for name in ("bin", "lib", "pyvenv.cfg"):
-        (project / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    made_from = sys.version.encode() + (project / "requirements" / "work.txt").read_bytes()
-    (project / ".venv" / ".locks-sha256").write_text(hashlib.sha256(made_from).hexdigest())
+        (made / name).symlink_to(Path(sys.prefix) / name)
+    (made / "made").touch()
     for name in [each for each in os.environ if each.startswith(("PYTEST", "COV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_model.py tests/test_road.py -k target")

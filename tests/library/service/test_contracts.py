@@ -28,8 +28,8 @@ from service.contracts import table, v2_inputs, v2_outputs, v2_tensors
 from service.declared import FEATURES, Feature
 from service.drain import Drain
 from service.errors import Refused
-from service.manifest import Manifest, canonical
-from service.release import Release, ReleaseError, load
+from service.manifest import Manifest, ReleaseError, canonical
+from service.release import Release, load
 from tests.library.service.conftest import same
 
 ROOT = Path(__file__).resolve().parents[3]

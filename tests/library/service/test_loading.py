@@ -17,9 +17,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from pipeline import skops_file
 from pipeline.errors import ModelRefused
-from service.manifest import canonical, sha256
+from service.manifest import ReleaseError, canonical, sha256
 from service.parity import TOLERANCE
-from service.release import Release, ReleaseError, load, load_model
+from service.release import Release, load, load_model
 from tests.library.service.conftest import FILES, GOLDEN_REFUSAL, Golden
 
 

@@ -1,13 +1,13 @@
-"""Link the packages of SCENARIO_VENV into `.venv`, with the stamp that `./run` looks for."""
+"""Link the packages of SCENARIO_VENV into the environment to work in, and make the one to operate with."""
 
-import hashlib
 import os
-import sys
+import runpy
 from pathlib import Path
 
-venv, made = Path(os.environ["SCENARIO_VENV"]), Path(".venv")
-made.mkdir()
+venv, run = Path(os.environ["SCENARIO_VENV"]), runpy.run_path("run")
+made = run["folder_of"]("work")
+made.mkdir(parents=True)
 for name in ("bin", "lib", "pyvenv.cfg"):
     (made / name).symlink_to(venv / name)
-stamp = hashlib.sha256(sys.version.encode() + Path("requirements/work.txt").read_bytes()).hexdigest()
-(made / ".locks-sha256").write_text(stamp)
+(made / "made").touch()
+run["make"](run["folder_of"]("operate"), "operate")

@@ -1,0 +1,102 @@
+"""A deploy and a rollback for real, with the packages to operate alone; what a deploy has to judge is judged where the others are."""
+
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model import behaviour
+from tests.conftest import Road
+from tests.library.test_lifecycle import NO_FLOORS, pushed, shuffled, training_rows, write_rows
+
+pytestmark = [pytest.mark.road, pytest.mark.docker]
+
+A, WEAK = "v1.0.0", "v1.1.0"
+MOST_MEGABYTES = 80
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Road]:
+    """A project on docker with two releases, each judged as a first one, though the second has learnt little."""
+    request.param = "docker"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(behaviour, "CASES", [])
+        made = Road.copied(tmp_path_factory.mktemp("road") / "project")
+        (made.root / "validation" / "thresholds.toml").write_text(NO_FLOORS, encoding="utf-8")
+        made.make(A)
+        write_rows(made, shuffled(training_rows(made)))
+        made.make(WEAK)
+        with pushed(made, request, A, WEAK) as on_docker:
+            yield on_docker
+
+
+@pytest.fixture(scope="module")
+def run(road: Road) -> Run:
+    """Calls `./run` in the project, as a person or a workflow does."""
+
+    def call(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(road.root / "run"), *words, "--target", "docker"]
+        return subprocess.run(command, cwd=road.root, capture_output=True, text=True, check=False)
+
+    return call
+
+
+def environments(road: Road) -> dict[str, Path]:
+    """Return which environments the project has."""
+    return {path.name.partition("-")[0]: path for path in (road.root / ".environments").glob("*-*") if path.is_dir()}
+
+
+def link_to_work_in(road: Road) -> Path:
+    """Give the project an environment to work in: the packages that run the tests."""
+    made: Path = runpy.run_path(str(road.root / "run"))["folder_of"]("work")
+    made.mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (made / name).symlink_to(Path(sys.prefix) / name)
+    (made / "made").touch()
+    return made
+
+
+def test_a_first_release_a_refusal_and_a_rollback(road: Road, run: Run, tmp_path: Path) -> None:
+    done = run("deploy", A)
+    assert done.returncode == 0, done.stderr
+    road.serves(A)
+    assert set(environments(road)) == {"operate"}
+    size = sum(path.stat().st_size for path in environments(road)["operate"].rglob("*") if path.is_file() and not path.is_symlink())
+    assert size < MOST_MEGABYTES * 1e6
+
+    work = link_to_work_in(road)
+    done = run("deploy", WEAK)
+    assert (done.returncode, "The gate says FAIL against what is live now." in done.stderr) == (1, True), done.stderr
+    road.serves(A)
+    done = run("deploy", WEAK, "--approved-by", "Ada", "--reason", "a try")
+    assert done.returncode == 0, done.stderr
+    road.serves(WEAK)
+
+    work.rename(tmp_path / "work")
+    done = run("rollback", "--reason", "answers are off")
+    assert done.returncode == 0, done.stderr
+    road.serves(A)
+    assert json.loads(run("status", "--json").stdout)["live"]["tag"] == A
+    history: list[Any] = json.loads(run("history", "--json").stdout)
+    assert [each["tag"] for each in history][-3:] == [A, WEAK, A]
+    assert set(environments(road)) == {"operate"}
+
+
+def test_a_release_that_cannot_be_judged_is_not_deployed(road: Road, run: Run) -> None:
+    """The environment to work in is there, and what it is asked fails: its own words are shown."""
+    road.stand(A)
+    work = link_to_work_in(road)
+    (road.root / "validation" / "reference.csv").write_text("not,what,it,was\n", encoding="utf-8")
+    road.commit("Another reference dataset")
+    done = run("deploy", WEAK, "--rules", "HEAD")
+    assert done.returncode == 2
+    assert done.stderr.count("error: ") == 2
+    assert "could not be judged against what is live now; the reason is above. Nothing was deployed." in done.stderr
+    road.serves(A)
+    (work / "made").unlink()
