@@ -69,6 +69,10 @@ VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "up": ("start what stays on the host: the proxy, and what watches ([watch] in project.toml); say where to look", {}),
+    "down": (
+        "stop what answers: on this machine (local); from a host or a cluster everything is taken away",
+        {"--remove": {"default": "", "metavar": "NAME", "help": "the project's name: releases and history of a host or cluster go, too"}},
+    ),
     "resume": ("let deploys go on, which a rollback holds back", {"--reason": {"default": "", "help": "kept in the history"}}),
     "status": ("what is live, and what a rollback would do", {"--json": JSON}),
     "history": ("what was deployed and rolled back", {"--json": JSON}),

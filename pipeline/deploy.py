@@ -35,7 +35,7 @@ def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False,
         judged = promotion.admitted(project, target, new, files, state.live, terms)
         new = replace(new, approved=promotion.approval(judged, terms))
         switched = put_new(target, new, files, state.live, still_ours, project.bake)
-        done = finish(project, target, "deploy", Done(state.live, new, switched, time.monotonic() - start), files)
+        done = finish(project, target, journal.DEPLOY, "", Done(state.live, new, switched, time.monotonic() - start), files)
         attempt("what is no longer needed was not stopped", lambda: tidy(target, new, state, still_ours))
         attempt(UNTOLD, lambda: tell(target, new, still_ours))
         return done

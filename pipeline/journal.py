@@ -10,6 +10,8 @@ from pipeline.errors import Held
 from pipeline.say import REASON, one_line
 
 Event = dict[str, Any]
+# What an event is of; the first word of its `what`, too, which is all that a history from before has.
+DEPLOY, ROLLBACK, RESUME = "deploy", "rollback", "resume"
 # Until a rollback was timed here, a switch is told to take so long.
 SWITCH_SECONDS = 1.0
 
@@ -49,10 +51,20 @@ def settled(events: Sequence[Event], live: Deployment | None) -> Deployment | No
     return last[0] if last and live in proven(events) else live
 
 
+def describe(kind: str, reason: str) -> str:
+    """Return what happened, as people read it."""
+    return f"{kind} ({reason})" if reason else kind
+
+
+def kind(event: Event) -> str:
+    """Return what an event is of."""
+    return str(event.get("kind") or event["what"].partition(" ")[0])
+
+
 def held(events: Sequence[Event]) -> Event | None:
     """Return the rollback that holds deploys back, None when none does: what happened last decides."""
     last = events[-1] if events else None
-    return last if last and last["what"].startswith("rollback") else None
+    return last if last and kind(last) == ROLLBACK else None
 
 
 def refuse_held(events: Sequence[Event]) -> None:

@@ -20,7 +20,7 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
         files = target.recall(prior.digest)
         switched = put(target, prior, files, live, still_ours)
         done = Done(live, prior, switched, time.monotonic() - start)
-        finish(project, target, f"rollback{f' ({reason})' if reason else ''}", done, files)
+        finish(project, target, journal.ROLLBACK, reason, done, files)
         attempt(UNTOLD, lambda: target.tell(prior))
         return done
 

@@ -101,12 +101,13 @@ def turn(target: Target, to: Deployment, still_ours: Callable[[], None]) -> None
         target.switch(to)
 
 
-def finish(project: Project, target: Target, what: str, done: Done, files: Path) -> Done:
+def finish(project: Project, target: Target, kind: str, reason: str, done: Done, files: Path) -> Done:
     """Say what was done, and record it where people look; none of this can undo it."""
     was = f", was {done.before.tag}" if done.before else ""
+    what = journal.describe(kind, reason)
     text = f"{done.after.tag} serves{was}: {one_line(what, REASON)} in {done.seconds:.1f} s"
     attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.shown(done.checks)}"))
-    attempt("the history was not written, so this counts as not proven", lambda: target.note(event(what, done)))
+    attempt("the history was not written, so this counts as not proven", lambda: target.note(event(kind, what, done)))
     attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.shown(done.checks)}"))
     attempt("the pointer `production` was not moved", lambda: target.point(done.after.digest))
     ledger.promoted(project, files, done.after.tag, done.after.digest)
@@ -121,10 +122,11 @@ def attempt(otherwise: str, act: Callable[[], None]) -> None:
         warn(f"{otherwise}: {error}")
 
 
-def event(what: str, done: Done) -> Event:
+def event(kind: str, what: str, done: Done) -> Event:
     """Return a line of the history."""
     switched = done.switched
     return {
+        "kind": kind,
         "what": what,
         "from": done.before.tag if done.before else "",
         "tag": done.after.tag,

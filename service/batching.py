@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from service import metrics
 from service.answers import Answers
 from service.config import Config
 from service.errors import Shed
@@ -46,13 +47,16 @@ class Batcher:
         loop = asyncio.get_running_loop()
         waiting = Waiting(rows, loop.create_future(), loop.time() + self.config.max_wait_seconds)
         self.waiting.append(waiting)
-        if not self.working:
+        if self.working:
+            metrics.QUEUE.set(len(self.waiting))
+        else:
             self.next(loop)
         return await waiting.answers
 
     def next(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give the model its next batch, if somebody waits."""
         batch = self.take(loop.time())
+        metrics.QUEUE.set(len(self.waiting))
         self.working = bool(batch)
         if batch:
             self.thread.submit(self.work, batch, loop)

@@ -205,6 +205,12 @@ def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], he
         journal.refuse_held(events)
 
 
+def test_what_a_reason_says_holds_nothing() -> None:
+    event = {"kind": "resume", "what": "rollback was right", "tag": "v1", "by": "somebody", "at": ago(hours=2)}
+    assert journal.held([event]) is None
+    assert journal.held([{**event, "kind": "rollback", "what": "put back"}]) is not None
+
+
 def test_a_line_that_was_cut_short_is_passed_by_and_swallows_no_other() -> None:
     lines = journal.appended("", {"what": "deploy"}) + '{"what": "rollb'
     assert journal.events(lines) == [{"what": "deploy"}]

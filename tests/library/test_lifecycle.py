@@ -580,7 +580,17 @@ def test_a_lock_that_was_torn_is_no_lock(made: Road) -> None:
 def test_stopping_leaves_nothing(road: Road) -> None:
     if not road.standing():
         road.stand(A)
-    road.stop()
+    if road.target == "local":
+        assert "Nothing answers at" in road.must("down").text
+        assert "NOTHING" in road.must("status").text
+        road.must("deploy", A)
+        road.serves(A)
+        road.must("down")
+    else:
+        with road.unchanged():
+            refused(road.run("down"), 2, f"Next: ./run rollback, if a release misbehaves; else ./run down --remove {road.project.name}.")
+            refused(road.run("down", "--remove", "another"), 2, "--remove 'another' is not its name.")
+        road.must("down", "--remove", road.project.name)
     assert [each for each in psutil.process_iter() if works_in(each, road.root)] == []
     if isinstance(road.place, on_docker.Docker):
         client, name = road.place.client, road.project.name

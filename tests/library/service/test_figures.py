@@ -1,21 +1,28 @@
 """What is counted: values and answers by bins of the training data, calls of the model, and what is turned away; and what is logged."""
 
+import asyncio
 import dataclasses
 import json
 import logging
 import math
 import re
+import threading
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
-from service import bins, metrics
+from service import app, bins, metrics
+from service.answers import Answers
 from service.bins import Bins, Watched
+from service.drain import Drain
 from service.log import Json
 from service.release import Release
+from service.rows import Columns
 from service.watch import Watch, add_up
-from tests.library.service.conftest import COLUMNS, SECRET, Client, Golden, Row
+from tests.library.service.conftest import COLUMNS, MAX_WAITING, SECRET, Client, Golden, Row
 
 NUMBERS = np.arange(1000, dtype=np.float64)
 NAN = math.nan
@@ -187,6 +194,52 @@ def test_what_gathers_is_counted_before_it_is_much(monkeypatch: pytest.MonkeyPat
     assert watch.gathered
     watch.seen({"x": np.ones(1)}, np.zeros(1))
     assert not watch.gathered
+
+
+class Held(Release):
+    """Answers when it is let."""
+
+    free = threading.Event()
+
+    def answer(self, columns: Columns) -> Answers:
+        self.free.wait(60)
+        return super().answer(columns)
+
+
+def samples() -> dict[str, dict[str, float]]:
+    """Return the samples of each metric that service/metrics.py declares, by its name."""
+    declared = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+    families = [family for each in declared for family in each.collect()]
+    return {each.name: {f"{one.name}{one.labels}": one.value for one in each.samples if "_created" not in one.name} for each in families}
+
+
+async def ask_all(release: Release, rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Ask for more rows at once than may wait, and return what was counted while they did."""
+    Held.free.clear()
+    application = app.build(Held(**vars(release)), Drain())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://release.invalid") as client:
+        requests = [asyncio.create_task(client.post("/predict", json=rows[each % len(rows)])) for each in range(MAX_WAITING + 3)]
+        await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)  # it was turned away
+        meanwhile = samples()
+        Held.free.set()
+        await asyncio.gather(*requests)
+        await client.get("/metrics")
+    return meanwhile
+
+
+def test_each_metric_that_is_declared_moves_under_load(release: Release, golden: Golden) -> None:
+    before, watched = samples(), release.watched.model_copy(deep=True)
+    for each in (*watched.features.values(), watched.predictions):
+        each.usual = 0.1  # which takes more rows than this release has
+    metrics.announce(dataclasses.replace(release, watched=watched))
+    meanwhile = asyncio.run(ask_all(release, golden["rows"]))
+    after = samples()
+    assert len(before) > 15
+    assert [name for name in before if before[name] == meanwhile[name] == after[name] and not any(after[name].values())] == []
+    assert meanwhile["ml_queue_depth"] == {"ml_queue_depth{}": MAX_WAITING}
+    assert after["ml_queue_depth"] == {"ml_queue_depth{}": 0}
+    moving = ("ml_requests", "ml_request_seconds", "ml_predict_seconds", "ml_batch_rows", "ml_shed", "ml_input_bin", "ml_prediction_bin")
+    assert [name for name in (*moving, "ml_prediction_sum", "ml_rows_changed") if before[name] == after[name]] == []
 
 
 # --- logs
