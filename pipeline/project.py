@@ -2,8 +2,10 @@
 
 import os
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pipeline import address
 from pipeline.errors import PipelineError
@@ -88,11 +90,24 @@ class Project:
         return address.parse(self.address)[1]
 
 
+# What may stand in project.toml: the names of each section, and of the file itself those of the sections too.
+NAMES = {
+    "image": ("repository",),
+    "deploy": ("target", "address", "certificate", "context"),
+    "budget": ("p99_ms", "image_mb"),
+    "bake": tuple(each.name for each in fields(Bake)),
+    "watch": tuple(each.name for each in fields(Watch)),
+    "template": ("url", "version"),
+}
+TOP = ("name", "title", "description", *NAMES)
+
+
 def load(root: Path, target: str | None = None) -> Project:
     """Read a project. `IMAGE_REPOSITORY` in the environment goes before the file. Raises PipelineError."""
     path = root / "project.toml"
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
+        refuse_unknown(said, path)
         repository = os.environ.get("IMAGE_REPOSITORY") or said["image"]["repository"]
         project = Project(
             root=root,
@@ -124,6 +139,18 @@ def load(root: Path, target: str | None = None) -> Project:
         ) from error
     refuse_unwatchable(project.watch, path)
     return project
+
+
+def refuse_unknown(said: dict[str, Any], path: Path) -> None:
+    """Raise PipelineError for a name that means nothing: misspelt, it would leave out what was asked for, such as a certificate."""
+    found = [("", name, TOP) for name in said] + [
+        (f"[{section}] ", name, NAMES[section]) for section, values in said.items() if section in NAMES for name in values
+    ]
+    for where, name, known in found:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+            raise PipelineError(f"{where}{name} in {path} means nothing: {meant} Nothing was changed. Next: correct it there.")
 
 
 def refuse_unwatchable(watch: Watch | None, path: Path) -> None:

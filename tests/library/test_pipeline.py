@@ -150,16 +150,16 @@ def test_this_project_is_read() -> None:
     [
         (TOML, ""),
         ("250", "'quick'"),
-        ("seconds =", "minutes ="),
-        ("name = ", "nome = "),
-        ("[image]", "[imag]"),
-        ("address", "adress"),
+        ("seconds =", "#"),
+        ('name = "small"', ""),
+        ("[image]", "[deploy]"),
+        ("address", "#"),
         ("= ", "= ["),
         ('"registry.invalid/Small"', "5"),
         ("[bake]", "[watch]\nprometheus = 9090\n[bake]"),
     ],
     ids=[
-        *("empty", "budget is a word", "bake in minutes", "no name", "no image", "no address", "no TOML", "repository is a number"),
+        *("empty", "budget is a word", "no bake seconds", "no name", "no image", "no address", "no TOML", "repository is a number"),
         "half a watch",
     ],
 )
@@ -169,6 +169,28 @@ def test_a_project_that_cannot_be_read_says_what_is_expected(root: Path, old: st
         project.load(root)
     assert str(refused.value).startswith(f"{root / 'project.toml'} cannot be read: ")
     assert " [budget] p99_ms and image_mb, [bake] seconds, max_error_share and p99_ms; and if there is a [watch], " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('[deploy]\ncertficate = "x.pem"', "[deploy] certficate in {path} means nothing: did you mean certificate?"),
+        ('[deploy]\ncontxt = "other"', "[deploy] contxt in {path} means nothing: did you mean context?"),
+        ("[wacth]\nprometheus = 9090", "wacth in {path} means nothing: did you mean watch?"),
+        ("[image]\nregistry = 1", "[image] registry in {path} means nothing: "),
+        ("[template]\nxyz = 1", "[template] xyz in {path} means nothing: known are url, version."),
+        ("[imag]\nregistry = 1", "imag in {path} means nothing: did you mean image?"),
+        ("[bake]\nsecond = 1", "[bake] second in {path} means nothing: did you mean seconds?"),
+    ],
+)
+def test_a_name_that_means_nothing_is_refused(root: Path, more: str, said: str) -> None:
+    path, section = root / "project.toml", more.partition("\n")[0]
+    text = TOML.replace(section, more) if section in TOML else f"{TOML}{more}\n"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PipelineError) as refused:
+        project.load(root)
+    assert str(refused.value).startswith(said.format(path=path))
+    assert str(refused.value).endswith(" Nothing was changed. Next: correct it there.")
 
 
 WATCH = "[watch]\nprometheus = 9090\nalertmanager = 9093\ngrafana = 3000\ndays = 30\n"
@@ -590,7 +612,9 @@ def test_help_lists_the_verbs_in_the_order_of_the_road(capsys: pytest.CaptureFix
         command_line.main(["--help"])
     assert ended.value.code == 0
     lines = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert [words[0] for words in lines if words and words[0] in command_line.VERBS] == list(command_line.VERBS)
+    shown = [verb for verb, (said, _) in command_line.VERBS.items() if not said.startswith(command_line.HIDDEN)]
+    assert [words[0] for words in lines if words and words[0] in command_line.VERBS] == shown
+    assert {"host", "record", "rejudge"}.isdisjoint(shown)
     assert [verb for verb in command_line.VERBS if verb in ROAD] == ROAD
 
 
