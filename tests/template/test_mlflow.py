@@ -1,7 +1,6 @@
 """The ledger on a real MLflow server, which is the one that `./run ui` starts; and what it missed while that was down."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ def pages(road: Road, port: int) -> Iterator[str]:
         yield url
         started = psutil.Process(process.pid).children(recursive=True)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # the same to it as Ctrl-C, which what was started in the background may not get
         said, _ = process.communicate()
     assert (process.returncode, {f"MLflow: {url}", "stopped"} - {*said.splitlines()}) == (0, set()), said
     assert psutil.wait_procs(started, timeout=60)[1] == []
