@@ -50,10 +50,10 @@ def choose(asked: str | None) -> tuple[str, str]:
 
 def of(project: Project, target: str) -> Project:
     """Return the project that a rehearsal of a project uses."""
-    return apart(project, project.root / "build" / "rehearsal" / "project", "rehearsal", target)
+    return relocate(project, project.root / "build" / "rehearsal" / "project", "rehearsal", target)
 
 
-def apart(project: Project, root: Path, what: str, target: str) -> Project:
+def relocate(project: Project, root: Path, what: str, target: str) -> Project:
     """Return a project in another folder, with a name and a port of its own."""
     return replace(
         project,
@@ -72,19 +72,19 @@ def prepare(project: Project, target: str) -> Project:
     ours = of(project, target)
     clear(ours)
     shutil.rmtree(ours.root.parent, ignore_errors=True)
-    settle(project, ours)
+    copy_isolated(project, ours)
     return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
 
 
 def copy_project(project: Project, folder: Path) -> Project:
     """Return a copy of a project for a test: on the target local, with its own history, name and port. Raises PipelineError."""
-    ours = apart(project, folder / "project", "test", "local")
-    settle(project, ours)
+    ours = relocate(project, folder / "project", "test", "local")
+    copy_isolated(project, ours)
     commit(ours, "The project")
     return ours
 
 
-def settle(project: Project, ours: Project) -> None:
+def copy_isolated(project: Project, ours: Project) -> None:
     """Copy a project and begin the history of the copy, out of reach of anything real."""
     if not project.train_data.is_file():
         data_reference.refuse_other(project)  # it says how to get them
