@@ -102,6 +102,16 @@ def test_a_version_says_what_it_is_and_what_serves(road: Road) -> None:
     assert Path(told.source.removeprefix("file://")).joinpath("model.skops").is_file()
 
 
+def test_where_mlflow_is_not_at_hand_what_serves_is_left_to_track(
+    road: Road, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.promoted(road.project, road.project.bundle, A, "sha256:3")
+    monkeypatch.setattr(ledger, "find_spec", lambda _: None)
+    ledger.promoted(road.project, road.project.bundle, A, "sha256:4")
+    assert version(entry(road)).tags["image_digest"] == "sha256:3"
+    assert capsys.readouterr().err == ""
+
+
 def test_what_is_recorded_is_not_recorded_again_and_what_was_cut_short_is(road: Road) -> None:
     first, again = entry(road), entry(road)
     assert again == first

@@ -38,11 +38,13 @@ def road(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 @pytest.fixture(scope="module")
 def run(road: Road) -> Run:
-    """Calls `./run` in the project, as a person or a workflow does."""
+    """Calls a verb in the project with the packages to operate alone, as `./run` does on a runner that has nothing yet."""
 
     def call(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, str(road.root / "run"), *words, "--target", "docker"]
-        return subprocess.run(command, cwd=road.root, capture_output=True, text=True, check=False)
+        found = environments(road).get("operate")
+        # Once the environment to work in is there, `run` itself would take that.
+        command = [str(found / "bin" / "python"), "-m", "pipeline"] if found else [sys.executable, str(road.root / "run")]
+        return subprocess.run([*command, *words, "--target", "docker"], cwd=road.root, capture_output=True, text=True, check=False)
 
     return call
 

@@ -187,14 +187,18 @@ def test_an_environment_that_was_not_used_for_a_month_is_removed_when_another_is
     ],
 )
 def test_a_verb_gets_the_environment_that_it_needs(door: Path, words: tuple[str, ...], kind: str) -> None:
-    for each in ("operate", "work"):
-        make(door, each, f"echo {each}")
+    shutil.rmtree(folder_of(door, "work"))
+    make(door, kind, f"echo {kind}")
     assert run(door, *words)[1] == f"{kind}\n"
+    assert uv_was_told(door) == []
 
 
 @posix
-def test_a_verb_takes_the_environment_to_work_in_where_that_is_made_and_no_other(door: Path) -> None:
+def test_a_verb_takes_the_environment_to_work_in_where_that_is_made(door: Path) -> None:
+    """There, MLflow's packages are at hand too: what serves is recorded at once."""
     make(door, "work", "echo work")
+    assert run(door, "status")[1] == "work\n"
+    make(door, "operate", "echo operate")
     assert run(door, "status")[1] == "work\n"
     assert uv_was_told(door) == []
 
