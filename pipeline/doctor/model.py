@@ -158,7 +158,7 @@ def describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> 
     for name, broken in zip(names, checked, strict=False):
         if broken:
             first = broken[0]
-            such = f"{first.expectation[:60]} of {first.column or 'all'}: {first.observed[:60]}"
+            such = f"{first.expectation.partition(' ')[0]} of {first.column or 'all'}: {first.observed[:60]}"
             columns = f"they name {', '.join(absent)}, which are no columns; " if absent else ""
             return f"{columns}{len(broken)} do not hold for {name}, such as {such}"
     return ""
