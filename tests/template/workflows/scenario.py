@@ -153,10 +153,11 @@ class Scenario:
         return Ran(done.returncode, summary, runner / "artifacts", done.stdout + done.stderr)
 
     def environment(self, runner: Path) -> dict[str, str]:
-        """Return what the steps inherit: nothing of the person, the stand-ins, packages that are there already."""
-        kept = ("LANG", "DOCKER_BUILD_OPTIONS", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
+        """Return what the steps inherit: nothing of the person but the way to packages; the stand-ins, packages that are there already."""
+        kept = ("LANG", "DOCKER_BUILD_OPTIONS", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "SSL_CERT", "UV_", "PIP_")
         return {
-            **{name: os.environ[name] for name in kept if name in os.environ},
+            **{name: value for name, value in os.environ.items() if name.startswith(kept)},
+            "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
             "PATH": os.pathsep.join([str(HERE), str(HOST_PYTHON), os.environ["PATH"]]),
             "HOME": str(runner / "home"),
             "BASH_ENV": str(runner / "bash_env"),

@@ -5,7 +5,7 @@ import runpy
 from pathlib import Path
 
 venv, run = Path(os.environ["SCENARIO_VENV"]), runpy.run_path("run")
-if os.environ["GITHUB_WORKFLOW"] != "rollback":
+if os.environ.get("GITHUB_WORKFLOW") != "rollback":
     made = run["folder_of"]("work")
     made.mkdir(parents=True)
     for name in ("bin", "lib", "pyvenv.cfg"):
