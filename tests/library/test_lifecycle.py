@@ -586,6 +586,7 @@ def test_stopping_leaves_nothing(road: Road) -> None:
         road.must("deploy", A)
         road.serves(A)
         road.must("down")
+        road.stop()  # the chain goes, too, which `down` leaves here
     else:
         with road.unchanged():
             refused(road.run("down"), 2, f"Next: ./run rollback, if a release misbehaves; else ./run down --remove {road.project.name}.")
