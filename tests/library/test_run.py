@@ -134,9 +134,20 @@ def test_an_environment_is_made_beside_the_others_when_the_lock_changes(door: Pa
 @posix
 def test_an_environment_that_could_not_be_made_is_not_taken_for_one(door: Path) -> None:
     (folder_of(door, "work") / "made").unlink()
-    script(door / "bin" / "uv", "exit 7")
-    assert run(door, "--help")[0] == 7
-    assert run(door, "--help")[0] == 7
+    script(door / "bin" / "uv", "echo no network >&2; exit 1")
+    for _ in range(2):
+        code, _, err = run(door, "validate")
+        assert code == 2, "1 would be the gate's FAIL"
+        assert "no network\nerror: .environments/work-" in err
+        assert err.endswith("Next: see that packages can be reached and that there is room, then type the same again.\n")
+
+
+@posix
+def test_where_no_environment_can_be_written_one_sentence_says_so(door: Path) -> None:
+    shutil.rmtree(door / ".environments")
+    (door / ".environments").write_text("", encoding="utf-8")
+    code, _, err = run(door, "validate")
+    assert (code, err.count("\n"), "could not be made: [Errno " in err) == (2, 1, True)
 
 
 @posix
@@ -182,7 +193,11 @@ def test_an_environment_that_was_not_used_for_a_month_is_removed_when_another_is
     [
         *((("rollback", "--target", "docker"), "operate"), (("status",), "operate")),
         (("deploy", "v1.0.0", "--target=kubernetes"), "operate"),
-        *((("rollback", "--target", "local"), "work"), (("deploy", "--target=local", "v1.0.0"), "work")),
+        *(
+            (("rollback", "--target", "local"), "work"),
+            (("deploy", "--target=local", "v1.0.0"), "work"),
+            (("rollback", "--tar", "local"), "work"),
+        ),
         *((("train",), "work"), (("test",), "work"), (("demo",), "work"), (("rejudge",), "work")),
     ],
 )
