@@ -5,7 +5,9 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
+import sys
 import time
 import uuid
 import warnings
@@ -361,6 +363,16 @@ class Road:
     def recorded(self) -> set[tuple[str, int, int | None]]:
         """Return what the target recorded."""
         return {(each.tag, each.sequence, each.previous) for each in self.place.deployed()}
+
+
+def link_environment(root: Path) -> Path:
+    """Give a project an environment to work in, and return it: the packages that run the tests."""
+    made: Path = runpy.run_path(str(root / "run"))["folder_of"]("work")
+    made.mkdir(parents=True, exist_ok=True)
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (made / name).symlink_to(Path(sys.prefix) / name)
+    (made / "made").touch()
+    return made
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

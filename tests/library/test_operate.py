@@ -1,7 +1,6 @@
 """A deploy and a rollback for real, with the packages to operate alone; what a deploy has to judge is judged where the others are."""
 
 import json
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from model import behaviour
-from tests.conftest import Road
+from tests.conftest import Road, link_environment
 from tests.library.test_lifecycle import NO_FLOORS, pushed, shuffled, training_rows, write_rows
 
 pytestmark = [pytest.mark.road, pytest.mark.docker]
@@ -54,16 +53,6 @@ def environments(road: Road) -> dict[str, Path]:
     return {path.name.partition("-")[0]: path for path in (road.root / ".environments").glob("*-*") if path.is_dir()}
 
 
-def link_to_work_in(road: Road) -> Path:
-    """Give the project an environment to work in: the packages that run the tests."""
-    made: Path = runpy.run_path(str(road.root / "run"))["folder_of"]("work")
-    made.mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (made / name).symlink_to(Path(sys.prefix) / name)
-    (made / "made").touch()
-    return made
-
-
 def test_a_first_release_a_refusal_and_a_rollback(road: Road, run: Run, tmp_path: Path) -> None:
     done = run("deploy", A)
     assert done.returncode == 0, done.stderr
@@ -72,7 +61,7 @@ def test_a_first_release_a_refusal_and_a_rollback(road: Road, run: Run, tmp_path
     size = sum(path.stat().st_size for path in environments(road)["operate"].rglob("*") if path.is_file() and not path.is_symlink())
     assert size < MOST_MEGABYTES * 1e6
 
-    work = link_to_work_in(road)
+    work = link_environment(road.root)
     done = run("deploy", WEAK)
     assert (done.returncode, "The gate says FAIL against what is live now." in done.stderr) == (1, True), done.stderr
     road.serves(A)
@@ -93,7 +82,7 @@ def test_a_first_release_a_refusal_and_a_rollback(road: Road, run: Run, tmp_path
 def test_a_release_that_cannot_be_judged_is_not_deployed(road: Road, run: Run) -> None:
     """The environment to work in is there, and what it is asked fails: its own words are shown."""
     road.stand(A)
-    work = link_to_work_in(road)
+    work = link_environment(road.root)
     (road.root / "validation" / "reference.csv").write_text("not,what,it,was\n", encoding="utf-8")
     road.commit("Another reference dataset")
     done = run("deploy", WEAK, "--rules", "HEAD")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from pipeline.__main__ import main
 from pipeline.repository import git
 from pipeline.template import REFS
 from pipeline.template_files import OWNED
+from tests.conftest import link_environment
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "updating.md").read_text(encoding="utf-8")
@@ -153,11 +153,7 @@ def update(project: Path, capfd: pytest.CaptureFixture[str]) -> Update:
 @pytest.fixture
 def environment_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `./run` find the packages of this environment, made from the project's lock, and take few of the tests."""
-    made = runpy.run_path(str(project / "run"))["folder_of"]("work")
-    made.mkdir(parents=True)
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (made / name).symlink_to(Path(sys.prefix) / name)
-    (made / "made").touch()
+    link_environment(project)
     for name in [each for each in os.environ if each.startswith(("PYTEST", "COV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_model.py tests/test_road.py -k target")
