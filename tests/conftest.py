@@ -83,13 +83,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests of what the model does not have, such as numbers: pytest would skip each."""
+    """Leave out tests of what the model does not have, such as numbers: pytest would skip each. Files that take minutes come first."""
     without = [
         item for item in items if any("got empty parameter set" in mark.kwargs.get("reason", "") for mark in item.iter_markers("skip"))
     ]
     if without:
         items[:] = [item for item in items if item not in without]
         config.hook.pytest_deselected(items=without)
+    long = {item.path for item in items if item.get_closest_marker("road")}
+    items.sort(key=lambda item: item.path not in long)  # else one worker has these left when the other is done
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

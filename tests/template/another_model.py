@@ -18,8 +18,6 @@ import pytest
 from pipeline import project, rehearsal
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
-# Models so unlike each other and the example that the library's own tests of the service are run on them too.
-UNLIKE = {"iris", "rides", "telco"}
 LIBRARY = ("conftest.py", "library/cluster.py", "library/warned.py", "library/service")
 Run = Callable[..., str]
 
@@ -90,8 +88,7 @@ def test_the_project_s_own_tests_hold_for_it(run: Run) -> None:
     assert " skipped" not in last
 
 
-def test_the_library_s_tests_of_the_service_hold_for_it(second: Path, run: Run, name: str, tmp_path: Path) -> None:
-    if name in UNLIKE:
-        copy = copy_with_library_tests(second, tmp_path / "project")
-        said = run("pytest", "-n", "0", "-m", "not (road or docker or kubernetes)", "tests/library", cwd=copy)
-        assert " skipped" not in said.splitlines()[-1]
+def test_the_library_s_tests_of_the_service_hold_for_it(second: Path, run: Run, tmp_path: Path) -> None:
+    copy = copy_with_library_tests(second, tmp_path / "project")
+    said = run("pytest", "-n", "0", "-m", "not (road or docker or kubernetes)", "tests/library", cwd=copy)
+    assert " skipped" not in said.splitlines()[-1]

@@ -1,12 +1,10 @@
-"""Other models of scikit-learn in the same project. The cost is in the README."""
+"""Other models in the same project: of scikit-learn, of public notebooks, of other packages. Their own tests take the road once."""
 
 import pytest
 
 from tests.template.another_model import (  # noqa: F401
     run,
     second,
-    test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants,
-    test_the_library_s_tests_of_the_service_hold_for_it,
     test_the_project_s_own_tests_hold_for_it,
     test_the_readme_tells_what_it_costs,
 )
@@ -14,7 +12,7 @@ from tests.template.another_model import (  # noqa: F401
 pytestmark = pytest.mark.road
 
 
-@pytest.fixture(scope="module", params=["cancer", "digits", "rides", "spam", "iris"])
+@pytest.fixture(scope="module", params=["cancer", "digits", "spam", "titanic", "ames", "lightgbm", "catboost"])
 def name(request: pytest.FixtureRequest) -> str:
     """A model."""
     found: str = request.param
