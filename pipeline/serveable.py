@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from model import features
 from pipeline.errors import ModelRefused
+from pipeline.owner.raised import describe_error
 from service import bins, shortcut
 from service.answers import Answers, answer
 from service.config import Config
@@ -27,6 +28,14 @@ from validation import drift
 FEWEST_ROWS, MOST_PARTS = 100, 200
 # So many golden rows, where they fit one request; a container is asked for its proof by words of a command line, which takes two megabytes.
 GOLDEN_ROWS, PROOF_BYTES = 20, 1_000_000
+# What a feature may be that training never saw, and what to write where the model cannot answer that.
+CATEGORY = "a category that training never saw"
+ENCODE = 'let its encoder take unknown values (handle_unknown="ignore" or "use_encoded_value"), or list all values in a Literal'
+TEXT = "any text"
+PARSE = (
+    'let the step that reads it take any text (handle_unknown="ignore" of an encoder, errors="coerce" of pd.to_datetime or pd.to_numeric), '
+    r'or declare which texts may come: Annotated[str, Field(pattern=r"^\d\d/\d\d/\d{4}")], say'
+)
 
 
 def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
@@ -58,17 +67,17 @@ def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled
 
 
 def refuse_unanswered(fitted: Any, reference: pd.DataFrame) -> None:
-    """Raise ModelRefused when the model cannot answer a category that it never saw, and a request may have one."""
+    """Raise ModelRefused when the model cannot answer a category or a text that it never saw, and a request may have one."""
     for each in FEATURES:
         if (each.open or (each.kind is str and not each.categories)) and each.takes(unseen(each)):
             row = reference[[feature.name for feature in FEATURES]].head(1).assign(**{each.name: unseen(each)})
             try:
                 answer(fitted, row, features.TASK)
-            except Exception as error:  # whatever an encoder raises
+            except Exception as error:  # whatever an encoder, or a step of the owner's, raises
+                may_be, edit = (CATEGORY, ENCODE) if each.categories else (TEXT, PARSE)
                 raise ModelRefused(
-                    f"By model/features.py {each.name} may be a category that training never saw, and the model cannot answer one "
-                    f"({type(error).__name__}). Nothing was changed. Next: let its encoder take unknown values "
-                    f'(handle_unknown="ignore" or "use_encoded_value"), or list all values in a Literal; then ./run train.'
+                    f"By model/features.py {each.name} may be {may_be}, and the model cannot answer {unseen(each)!r} "
+                    f"({describe_error(error)}). Nothing was changed. Next: {edit}; then ./run train."
                 ) from error
 
 

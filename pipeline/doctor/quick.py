@@ -12,10 +12,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from model import behaviour, estimator, features
-from pipeline import dataset, skops_file, train
+from pipeline import dataset, serveable, skops_file, train
 from pipeline.doctor.finding import Finding, good, mend, note
 from pipeline.errors import PipelineError
-from pipeline.owner import run_owner
+from pipeline.owner import read_next, run_owner
 from pipeline.project import Project
 from pipeline.rules import Rules
 from service.answers import answer
@@ -77,9 +77,11 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
         with threadpool_limits(limits=1):  # as `train` does; more threads than free cores take ten times as long
             found = fit(project, rows)
             off, apart = compare_alone(found), compare_fits(project, found)
+            serveable.refuse_unanswered(found.fitted, found.rows)
     except PipelineError as error:
-        said = str(error).partition(" Nothing was changed.")[0]
-        return mend(what, said, "`train` would end the same way, or the service could not load it.", "see docs/your-model.md"), None
+        said = str(error).partition(" Nothing was changed.")[0].partition(" Next: ")[0].rstrip(".")
+        fix = read_next(str(error)).removesuffix("; then ./run train")
+        return mend(what, said, "`train` would end the same way.", f"{fix} (docs/your-model.md)"), None
     except Exception as error:  # whatever scikit-learn raises
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         fix = "correct it; ./run test tests/test_model.py says more"

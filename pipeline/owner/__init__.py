@@ -20,7 +20,7 @@ from pipeline.owner.place import Place
 from pipeline.owner.raised import describe_error, list_frames
 from pipeline.owner.warned import show_warnings
 
-__all__ = ["STEPS", "explain_failure", "import_model", "is_owners", "owner_step", "run_owner", "show_warnings"]
+__all__ = ["STEPS", "explain_failure", "import_model", "is_owners", "owner_step", "read_next", "run_owner", "show_warnings"]
 Taken = ParamSpec("Taken")
 Returned = TypeVar("Returned")
 

@@ -18,12 +18,12 @@ from pandas.api.types import is_numeric_dtype
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import BaggingRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
 from model import behaviour, estimator, features, metrics
-from pipeline import dataset, project, rules
+from pipeline import dataset, project, rules, serveable
 from pipeline.__main__ import ROOT
 from pipeline.doctor import model, quick
 from pipeline.doctor.datasets import import_file
@@ -31,6 +31,7 @@ from pipeline.doctor.draft import draft_columns
 from pipeline.doctor.finding import GOOD, MEND, NOTE, Finding
 from pipeline.doctor.suite import draft_suite
 from pipeline.project import Project
+from service.declared import FEATURES
 from validation import expectations, leak
 from validation.losses import balanced_log_loss, brier, log_loss
 from validation.scoring import compute_metrics
@@ -157,6 +158,15 @@ def test_an_estimator_that_answers_a_row_alone_otherwise(own: Project, monkeypat
     monkeypatch.setattr("service.trusted.FUNCTIONS", ("tests.library.test_doctor_model.of_the_batch",))
     with built(numbers(FunctionTransformer(of_the_batch))):
         assert "answers a row alone up to" in to_mend([fits(own)]).found
+
+
+def test_an_estimator_that_cannot_answer_what_may_be_asked(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = [replace(each, open=True, declared=int) if each.name == "season" else each for each in FEATURES]
+    monkeypatch.setattr(serveable, "FEATURES", declared)
+    with built(make_pipeline(make_column_transformer((OneHotEncoder(), ["season"])), Ridge())):
+        found = to_mend([fits(own)])
+    assert found.found.startswith("By model/features.py season may be a category that training never saw, and the model cannot answer 5 ")
+    assert found.fix == f"{serveable.ENCODE} (docs/your-model.md)"
 
 
 def test_an_estimator_that_draws_at_random_without_a_seed(own: Project) -> None:

@@ -1,6 +1,7 @@
 """What the service has to know of a fitted model is found when it is trained."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,16 @@ def fitted(encoder: Any) -> Any:
     return make_pipeline(encode, Ridge()).fit(ROWS, ROWS["size"] * 2)
 
 
-def test_a_model_that_cannot_answer_a_new_category_is_refused_where_a_request_may_have_one(town: Feature) -> None:
+def test_a_model_that_cannot_answer_a_new_word_is_refused_where_a_request_may_have_one(town: Feature) -> None:
     strict = fitted(OneHotEncoder(handle_unknown="error", sparse_output=False))
     if town is CLOSED:
         serveable.refuse_unanswered(strict, ROWS)
         return
-    with pytest.raises(ModelRefused, match=r"town may be a category that training never saw, .*Next: let its encoder take unknown values"):
+    may_be, edit = (serveable.CATEGORY, serveable.ENCODE) if town is OPEN else (serveable.TEXT, serveable.PARSE)
+    found = (
+        rf"town may be {may_be}, and the model cannot answer 'a word that nobody uses' \(ValueError: Found unknown.*Next: {re.escape(edit)}"
+    )
+    with pytest.raises(ModelRefused, match=found):
         serveable.refuse_unanswered(strict, ROWS)
 
 
