@@ -7,8 +7,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-import skops.io
 from pydantic import ValidationError
 
 from service import trusted
@@ -19,6 +19,11 @@ from service.manifest import Manifest, ReleaseError, checked, read
 from service.parity import TOLERANCE, distance
 from service.rows import Columns, columns
 from service.shortcut import Answer, Answering, choose
+
+# skops lists all estimators when it is imported, for which it imports all of scikit-learn: a fifth of the time to start.
+# What it would trust by that list is not asked for: `trusted` names all that a file may hold.
+with mock.patch("sklearn.utils.all_estimators", list):
+    import skops.io
 
 
 @dataclass(frozen=True)
