@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline import http_client
 from pipeline.errors import PipelineError
@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from pipeline.ledger_entry import Entry
     from validation.report import Judgement
 
+
+class Patience(NamedTuple):
+    """For how many seconds a server may take to answer at all, and then to answer each request."""
+
+    first: float
+    request: int
+
+
 # A server that is down or hangs shall cost seconds, not the minutes of MLflow's own patience.
-ANSWERS_WITHIN = 2.0
+BRIEF = Patience(2.0, 3)
 SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -49,16 +56,17 @@ def refuse_folder(project: Project) -> None:
         )
 
 
-def entry(project: Project, bundle: Path) -> "Entry":
+def entry(project: Project, bundle: Path, patience: Patience | None = None) -> "Entry":
     """Return what MLflow knows of a bundle, which is recorded if it was not. Raises whatever MLflow, its database or the network raise."""
+    patience = patience or BRIEF
     if uri(project).startswith("http"):
         http_client.spare_own(uri(project))
-        http_client.request("GET", uri(project), ANSWERS_WITHIN)
+        http_client.request("GET", uri(project), patience.first)
     else:
         refuse_folder(project)
         # Where MLflow's own first experiment would keep its files: without this it writes the folder's name into SQL as it is, quotes too.
         os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = (project.root / "mlartifacts").as_uri()
-    for name, setting in SETTINGS.items():
+    for name, setting in {**SETTINGS, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(patience.request)}.items():
         os.environ.setdefault(name, setting)
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)
     from pipeline import ledger_entry  # imported here: it costs time, and a rollback has none before its proof

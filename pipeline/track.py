@@ -11,6 +11,9 @@ from pipeline.switch import state_of
 from service.manifest import read
 from validation.report import Judgement
 
+# Nothing waits for this verb: a server that is busy has its time.
+PATIENCE = ledger.Patience(30.0, 30)
+
 
 def track(project: Project) -> None:
     """Record what is here and not recorded yet. Raises PipelineError where MLflow cannot be reached."""
@@ -36,7 +39,7 @@ def track(project: Project) -> None:
 
 def here(project: Project) -> None:
     """Record the bundle, and of its verdict and its digest what there is."""
-    found, (manifest, sha) = ledger.entry(project, project.bundle), read(project.bundle)
+    found, (manifest, sha) = ledger.entry(project, project.bundle, PATIENCE), read(project.bundle)
     if project.gate.is_file():
         judged = Judgement.model_validate_json(project.gate.read_bytes())
         if judged.candidate.manifest_sha256 == sha:
@@ -50,7 +53,7 @@ def here(project: Project) -> None:
 
 def there(project: Project, files: Path, tag: str, digest: str) -> None:
     """Record what serves, with the verdict that it carries."""
-    found = ledger.entry(project, files)
+    found = ledger.entry(project, files, PATIENCE)
     found.mark(verdict=Judgement.model_validate_json((files / "gate.json").read_bytes()).verdict.value)
     found.serves(tag, digest)
     line(f"recorded: {tag} serves, version {found.version}")

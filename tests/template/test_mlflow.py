@@ -50,6 +50,9 @@ def version(url: str, road: Road, alias: str) -> Any:
 def test_the_road_is_recorded_on_a_server_and_later_what_it_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     road, port = Road.copied(tmp_path / "project"), free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    # What is recorded is looked at here, not how soon: the server shares this machine with all that is trained on it.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    monkeypatch.setattr(ledger, "BRIEF", ledger.Patience(60.0, 60))
     try:
         with pages(road, port) as url:
             road.make(A)
