@@ -60,6 +60,8 @@ def target(request: pytest.FixtureRequest, copy: Path) -> Iterator[str]:
     rehearsal.clear(rehearsal.of(project.load(copy), request.param))
 
 
+# On local the README's own command does the same, in tests/template/test_readme.py, and other models in test_unlike_models.py.
+@pytest.mark.parametrize("target", TARGETS[1:], indirect=True)
 def test_it_ends_with_no_failed_request_and_a_proven_rollback(copy: Path, target: str) -> None:
     process = start(copy, "--target", target)
     said, _ = process.communicate()

@@ -12,7 +12,7 @@ from tests.template.another_model import (  # noqa: F401
 pytestmark = pytest.mark.road
 
 
-@pytest.fixture(scope="module", params=["cancer", "digits", "spam", "titanic", "ames", "lightgbm", "catboost"])
+@pytest.fixture(scope="module", params=["cancer", "digits", "rides", "spam", "titanic", "ames", "lightgbm", "catboost"])
 def name(request: pytest.FixtureRequest) -> str:
     """A model."""
     found: str = request.param

@@ -1,4 +1,4 @@
-"""Three models so unlike each other and the example that these are rehearsed, and the library's own tests run on them too."""
+"""Two models so unlike each other and the example that these are rehearsed, and the library's own tests run on them too."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.template.another_model import (  # noqa: F401
 pytestmark = pytest.mark.road
 
 
-@pytest.fixture(scope="module", params=["iris", "rides", "telco"])
+@pytest.fixture(scope="module", params=["iris", "telco"])
 def name(request: pytest.FixtureRequest) -> str:
     """A model."""
     found: str = request.param

@@ -32,6 +32,16 @@ USER 10001
 """
 
 
+@pytest.fixture(scope="module")
+def live(road: Road) -> Iterator[Road]:
+    """A road on which B is live, after A. What is refused changes nothing, as each test holds: one deploy after all of them is enough."""
+    road.checkout("main")
+    road.stand(A, B)
+    yield road
+    road.must("deploy", B)
+    road.serves(B)
+
+
 def truncate(bundle: Path, _: Path) -> None:
     """Lose the end."""
     model = bundle / "model.skops"
