@@ -11,8 +11,8 @@ import httpx
 
 from bench import results
 from bench.serving_ready import train
-from pipeline import process
-from service.parity import TOLERANCE, distance
+from slipway.operate import process
+from slipway.serving.parity import TOLERANCE, distance
 from tests.library.service.asked import VERTEX, World
 from tests.library.service.bad_inputs import cases
 from tests.library.service.raw_client import Seen, send

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from bench import results
 from model import estimator, features
 from model import metrics as scores
-from pipeline import dataset
-from validation import gate, slices
-from validation.comparison import Sides
-from validation.slices import Mask
-from validation.statistics import Values
-from validation.thresholds import Thresholds
+from slipway.gate import dataset, gate, slices
+from slipway.gate.comparison import Sides
+from slipway.gate.slices import Mask
+from slipway.gate.statistics import Values
+from slipway.thresholds import Thresholds
 
 Rows = NDArray[np.intp]
 CANDIDATES = 8

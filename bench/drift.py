@@ -1,4 +1,4 @@
-"""How often drift is found where there is none, and how soon where there is: the rules of `validation/drift.py` on drawn requests."""
+"""How often drift is found where there is none, and how soon where there is: by `slipway/gate/drift_scores.py` on drawn requests."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from bench import drift_replay, results
-from validation import drift
+from slipway.gate import drift_scores as drift
 
 # Requests a day, and how many features are watched for how long.
 RATES = (100, 1000, 10_000)

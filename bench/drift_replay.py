@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from bench import results
 from bench.gate_cost import AUTHOR, copy, git, python
-from pipeline.counted import Rows, figures
-from pipeline.process import serving
-from service.frames import records
-from validation import drift
-from validation.drift_report import NAMED
+from slipway.gate import drift_scores as drift
+from slipway.operate.process import serving
+from slipway.serving.frames import records
+from slipway.watch.counted import Rows, figures
+from slipway.watch.drift_report import NAMED
 
 # Each hour is asked so often, so that a day has enough rows to say something.
 TIMES, WEEK = 10, 7

@@ -77,8 +77,9 @@ def measure(root: Path) -> dict[str, float]:
         warnings.simplefilter("ignore")  # the libraries' own, about each other
         import great_expectations  # noqa: F401
 
-        from pipeline import champion, project, rules
-        from pipeline.judge import judge
+        from slipway import project, rules
+        from slipway.gate.judge import judge
+        from slipway.operate import champion
     ready = time.perf_counter()
     of = project.load(root, "local")
     with memory.watched() as peaks:

@@ -10,10 +10,11 @@ import numpy as np
 
 from bench import candidates, results
 from bench.candidates import Drawn, Material
-from validation import comparison, thresholds
-from validation.report import Outcome
-from validation.statistics import Values
-from validation.thresholds import Thresholds
+from slipway import thresholds
+from slipway.gate import comparison
+from slipway.gate.statistics import Values
+from slipway.report import Outcome
+from slipway.thresholds import Thresholds
 
 DRAWS = 500
 HEAD = ("candidate", "PASS", "FAIL", "INCONCLUSIVE", '"not worse" passes', '"at most 2 % worse" passes')

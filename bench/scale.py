@@ -15,10 +15,11 @@ from docker.models.containers import Container
 from bench import results, wrk
 from bench.switching import run
 from bench.two_releases import OLD, address, ready
-from pipeline import docker_engine, project
-from pipeline.process import free_port, wait_ready
-from pipeline.targets.kubernetes import Kubernetes
-from pipeline.targets.proxy_container import IMAGE
+from slipway import project
+from slipway.operate import docker_engine
+from slipway.operate.process import free_port, wait_ready
+from slipway.operate.targets.kubernetes import Kubernetes
+from slipway.operate.targets.proxy_container import IMAGE
 from tests.library import cluster
 
 REPLICAS = (1, 2, 3, 4)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench import wrk
 from bench.serving_peers.running import Running, running
 from bench.serving_peers.servers import SERVERS, WITHOUT_METRICS, Place, Rows, Server
-from service.parity import TOLERANCE, distance
+from slipway.serving.parity import TOLERANCE, distance
 
 # With and without metrics in this order, so that what drifts weighs on both.
 TURNS = (0, 1, 1, 0, 0, 1, 1, 0)

@@ -16,8 +16,8 @@ from bench.serving_measure import Work
 from bench.serving_peers import environments
 from bench.serving_peers.servers import Place, Server
 from bench.two_releases import change
-from service.frames import records
-from service.release import load, load_model
+from slipway.serving.frames import records
+from slipway.serving.release import load, load_model
 
 SINGLE, MANY = 50, 1000
 

@@ -18,7 +18,8 @@ from bench import results, switch_figures
 from bench.steady_load import Answer, Failure, Seen
 from bench.switch_figures import Cycle, Verb
 from bench.two_releases import NEW, OLD, address, ready
-from pipeline import project, targets
+from slipway import project
+from slipway.operate import targets
 
 TARGETS = ("local", "docker", "kubernetes")
 CYCLES = 20

@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.gate_cost import AUTHOR, copy, git, python
-from pipeline import project, rehearsal
-from pipeline.process import free_port
+from slipway import project, rehearsal
+from slipway.operate.process import free_port
 from tests.library import cluster
 
 OLD, NEW = "v1.0.0", "v1.1.0"

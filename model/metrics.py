@@ -6,10 +6,10 @@ of several classes, in the order of their labels. The answers are numbers, the p
 
 import numpy as np
 
-from validation import losses
-from validation.losses import Values
+from slipway.gate import losses
+from slipway.gate.losses import Values
 
-# The loss of each row, lower is better; the gate compares its mean. A name of validation/losses.py, or a function of your own:
+# The loss of each row, lower is better; the gate compares its mean. A name of slipway/gate/losses.py, or a function of your own:
 # shapes (n,), (n,) -> (n,). Here: hires missed, either way.
 loss = losses.absolute
 

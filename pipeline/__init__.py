@@ -1,1 +1,1 @@
-"""The steps in order, one small file per verb."""
+"""Your pipeline: the steps in their order, each in terms of the library."""

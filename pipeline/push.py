@@ -2,11 +2,14 @@
 
 import json
 
-from pipeline import ledger, repository, targets, verdict
-from pipeline.build import checked_bundle
-from pipeline.errors import PipelineError
-from pipeline.project import Project
-from pipeline.say import line, output, summary
+from slipway import repository
+from slipway.bundle.assembly import checked_bundle
+from slipway.errors import PipelineError
+from slipway.gate import verdict
+from slipway.operate import targets
+from slipway.project import Project
+from slipway.say import line, output, summary
+from slipway.tracking import ledger
 
 
 def push(project: Project) -> str:

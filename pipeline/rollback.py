@@ -2,11 +2,11 @@
 
 import time
 
-from pipeline import chain, journal, lock, targets
-from pipeline.chain import Deployment
-from pipeline.project import Project
-from pipeline.switch import UNTOLD, Done, attempt, finish, put, state_of
-from pipeline.targets import Target
+from slipway.operate import chain, journal, lock, targets
+from slipway.operate.chain import Deployment
+from slipway.operate.switch import UNTOLD, Done, attempt, finish, put, state_of
+from slipway.operate.targets import Target
+from slipway.project import Project
 
 
 def rollback(project: Project, to: str | None, reason: str, accept_contract: bool = False) -> Done:

@@ -1,182 +1,28 @@
-"""Fit the model and write the bundle: model, manifest, golden rows with their answers, serving config."""
+"""Train: fit the model on `data/train.csv` and write `build/bundle`. A search or another source of data goes here."""
 
-import platform
-import shutil
-from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from model import estimator, features
-from pipeline import data_reference, dataset, ledger, repository, serveable, skops_file, verdict
-from pipeline import rules as gate_rules
-from pipeline.errors import ModelRefused
-from pipeline.estimators import refuse_kind
-from pipeline.owner import owner_step, run_owner
-from pipeline.project import Project
-from pipeline.rules import Rules
-from pipeline.say import line
-from pipeline.tasks import refuse_target, refuse_task
-from service import manifest as parts
-from service.answers import Answers, answer
-from service.frames import records
-from validation import gate, leak, slices, statistics
-from validation.comparison import Sides
-from validation.scoring import choose_trivial, compute_metrics
-from validation.statistics import Values
-
-PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
+from slipway import rules
+from slipway.bundle import data_reference, training
+from slipway.gate import dataset, verdict
+from slipway.project import Project
+from slipway.say import line
+from slipway.serving.manifest import Manifest
+from slipway.tracking import ledger
 
 
-def train(project: Project, uncommitted_data: bool = False) -> parts.Manifest:
+def train(project: Project, uncommitted_data: bool = False) -> Manifest:
     """Train on the project's data and write its bundle. Raises PipelineError; the bundle before it is then still there."""
     # The order in which threads add up changes the last digits, and with them the model's hash. An estimator's own `n_jobs` does not.
     with threadpool_limits(limits=1):
-        return trained(project, uncommitted_data)
-
-
-def trained(project: Project, uncommitted_data: bool) -> parts.Manifest:
-    """Train, on one thread."""
-    refuse_task(features.TASK)
-    refuse_target(features.TARGET)
-    if not uncommitted_data:
-        data_reference.refuse_other(project)
-    rules = gate_rules.of(project)
-    rows, reference = dataset.training(project, rules), dataset.reference(rules)
-    fitted = learn(rows, project.train_data)
-    bundle = project.bundle.with_name("bundle.new")
-    shutil.rmtree(bundle, ignore_errors=True)
-    bundle.mkdir(parents=True)
-    manifest = write(project, bundle, fitted, rows, reference, rules)
-    (bundle / "manifest.json").write_bytes(parts.canonical(manifest.model_dump(mode="json")))
-    shutil.rmtree(project.bundle, ignore_errors=True)
-    bundle.rename(project.bundle)
+        training.refuse_declaration()
+        if not uncommitted_data:
+            data_reference.refuse_other(project)
+        by = rules.of(project)
+        rows, reference = dataset.training(project, by), dataset.reference(by)
+        fitted = training.learn(rows, project.train_data)
+        manifest = training.write_bundle(project, fitted, rows, reference, by)
     verdict.forget(project)
     ledger.trained(project)
     line(f"trained on {len(rows)} rows: " + ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.values.items()))
     return manifest
-
-
-def learn(rows: pd.DataFrame, path: Path) -> Any:
-    """Fit the owner's estimator on rows of a file. Raises PipelineError."""
-    classes = dataset.read_classes(rows, path)
-    return fit(rows[leak.inputs()], dataset.read_truth(rows, classes, path), classes)
-
-
-def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any:
-    """Build the owner's estimator and fit it on rows and their truth. Raises PipelineError."""
-    with owner_step("build"):
-        built = estimator.build()
-    refuse_kind(built, features.TASK, features.TARGET)
-    with owner_step("fit", "data/train.csv"):
-        fitted = built.fit(rows, pd.Series(truth, name=features.TARGET))
-    if classes is not None and list(getattr(fitted, "classes_", range(len(classes)))) != list(range(len(classes))):
-        raise ModelRefused(
-            f"The fitted estimator has the classes {list(fitted.classes_)}. Expected: 0 to {len(classes) - 1}, the numbers that `fit` "
-            "receives. Nothing was changed. Next: have model/estimator.py pass the target on as it is, then ./run train."
-        )
-    return fitted
-
-
-def ask(fitted: Any, rows: pd.DataFrame, classes: Sequence[Any] | None, on: str) -> Answers:
-    """Have a fitted model answer rows of a file. Raises PipelineError when the answers are not numbers in the shape of the task."""
-    with owner_step("answer", on):
-        answers = answer(fitted, rows[leak.inputs()], features.TASK)
-    shape = (len(rows), len(classes or ())) if features.TASK == "multiclass" else (len(rows),)
-    if answers.shape != shape:
-        raise ModelRefused(
-            f"On {on} the model answers in shape {answers.shape}. Expected: {shape} for TASK = {features.TASK!r}. Nothing was changed. "
-            "Next: correct model/estimator.py or TASK, then ./run train."
-        )
-    if broken := gate.broken(answers):
-        raise ModelRefused(f"On {on} {broken} Nothing was changed. Next: correct model/estimator.py, then ./run train.")
-    return answers
-
-
-def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame, rules: Rules) -> parts.Manifest:
-    """Write everything but the manifest, and return that. Raises ModelRefused when the model cannot be stored, or does not answer."""
-    skops_file.save(fitted, bundle / "model.skops")
-    skops_file.refuse_unloadable(bundle / "model.skops")
-    shutil.copyfile(project.root / "service" / "config.toml", bundle / "config.toml")
-    classes = dataset.read_classes(rows, project.train_data)
-    dataset.read_truth(reference, classes, rules.reference)
-    answers, learnt = ask(fitted, reference, classes, "the reference dataset"), ask(fitted, rows, classes, "data/train.csv")
-    serveable.refuse_unanswered(fitted, reference)
-    config, asked = serveable.read_config(bundle / "config.toml"), records(reference[leak.inputs()])
-    chosen = serveable.choose_golden_rows(asked, config.max_rows, config.max_body_bytes)
-    golden = {"rows": [asked[number] for number in chosen], "answers": answers[chosen].tolist()}
-    (bundle / "golden.json").write_bytes(parts.canonical(golden))
-    kept, judged = data_reference.of(project), Sides(reference, answers, None, answers, classes)
-    watched = serveable.watched(rows, learnt)
-    (bundle / "bins.json").write_bytes(parts.canonical(watched.model_dump(mode="json")))
-    return parts.Manifest(
-        project=project.name,
-        commit=repository.head(project.root),
-        dirty=bool(repository.changes(project.root)) or not kept.held,
-        created_at=repository.committed_at(project.root),
-        python=platform.python_version(),
-        packages={name: version(name) for name in PACKAGES},
-        lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
-        task=features.TASK,
-        target=features.TARGET,
-        model=described(fitted, bundle, serveable.compiled(fitted, reference, answers), classes),
-        config=file(bundle, "config.toml"),
-        golden=file(bundle, "golden.json"),
-        bins=file(bundle, "bins.json"),
-        data=described_data(project, project.train_data, rows).model_copy(update={"dvc_md5": kept.dvc_md5}),
-        reference=described_data(project, rules.reference, reference),
-        features=parts.Features(columns=leak.inputs(), schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
-        trivial=run_owner("loss", choose_trivial, dataset.read_truth(rows, classes, project.train_data), classes),
-        metrics=measure(rules, judged),
-    )
-
-
-def file(bundle: Path, name: str) -> parts.File:
-    """Describe a file of the bundle."""
-    return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
-
-
-def described(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
-    """Describe the fitted model."""
-    parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
-    last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
-    return parts.Model(
-        **file(bundle, "model.skops").model_dump(),
-        estimator=type(last).__name__,
-        parameters=parameters,
-        classes=None if classes is None else list(classes),
-        compiled=short,
-    )
-
-
-def described_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:
-    """Describe a dataset."""
-    groups = frame[features.GROUP].astype(str) if features.GROUP else None
-    span = None if groups is None else (groups.min(), groups.max())
-    source = path.relative_to(project.root).as_posix()
-    return parts.Data(source=source, sha256=parts.sha256(path.read_bytes()), rows=len(frame), span=span)
-
-
-def schema_sha256() -> str:
-    """Return the hash of the input contract."""
-    return parts.sha256(parts.canonical(features.Row.model_json_schema()))
-
-
-def measure(rules: Rules, sides: Sides) -> parts.Metrics:
-    """Measure answers on the reference dataset, overall and by slice. Raises PipelineError."""
-    losses = run_owner("loss", sides.losses, sides.ours)
-
-    def loss(chosen: Any) -> parts.Loss:
-        groups = sides.reference.loc[chosen, features.GROUP] if features.GROUP else None
-        found = statistics.interval(losses[chosen], groups, rules.thresholds.confidence, rules.thresholds.resamples, seed=0)
-        return parts.Loss(rows=found.rows, mean=found.mean, low=found.low, high=found.high)
-
-    return parts.Metrics(
-        values=run_owner("metrics", compute_metrics, sides.truth, sides.ours),
-        loss=loss(np.ones(len(sides.reference), dtype=bool)),
-        slices={name: loss(chosen) for name, chosen in slices.masks(sides.reference).items() if chosen.any()},
-    )

@@ -24,15 +24,16 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from pipeline import chain, http_client, journal, project, rehearsal, repository, targets
-from pipeline.__main__ import ROOT, main
-from pipeline.chain import Deployment
-from pipeline.errors import PipelineError
-from pipeline.process import free_port
-from pipeline.switch import state_of
-from pipeline.targets import Target
-from service.manifest import read
-from service.parity import TOLERANCE, distance
+from slipway import http_client, project, rehearsal, repository
+from slipway.cli import ROOT, main
+from slipway.errors import PipelineError
+from slipway.operate import chain, journal, targets
+from slipway.operate.chain import Deployment
+from slipway.operate.process import free_port
+from slipway.operate.switch import state_of
+from slipway.operate.targets import Target
+from slipway.serving.manifest import read
+from slipway.serving.parity import TOLERANCE, distance
 from tests.library import cluster, warned
 from tests.library.cluster import Namespace
 

@@ -10,12 +10,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from model import features
-from pipeline import dataset, train
-from service.frames import records
-from service.parity import TOLERANCE, distance
-from service.rows import ROWS
-from validation import leak, thresholds
-from validation.scoring import compute_losses, compute_metrics
+from slipway import thresholds
+from slipway.bundle import training as train
+from slipway.gate import dataset, leak
+from slipway.gate.scoring import compute_losses, compute_metrics
+from slipway.serving.frames import records
+from slipway.serving.parity import TOLERANCE, distance
+from slipway.serving.rows import ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN, REFERENCE = ROOT / "data" / "train.csv", ROOT / "validation" / "reference.csv"

@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from pipeline import http_client, project, rehearsal
 from pipeline.build import build
 from pipeline.deploy import deploy
-from pipeline.project import Project
-from pipeline.push import push
-from pipeline.rollback import rollback
 from pipeline.train import train
 from pipeline.validate import validate
+
+from pipeline.push import push
+from pipeline.rollback import rollback
+from slipway import http_client, project, rehearsal
+from slipway.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 ANY = 60_000.0

@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-
-from pipeline import http_client, process, project, rehearsal
 from pipeline.train import train
-from service.declared import FEATURES
-from service.parity import TOLERANCE, distance
+
+from slipway import http_client, project, rehearsal
+from slipway.operate import process
+from slipway.serving.declared import FEATURES
+from slipway.serving.parity import TOLERANCE, distance
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [each.name for each in FEATURES]

@@ -12,7 +12,8 @@ from bench.gate_cost import git, python
 from bench.serving_peers import environments
 from bench.serving_peers.running import START_SECONDS, post
 from bench.serving_peers.servers import Place
-from pipeline import docker_engine, project
+from slipway import project
+from slipway.operate import docker_engine
 
 DOCKERFILE = Path(__file__).with_name("mlflow.Dockerfile")
 BASE = "python:3.13-slim"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from bench.serving_peers.servers import Place, Rows, Server
-from pipeline.process import free_port, tail
+from slipway.operate.process import free_port, tail
 
 START_SECONDS, STOP_SECONDS, POLL_SECONDS = 90, 5, 0.005
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from bench.results import ROOT
 from bench.serving_peers import environments
-from pipeline.process import environment, free_port
+from slipway.operate.process import environment, free_port
 
 Rows = Sequence[dict[str, Any]]
 

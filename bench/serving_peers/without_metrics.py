@@ -1,14 +1,14 @@
 """Slipway's service as it is, but without its own metrics: what they cost is the difference.
 
-The one module of the measurement that knows the inside of `service/metrics.py` and `service/watch.py`.
+The one module of the measurement that knows the inside of `slipway/serving/metrics.py` and `slipway/serving/watch.py`.
 """
 
 from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from service import __main__, metrics
-from service.watch import Watch
+from slipway.serving import __main__, metrics
+from slipway.serving.watch import Watch
 
 
 class Nothing:

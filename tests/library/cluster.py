@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.__main__ import ROOT
+from slipway.cli import ROOT
 
 
 @cache

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from validation import drift
+from slipway.gate import drift_scores as drift
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "infra" / "watch" / "rules"

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import chain, history, journal, say, status
-from pipeline.chain import Deployment
-from pipeline.errors import Held, PipelineError
-from pipeline.switch import attempt
+from slipway import say
+from slipway.errors import Held, PipelineError
+from slipway.operate import chain, history, journal, status
+from slipway.operate.chain import Deployment
+from slipway.operate.switch import attempt
 
 
 def ago(**spans: float) -> str:

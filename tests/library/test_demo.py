@@ -12,8 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline import docker_engine, project, rehearsal
-from pipeline.errors import PipelineError
+from slipway import project, rehearsal
+from slipway.errors import PipelineError
+from slipway.operate import docker_engine
 
 pytestmark = pytest.mark.road
 

@@ -17,13 +17,14 @@ from unittest.mock import Mock
 import docker
 import pytest
 
-from pipeline import docker_engine, doctor, project
-from pipeline.__main__ import ROOT, main
-from pipeline.doctor import api, github, here, host
-from pipeline.doctor.finding import Finding
-from pipeline.errors import PipelineError
-from pipeline.process import free_port
-from pipeline.project import Project
+from slipway import doctor, project
+from slipway.cli import ROOT, main
+from slipway.doctor import api, github, here, host
+from slipway.doctor.finding import Finding
+from slipway.errors import PipelineError
+from slipway.operate import docker_engine
+from slipway.operate.process import free_port
+from slipway.project import Project
 from tests.library.test_proxy import pem
 
 NAME, IMAGES = "Some-Owner/demand", "ghcr.io/some-owner/demand"
@@ -283,14 +284,14 @@ def test_a_repository_that_is_not_there_is_the_only_finding(answers: dict[str, A
 )
 def test_the_repository_is_the_remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, name: str) -> None:
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    monkeypatch.setattr("pipeline.repository.git", lambda *_: url)
+    monkeypatch.setattr("slipway.repository.git", lambda *_: url)
     assert api.full_name(tmp_path) == name
 
 
 @pytest.mark.parametrize("url", ["https://gitlab.com/a/b", "/somewhere/b.git"])
 def test_a_remote_elsewhere_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    monkeypatch.setattr("pipeline.repository.git", lambda *_: url)
+    monkeypatch.setattr("slipway.repository.git", lambda *_: url)
     with pytest.raises(api.NotTold, match=f"{url}, which is not a repository on github.com"):
         api.full_name(tmp_path)
 
@@ -451,7 +452,7 @@ def refusing(*_: object) -> Sequence[str]:
 
 @pytest.mark.docker
 def test_a_host_is_looked_at_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.registry.digest", lambda *_: None)
+    monkeypatch.setattr("slipway.operate.registry.digest", lambda *_: None)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{free_port()}")
     found = {each.what: each for each in host.findings(at)}
@@ -463,7 +464,7 @@ def test_a_host_is_looked_at_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.docker
 def test_a_host_that_is_full_busy_and_far_from_its_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.registry.digest", refusing)
+    monkeypatch.setattr("slipway.operate.registry.digest", refusing)
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{server.server_port}", image_mb=1e9)
         found = {each.what: each for each in host.findings(at) if each.state == "to mend"}

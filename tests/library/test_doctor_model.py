@@ -23,18 +23,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
 from model import behaviour, estimator, features, metrics
-from pipeline import dataset, project, rules, serveable
-from pipeline.__main__ import ROOT
-from pipeline.doctor import model, quick
-from pipeline.doctor.datasets import import_file
-from pipeline.doctor.draft import draft_columns
-from pipeline.doctor.finding import GOOD, MEND, NOTE, Finding
-from pipeline.doctor.suite import draft_suite
-from pipeline.project import Project
-from service.declared import FEATURES
-from validation import expectations, leak
-from validation.losses import balanced_log_loss, brier, log_loss
-from validation.scoring import compute_metrics
+from slipway import project, rules
+from slipway.bundle import serveable
+from slipway.cli import ROOT
+from slipway.doctor import model, quick
+from slipway.doctor.datasets import import_file
+from slipway.doctor.draft import draft_columns
+from slipway.doctor.finding import GOOD, MEND, NOTE, Finding
+from slipway.doctor.suite import draft_suite
+from slipway.gate import dataset, expectations, leak
+from slipway.gate.losses import balanced_log_loss, brier, log_loss
+from slipway.gate.scoring import compute_metrics
+from slipway.project import Project
+from slipway.serving.declared import FEATURES
 
 COLUMNS = leak.inputs()
 
@@ -155,7 +156,7 @@ def test_an_estimator_that_cannot_be_fitted_or_stored(own: Project, pipeline: An
 
 
 def test_an_estimator_that_answers_a_row_alone_otherwise(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.trusted.FUNCTIONS", ("tests.library.test_doctor_model.of_the_batch",))
+    monkeypatch.setattr("slipway.serving.trusted.FUNCTIONS", ("tests.library.test_doctor_model.of_the_batch",))
     with built(numbers(FunctionTransformer(of_the_batch))):
         assert "answers a row alone up to" in to_mend([fits(own)]).found
 

@@ -12,15 +12,18 @@ import pytest
 from scipy.stats import chi2
 
 from model import data, features
-from pipeline import counted, drift_issue, http_client, serveable
-from pipeline import drift as verb
-from pipeline.__main__ import ROOT
-from pipeline.counted import Prometheus
-from pipeline.errors import PipelineError
-from pipeline.process import free_port
+from slipway import http_client
+from slipway.bundle import serveable
+from slipway.cli import ROOT
+from slipway.errors import PipelineError
+from slipway.gate import drift_scores as drift
+from slipway.gate import plots
+from slipway.operate.process import free_port
+from slipway.watch import counted, drift_issue, drift_page, drift_report
+from slipway.watch import drift as verb
+from slipway.watch.counted import Prometheus
+from slipway.watch.drift_report import NAMED, Counted, Verdict
 from tests.conftest import Road
-from validation import drift, drift_page, drift_report, plots
-from validation.drift_report import NAMED, Counted, Verdict
 
 HALVES = np.array([0.5, 0.5])
 

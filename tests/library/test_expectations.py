@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import rules
-from pipeline.__main__ import ROOT
+from slipway import rules, thresholds
+from slipway.cli import ROOT
+from slipway.gate import expectations
+from slipway.gate.expectations import Checked
+from slipway.gate.suite import NotEvaluated, SuiteError
 from tests.conftest import Road
-from validation import expectations, thresholds
-from validation.expectations import Checked
-from validation.suite import NotEvaluated, SuiteError
 
 BETWEEN = "expect_column_values_to_be_between"
 FRAME = pd.DataFrame(

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline import host, http_client, project, record
-from pipeline.__main__ import ROOT
-from pipeline.errors import PipelineError
+from slipway import http_client, project
+from slipway.cli import ROOT
+from slipway.errors import PipelineError
+from slipway.operate import host, record
 
 ON_HOST, ON_CLUSTER = (project.load(ROOT, target) for target in ("docker", "kubernetes"))
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----"

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline import engine_client, http_client
-from pipeline.errors import PipelineError
+from slipway import http_client
+from slipway.errors import PipelineError
+from slipway.operate import engine_client
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [each for name in http_client.VARIABLES for each in (name, name.lower())]
@@ -183,4 +184,4 @@ def test_clients_are_made_in_one_place() -> None:
         for name in calls(path)
         if name.rpartition(".")[0] in LIBRARIES and name.rpartition(".")[2] in MAKING
     }
-    assert made == {"pipeline/http_client.py: httpx.Client"}
+    assert made == {"slipway/http_client.py: httpx.Client"}

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # What of ours each room may import, beside itself.
 MAY = {
-    "model": ("validation.losses",),
+    "model": ("slipway.gate.losses",),
     "service": ("model.features",),
     "validation": ("model",),
     "pipeline": ("model", "service", "validation"),
@@ -22,7 +22,7 @@ MAY = {
 OURS = {*MAY, "tests"}
 LOCK_OF = {"model": "serve", "service": "serve", "validation": "work", "pipeline": "work"}
 # What the verbs that operate reach only where the packages to work with are: they look for those first.
-BEYOND = {"pipeline.judge", "pipeline.ledger_entry"}
+BEYOND = {"slipway.gate.judge", "slipway.tracking.ledger_entry"}
 OPERATE = sorted(runpy.run_path(str(ROOT / "run"))["OPERATE"])
 HEAVY = ("docker", "great_expectations", "mlflow")
 REQUIREMENT = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[\w.!+]+)( ; [^\\]+)? \\")
@@ -136,7 +136,7 @@ def test_what_operates_is_little() -> None:
 
 def test_the_verdict_is_numbers_only() -> None:
     touching = ("pandas", "sklearn", "great_expectations", "mlflow", "docker", "httpx", "requests", "pipeline", "model", "service")
-    code = f"import sys; import validation.gate; print(*{{*sys.modules}} & {{*{touching}}})"
+    code = f"import sys; import slipway.gate.gate; print(*{{*sys.modules}} & {{*{touching}}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.errors import PipelineError
-from pipeline.process import free_port
-from pipeline.targets import inside
+from slipway.errors import PipelineError
+from slipway.operate.process import free_port
+from slipway.operate.targets import inside
 
 # What a model with some hundred features is asked for its proof: more than Linux takes in one word.
 WIDE = [{f"feature_{number}": number / 3 for number in range(400)}] * 32

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline.__main__ import ROOT
-from pipeline.doctor import cluster as doctor
-from pipeline.doctor.finding import GOOD, MEND, Finding
-from pipeline.errors import PipelineError
-from pipeline.targets import chart
-from pipeline.targets.kubernetes import Kubernetes
+from slipway.cli import ROOT
+from slipway.doctor import cluster as doctor
+from slipway.doctor.finding import GOOD, MEND, Finding
+from slipway.errors import PipelineError
+from slipway.operate.targets import chart
+from slipway.operate.targets.kubernetes import Kubernetes
 from tests.conftest import Road, wait_until
 from tests.library import cluster
 from tests.library.cluster import Namespace

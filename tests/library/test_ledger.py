@@ -17,15 +17,16 @@ from typing import Any, cast
 import pytest
 from mlflow import MlflowClient
 
-from pipeline import ledger, project, track, ui, validate
-from pipeline.doctor import here
-from pipeline.errors import PipelineError
-from pipeline.ledger_entry import Entry, spelt
-from pipeline.process import free_port
-from service.manifest import canonical, read
+from slipway import project
+from slipway.doctor import here
+from slipway.errors import PipelineError
+from slipway.gate import candidate as validate
+from slipway.operate.process import free_port
+from slipway.serving.manifest import canonical, read
+from slipway.tracking import ledger, track, ui
+from slipway.tracking.ledger_entry import Entry, spelt
 from tests.conftest import Road
 from tests.library.test_validation import judgement
-from validation.report import Outcome
 
 A = "v1.0.0"
 # Its URL, and what it is asked.

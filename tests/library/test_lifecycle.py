@@ -28,17 +28,19 @@ import pytest
 from docker.errors import ImageNotFound
 
 from model import behaviour, features
-from pipeline import load, lock, project
-from pipeline.docker_engine import JUDGED
-from pipeline.process import free_port
-from pipeline.project import Bake
-from pipeline.targets import docker as on_docker
-from pipeline.targets import pods
-from pipeline.targets.kubernetes import Kubernetes
-from pipeline.targets.local import Local
-from pipeline.targets.proxy import Proxy
-from pipeline.targets.supervisor import Supervisor
-from service.manifest import canonical, read, sha256
+from slipway import project
+from slipway.operate import lock
+from slipway.operate.docker_engine import JUDGED
+from slipway.operate.process import free_port
+from slipway.operate.targets import docker as on_docker
+from slipway.operate.targets import pods
+from slipway.operate.targets.kubernetes import Kubernetes
+from slipway.operate.targets.local import Local
+from slipway.operate.targets.proxy import Proxy
+from slipway.operate.targets.supervisor import Supervisor
+from slipway.project import Bake
+from slipway.rehearsal import load
+from slipway.serving.manifest import canonical, read, sha256
 from tests.conftest import Registry, Road, Said, wait_until
 
 pytestmark = pytest.mark.road
@@ -671,7 +673,7 @@ def test_without_an_engine(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_nobody_thought_of_is_no_verdict(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("pipeline.status.told")
+    monkeypatch.delattr("slipway.operate.status.told")
     said = made.run("status")
     assert (said.code, said.err.splitlines()[-1]) == (2, "NameError: name 'told' is not defined")
 

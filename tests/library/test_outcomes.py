@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from model import features
-from pipeline import rules
-from pipeline.project import load
+from slipway import rules
+from slipway.gate.comparison import Sides
+from slipway.project import load
+from slipway.report import Outcome
+from slipway.watch import outcomes_page
+from slipway.watch import outcomes_verdict as outcomes
+from slipway.watch.outcomes_verdict import Outcomes
 from tests.conftest import Road
-from validation import outcomes, outcomes_page
-from validation.comparison import Sides
-from validation.outcomes import Outcomes
-from validation.report import Outcome
 
 pytestmark = pytest.mark.road
 

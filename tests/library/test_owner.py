@@ -18,12 +18,12 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from pipeline import rehearsal, repository
-from pipeline.__main__ import ROOT, VERBS, main
-from pipeline.errors import DataRefused, ModelRefused, OwnerError, PipelineError
-from pipeline.owner import STEPS, explain_failure, fields, is_owners, owner_step, place, run_owner
-from pipeline.owner.hints import HINTS
-from pipeline.owner.raised import LONGEST
+from slipway import rehearsal, repository
+from slipway.cli import ROOT, VERBS, main
+from slipway.errors import DataRefused, ModelRefused, OwnerError, PipelineError
+from slipway.owner import STEPS, explain_failure, fields, is_owners, owner_step, place, run_owner
+from slipway.owner.hints import HINTS
+from slipway.owner.raised import LONGEST
 
 Write = Callable[..., dict[str, Any]]
 IMPORTS = """
@@ -500,12 +500,12 @@ def imported(module: str) -> set[str]:
 def test_what_puts_back_a_release_and_what_looks_never_imports_the_model(verb: str) -> None:
     assert verb in VERBS
     found = imported(f"pipeline.{verb}")
-    assert {"pipeline.errors", f"pipeline.{verb}"} < found
+    assert {"slipway.errors", f"pipeline.{verb}"} < found
     assert [name for name in found if name.split(".")[0] == "model"] == []
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("pipeline.history.history", lambda *_, **__: [][1])
+    monkeypatch.setattr("slipway.operate.history.history", lambda *_, **__: [][1])
     assert main(["history"]) == 2
     assert "Traceback" in capsys.readouterr().err
 

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import rehearsal_data, rehearsal_report
-from validation import leak, markup, plots
-from validation.page import page
-from validation.report import NEXT, Best, Case, Data, Finding, Harm, Image, Judgement, Outcome, Side, Slice
+from slipway.gate import leak, markup, plots
+from slipway.gate.page import page
+from slipway.rehearsal import data as rehearsal_data
+from slipway.rehearsal import report as rehearsal_report
+from slipway.report import NEXT, Best, Case, Data, Finding, Harm, Image, Judgement, Outcome, Side, Slice
 
 STYLE = markup.FRAME.with_suffix(".css").read_text(encoding="utf-8")
 VOID = {"br", "meta", "link", "img", "hr", "input"}

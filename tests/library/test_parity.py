@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.parity import distance
+from slipway.serving.parity import distance
 
 
 @pytest.mark.parametrize(

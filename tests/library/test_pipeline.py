@@ -18,13 +18,16 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model import features
-from pipeline import __main__ as command_line
-from pipeline import address, archive, dataset, lock, process, project, repository, rules, say, skops_file
-from pipeline.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
-from pipeline.project import Project
-from pipeline.targets import Target, compose_container, haproxy
-from pipeline.targets.haproxy import NOBODY, Slots
-from service.release import load_model
+from slipway import address, project, repository, rules, say
+from slipway import cli as command_line
+from slipway.bundle import skops_file
+from slipway.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
+from slipway.gate import dataset
+from slipway.operate import archive, lock, process
+from slipway.operate.targets import Target, compose_container, haproxy
+from slipway.operate.targets.haproxy import NOBODY, Slots
+from slipway.project import Project
+from slipway.serving.release import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

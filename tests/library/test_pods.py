@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline import project
-from pipeline.__main__ import ROOT
-from pipeline.errors import Busy, PipelineError
-from pipeline.targets import chart, cluster, lease, pods
-from pipeline.targets.cluster import Away, Cluster, Conflict, Ended, Gone
-from pipeline.targets.kubernetes import Kubernetes
-from pipeline.targets.lease import Lease
-from pipeline.targets.release_container import LABEL
+from slipway import project
+from slipway.cli import ROOT
+from slipway.errors import Busy, PipelineError
+from slipway.operate.targets import chart, cluster, lease, pods
+from slipway.operate.targets.cluster import Away, Cluster, Conflict, Ended, Gone
+from slipway.operate.targets.kubernetes import Kubernetes
+from slipway.operate.targets.lease import Lease
+from slipway.operate.targets.release_container import LABEL
 from tests.library.test_watching import NEW
 
 NO_IMAGE = {"reason": "ErrImagePull", "message": "no"}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from model import behaviour
-from pipeline import build as building
-from pipeline import docker_engine, registry
-from pipeline.project import Project
-from pipeline.targets.docker import Docker
-from service.manifest import canonical, read
+from slipway.bundle import assembly as building
+from slipway.operate import docker_engine, registry
+from slipway.operate.targets.docker import Docker
+from slipway.project import Project
+from slipway.serving.manifest import canonical, read
 from tests.conftest import Road
 from tests.library.test_lifecycle import NO_FLOORS, both, pushed, refused, shuffled, state, training_rows, write_rows
 
@@ -133,7 +133,7 @@ def test_a_verdict_by_loosened_thresholds(live: Road) -> None:
 @pytest.mark.parametrize("part", ["thresholds_sha256", "expectations_sha256", "reference_sha256"])
 def test_any_other_rule_than_the_default_branchs_is_noticed(live: Road, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     smuggle(live, B, edit(**{part: "0" * 64}))
-    monkeypatch.setattr("pipeline.judge.judge", stopped)
+    monkeypatch.setattr("slipway.gate.judge.judge", stopped)
     with pytest.raises(AssertionError, match="judged again"):
         raise_through(live, "deploy", B)
 
@@ -149,7 +149,7 @@ def test_a_forged_verdict_is_found_out_by_judging_again(live: Road) -> None:
 def test_a_verdict_against_a_champion_that_is_not_live(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     champion = json.loads((live.kept(B) / "gate.json").read_bytes())["champion"] | {"manifest_sha256": "0" * 64}
     smuggle(live, B, edit(champion=champion))
-    monkeypatch.setattr("pipeline.judge.judge", stopped)
+    monkeypatch.setattr("slipway.gate.judge.judge", stopped)
     with pytest.raises(AssertionError, match="judged again"):
         raise_through(live, "deploy", B)
 

@@ -24,13 +24,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from docker.models.containers import Container
 
-from pipeline import docker_engine, project, registry
-from pipeline.errors import PipelineError
-from pipeline.process import free_port
-from pipeline.targets import certificate, compose_container, haproxy, watch
-from pipeline.targets import compose as compose_file
-from pipeline.targets.proxy import Proxy
-from pipeline.targets.watch_containers import SERVICES, WatchContainers
+from slipway import project
+from slipway.errors import PipelineError
+from slipway.operate import docker_engine, registry
+from slipway.operate.process import free_port
+from slipway.operate.targets import certificate, compose_container, haproxy, watch
+from slipway.operate.targets import compose as compose_file
+from slipway.operate.targets.proxy import Proxy
+from slipway.operate.targets.watch_containers import SERVICES, WatchContainers
 from tests.conftest import PROJECT, wait_until
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from model import features
-from pipeline import dataset, raw_table, rehearsal_data
-from pipeline.errors import PipelineError
-from pipeline.rehearsal_data import Data, LeftOut
-from validation import leak
+from slipway.errors import PipelineError
+from slipway.gate import dataset, leak
+from slipway.rehearsal import data as rehearsal_data
+from slipway.rehearsal import raw_table
+from slipway.rehearsal.data import Data, LeftOut
 
 ROWS = 40
 Load = Callable[[Path], pd.DataFrame]

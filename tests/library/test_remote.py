@@ -18,10 +18,10 @@ import psutil
 import pytest
 from docker.models.containers import Container
 
-from pipeline import docker_engine
-from pipeline.errors import PipelineError
-from pipeline.process import free_port
-from pipeline.targets import docker as on_docker
+from slipway.errors import PipelineError
+from slipway.operate import docker_engine
+from slipway.operate.process import free_port
+from slipway.operate.targets import docker as on_docker
 from tests.conftest import Registry, Road, wait_until
 from tests.library.test_lifecycle import during, forget_images, refused, state
 

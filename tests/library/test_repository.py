@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import data_reference, project, rehearsal, repository, rules
-from pipeline.__main__ import ROOT
-from pipeline.doctor import checkout
-from pipeline.errors import PipelineError
-from pipeline.project import Project
+from slipway import project, rehearsal, repository, rules
+from slipway.bundle import data_reference
+from slipway.cli import ROOT
+from slipway.doctor import checkout
+from slipway.errors import PipelineError
+from slipway.project import Project
 
 FOLDER = "services/über churn"
 # What people have in their settings, and what changes what git prints or does.

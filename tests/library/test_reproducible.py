@@ -14,9 +14,10 @@ from typing import Any
 import docker
 import pytest
 
-from pipeline import build as building
-from pipeline import docker_engine, repository
-from service.manifest import read, sha256
+from slipway import repository
+from slipway.bundle import assembly as building
+from slipway.operate import docker_engine
+from slipway.serving.manifest import read, sha256
 from tests.conftest import Road
 from tests.library.test_lifecycle import forget_images
 
@@ -106,7 +107,7 @@ def test_the_model_and_all_of_the_release_are_the_same(roads: list[Road]) -> Non
     first, second = (read(road.project.release / "release")[0] for road in roads)
     assert first.model.sha256 == second.model.sha256
     files = in_folder(one.project.release)
-    assert {"release/model.skops", "release/manifest.json", "release/gate.json", "service/app.py"} <= files.keys()
+    assert {"release/model.skops", "release/manifest.json", "release/gate.json", "slipway/serving/app.py"} <= files.keys()
     assert first_difference(files, in_folder(other.project.release)) is None
     assert one.place.push(first.commit) == other.place.push(second.commit)
 
@@ -115,12 +116,18 @@ def test_the_model_and_all_of_the_release_are_the_same(roads: list[Road]) -> Non
 def test_what_a_release_is_made_of_has_the_modes_that_git_knows(umask: int, tmp_path: Path) -> None:
     with masked(umask):
         (tmp_path / "service" / "parts").mkdir(parents=True)
-        for name, mode in (("service/app.py", 0o666), ("service/parts/run", 0o777)):
+        for name, mode in (("slipway/serving/app.py", 0o666), ("service/parts/run", 0o777)):
             (tmp_path / name).write_text("", encoding="utf-8")
             (tmp_path / name).chmod(mode & ~umask)
     building.set_modes(tmp_path)
     modes = {name: entry.split()[0] for name, entry in in_folder(tmp_path).items()}
-    assert modes == {".": "40755", "service": "40755", "service/app.py": "100644", "service/parts": "40755", "service/parts/run": "100755"}
+    assert modes == {
+        ".": "40755",
+        "service": "40755",
+        "slipway/serving/app.py": "100644",
+        "service/parts": "40755",
+        "service/parts/run": "100755",
+    }
 
 
 def test_a_difference_is_named() -> None:

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from model import features
-from pipeline import data_reference, repository
-from pipeline.data_reference import TRY, Reference
-from pipeline.errors import PipelineError
-from pipeline.project import Bake, Project
-from service.manifest import read, sha256
+from slipway import repository
+from slipway.bundle import data_reference
+from slipway.bundle.data_reference import TRY, Reference
+from slipway.errors import PipelineError
+from slipway.project import Bake, Project
+from slipway.serving.manifest import read, sha256
 from tests.conftest import Road
 
 NAME = "data/train.csv"

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from model import features, metrics
-from pipeline.errors import PipelineError
-from pipeline.judge import align_classes
-from validation import leak, losses
-from validation.comparison import Sides, compare
-from validation.report import Outcome
-from validation.scoring import choose_trivial, compute_losses, compute_metrics, repeat_constant
-from validation.thresholds import Slices, Thresholds
+from slipway.errors import PipelineError
+from slipway.gate import leak, losses
+from slipway.gate.comparison import Sides, compare
+from slipway.gate.judge import align_classes
+from slipway.gate.scoring import choose_trivial, compute_losses, compute_metrics, repeat_constant
+from slipway.report import Outcome
+from slipway.thresholds import Slices, Thresholds
 
 RANDOM = np.random.default_rng(0)
 ROWS = 2000

@@ -15,11 +15,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from model import features
-from pipeline import serveable
-from pipeline.__main__ import ROOT
-from pipeline.errors import ModelRefused
-from service import frames, shortcut
-from service.declared import Feature
+from slipway.bundle import serveable
+from slipway.cli import ROOT
+from slipway.errors import ModelRefused
+from slipway.serving import frames, shortcut
+from slipway.serving.declared import Feature
 
 ROWS = pd.DataFrame({"town": ["a", "b", "a", "b"] * 10, "size": np.arange(40.0)})
 SIZE = Feature("size", float, (), False, False)

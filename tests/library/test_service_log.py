@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import service_log
-from pipeline.errors import PipelineError, ServiceFailed
-from pipeline.process import read_end
-from pipeline.service_log import describe_failure, explain_failures
+from slipway.errors import PipelineError, ServiceFailed
+from slipway.operate import service_log
+from slipway.operate.process import read_end
+from slipway.operate.service_log import describe_failure, explain_failures
 
 OWNERS = """def hours(rows):
     raise ValueError("time data does not match\\n  File \\"x\\", a second line")

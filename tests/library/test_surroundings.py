@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline import address, http_client, project, rehearsal, repository, targets
-from pipeline.__main__ import ROOT
-from pipeline.process import free_port
+from slipway import address, http_client, project, rehearsal, repository
+from slipway.cli import ROOT
+from slipway.operate import targets
+from slipway.operate.process import free_port
 from tests.conftest import PROJECT
 from tests.library import cluster
 from tests.library.test_repository import SETTINGS

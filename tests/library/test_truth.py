@@ -10,8 +10,8 @@ from sklearn.metrics import brier_score_loss, mean_absolute_error, mean_pinball_
 from sklearn.metrics import log_loss as log_loss_of_sklearn
 from sklearn.utils.class_weight import compute_sample_weight
 
-from validation import losses
-from validation.truth import TargetError, encode, order_classes, propose_positive
+from slipway.gate import losses
+from slipway.gate.truth import TargetError, encode, order_classes, propose_positive
 
 RANDOM = np.random.default_rng(0)
 

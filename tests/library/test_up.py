@@ -13,14 +13,15 @@ import pytest
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from pipeline import demo, docker_engine
-from pipeline.__main__ import ROOT
-from pipeline.errors import PipelineError
-from pipeline.process import free_port
-from pipeline.project import Watch
-from pipeline.targets import compose, compose_container, volume, watch
-from pipeline.targets.docker import Docker
-from pipeline.targets.watch_containers import SERVICES
+from slipway.cli import ROOT
+from slipway.errors import PipelineError
+from slipway.operate import docker_engine
+from slipway.operate.process import free_port
+from slipway.operate.targets import compose, compose_container, volume, watch
+from slipway.operate.targets.docker import Docker
+from slipway.operate.targets.watch_containers import SERVICES
+from slipway.project import Watch
+from slipway.rehearsal import demo
 from tests.conftest import Registry, Road, wait_until
 from tests.library.test_lifecycle import forget_images
 
@@ -154,7 +155,7 @@ def test_there_is_no_password_anywhere() -> None:
 
 
 def test_a_rollback_loads_nothing_to_make_containers_with() -> None:
-    code = "import sys, pipeline.rollback, pipeline.targets.docker; print('pipeline.targets.compose' in sys.modules)"
+    code = "import sys, pipeline.rollback, slipway.operate.targets.docker; print('slipway.operate.targets.compose' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

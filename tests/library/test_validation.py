@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from model import features
-from pipeline import dataset
-from service.frames import records
-from validation import behaviour, expectations, leak, report, slices, thresholds
-from validation.gate import Slice, adjust, broken, crept, few, floor_missed, insane, judge, margin, regressions
-from validation.report import Finding, Outcome
-from validation.statistics import Interval, groups_to_decide, holm, interval, tail
-from validation.thresholds import Floor
+from slipway import report, thresholds
+from slipway.gate import behaviour, dataset, expectations, leak, slices
+from slipway.gate.gate import Slice, adjust, broken, crept, few, floor_missed, insane, judge, margin, regressions
+from slipway.gate.statistics import Interval, groups_to_decide, holm, interval, tail
+from slipway.report import Finding, Outcome
+from slipway.serving.frames import records
+from slipway.thresholds import Floor
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = leak.inputs()

@@ -6,13 +6,13 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from pipeline import bake
-from pipeline.bake import Reading, Watch, broken, read
-from pipeline.chain import Deployment
-from pipeline.errors import BakeError, Busy, PipelineError
-from pipeline.project import Bake
-from pipeline.targets import Target
-from service import metrics
+from slipway.errors import BakeError, Busy, PipelineError
+from slipway.operate import bake
+from slipway.operate.bake import Reading, Watch, broken, read
+from slipway.operate.chain import Deployment
+from slipway.operate.targets import Target
+from slipway.project import Bake
+from slipway.serving import metrics
 
 LIMITS = Bake(seconds=30, max_error_share=0.01, p99_ms=100)
 NEW = Deployment("v2", "sha256:v2", "commit", "manifest", "1", None, 2, "2026-01-01T00:00:00+00:00", "somebody")

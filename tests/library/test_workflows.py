@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import repository
-from pipeline.__main__ import VERBS, parser
+from slipway import repository
+from slipway.cli import VERBS, parser
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github" / "workflows"

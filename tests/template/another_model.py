@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline import project, rehearsal
+from slipway import project, rehearsal
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 LIBRARY = ("conftest.py", "library/cluster.py", "library/warned.py", "library/service")

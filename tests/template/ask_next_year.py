@@ -7,11 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from pipeline import dataset
-from service import rows as requests
-from service.declared import FEATURES
-from service.errors import Refused
-from service.frames import records, to_cells
+from slipway.gate import dataset
+from slipway.serving import rows as requests
+from slipway.serving.declared import FEATURES
+from slipway.serving.errors import Refused
+from slipway.serving.frames import records, to_cells
 
 read = dataset.read(Path("data/train.csv"))
 asked = records(read[[each.name for each in FEATURES]].head(50))

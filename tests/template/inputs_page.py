@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.results import markdown
-from pipeline.process import serving
+from slipway.operate.process import serving
 from tests.library.service.asked import JSON, http
 from tests.library.service.bad_inputs import Case
 from tests.library.service.raw_client import Client

@@ -14,7 +14,7 @@ import docker
 import httpx
 import pytest
 
-from pipeline import process
+from slipway.operate import process
 from tests.conftest import wait_until
 from tests.library.service.conftest import bundles, project  # noqa: F401  # fixtures
 from tests.template import hurried

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import data_reference, rehearsal
-from service.manifest import read, sha256
+from slipway import rehearsal
+from slipway.bundle import data_reference
+from slipway.serving.manifest import read, sha256
 from tests.conftest import Road
 from tests.library import test_workflows
 

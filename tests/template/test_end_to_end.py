@@ -15,9 +15,9 @@ import httpx
 import pandas as pd
 import pytest
 
-from pipeline.__main__ import ROOT
-from pipeline.process import free_port
-from service.frames import records
+from slipway.cli import ROOT
+from slipway.operate.process import free_port
+from slipway.serving.frames import records
 from tests.conftest import Registry, Road, wait_until
 from tests.template import hurried
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.utils import all_estimators
 
-from pipeline.errors import ModelRefused
-from pipeline.estimators import refuse_kind
+from slipway.bundle.estimators import refuse_kind
+from slipway.errors import ModelRefused
 from tests.template.estimators import by_name
 from tests.template.estimators.load import CASES, path_of, store
 from tests.template.estimators.rows import add_own_module

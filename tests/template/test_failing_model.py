@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import repository
+from slipway import repository
 from tests.conftest import Road
 
 pytestmark = pytest.mark.road

@@ -4,8 +4,9 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from pipeline import dataset, repository
-from pipeline.project import Project
+from slipway import repository
+from slipway.gate import dataset
+from slipway.project import Project
 from tests.library.service.conftest import SOME, make, project  # noqa: F401  # fixture
 from tests.template.inputs_page import BEGIN, END, PAGE, ROOT, seen, table
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from pipeline import ledger, ui
-from pipeline.process import free_port
-from service.manifest import read, sha256
+from slipway.operate.process import free_port
+from slipway.serving.manifest import read, sha256
+from slipway.tracking import ledger, ui
 from tests.conftest import Road, wait_until
 
 pytestmark = pytest.mark.road

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import project
-from pipeline.process import free_port
-from pipeline.targets.local import Local
+from slipway import project
+from slipway.operate.process import free_port
+from slipway.operate.targets.local import Local
 
 pytestmark = pytest.mark.road
 

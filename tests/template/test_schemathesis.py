@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import process
+from slipway.operate import process
 from tests.library.service.asked import VERTEX
 from tests.library.service.conftest import bundles, project  # noqa: F401  # fixtures
 

@@ -28,9 +28,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVR
 
-from pipeline import skops_file
-from pipeline.errors import ModelRefused
-from service.release import load_model
+from slipway.bundle import skops_file
+from slipway.errors import ModelRefused
+from slipway.serving.release import load_model
 from tests.template.estimators.rows import NUMBERS, REGRESSION, ROWS, Ratio, add_own_module
 
 # Every field of a node of skops, and attributes that are looked for by their name.

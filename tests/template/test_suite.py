@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from model import features
-from service.declared import FEATURES
-from validation import leak
+from slipway.gate import leak
+from slipway.serving.declared import FEATURES
 
 SUITE = Path(__file__).parents[2] / "validation" / "expectations.json"
 EXPECTED: list[dict[str, Any]] = json.loads(SUITE.read_text(encoding="utf-8"))["expectations"]

@@ -14,10 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skops.io._audit import NODE_TYPE_MAPPING
 
-from service import trusted
-from service.manifest import ReleaseError
-from service.release import load_model
-from service.trusted import LOADERS
+from slipway.serving import trusted
+from slipway.serving.manifest import ReleaseError
+from slipway.serving.release import load_model
+from slipway.serving.trusted import LOADERS
 
 Node = dict[str, Any]
 
@@ -123,7 +123,7 @@ HOSTILE: dict[str, Node] = {
     "C of scipy": thing("scipy._lib._ccallback.LowLevelCallable"),
     "text of pandas": function("pandas.io.parsers.readers.read_csv"),
     "a pickle of pandas": function("pandas.io.pickle.read_pickle"),
-    "a function of ours": function("service.release.load"),
+    "a function of ours": function("slipway.serving.release.load"),
     "a step of ours": called("pipeline.build.build", "a"),
     "a function of model/ as a key": keyed_by(node("FunctionNode", "model.data.load")),
     "a function of model/, called": called("model.data.load", "data/train.csv"),

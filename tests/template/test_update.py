@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.__main__ import main
-from pipeline.repository import git
-from pipeline.template import REFS
-from pipeline.template_files import OWNED
+from slipway.cli import main
+from slipway.repository import git
+from slipway.template.files import OWNED
+from slipway.template.source import REFS
 from tests.conftest import link_environment
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ CHANGED = {
     "data/README.md": ("#", "# Newer:"),
     "validation/thresholds.toml": ("", "# newer\n"),
     "validation/reference.csv": ("\n", "\n\n"),
-    "validation/gate.py": ('"""', '"""Newer. '),
+    "slipway/gate/gate.py": ('"""', '"""Newer. '),
     f"{RENDERED}/.github/CODEOWNERS": ("#", "# Newer:"),
     ".github/CODEOWNERS": ("#", "# Newer:"),
     f"{RENDERED}/README.md": ("## See it once", "## See it twice"),
@@ -43,7 +43,7 @@ CHANGED = {
 }
 ARRIVES = {
     *(".github/workflows/ci.yml", "LICENSE", "docs/inputs.md", "docs/newer.md", "infra/haproxy.cfg", "project.toml"),
-    *("tests/test_road.py", "validation/gate.py"),
+    *("tests/test_road.py", "slipway/gate/gate.py"),
 }
 IN_VALIDATION = "validation/reference.csv, validation/thresholds.toml"
 IS_NAMED = f"data/README.md, model/estimator.py, model/newer.md, {IN_VALIDATION}, .github/CODEOWNERS, README.md"
@@ -246,7 +246,7 @@ def test_a_file_that_is_gone_here_and_changed_there_is_a_conflict(project: Path,
     before = state(project)
     code, out, _ = update()
     assert code == 2
-    assert "CONFLICT (modify/delete): validation/gate.py" in out
+    assert "CONFLICT (modify/delete): slipway/gate/gate.py" in out
     assert state(project) == before
 
 

@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from model import behaviour
-from pipeline import load, project
-from pipeline.project import Bake
+from slipway import project
+from slipway.project import Bake
+from slipway.rehearsal import load
 from tests.conftest import Registry, Road, wait_until
 from tests.library.faults import page
 from tests.library.faults.page import Fault, Figures, Key

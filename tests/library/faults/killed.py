@@ -16,10 +16,10 @@ from typing import Any
 
 from requests import PreparedRequest, Response
 
-from pipeline import project
-from pipeline.__main__ import main
-from pipeline.engine_client import Api
-from pipeline.targets import cluster
+from slipway import project
+from slipway.cli import main
+from slipway.operate.engine_client import Api
+from slipway.operate.targets import cluster
 
 # What a service or the proxy is asked by a command in its container changes nothing.
 ASKING = re.compile(r"HTTP/1.0|show (info|servers)")

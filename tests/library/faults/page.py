@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.__main__ import ROOT
+from slipway.cli import ROOT
 
 PAGE, KEPT = ROOT / "docs" / "faults.md", ROOT / "build" / "faults.json"
 TARGETS = ("local", "docker", "kubernetes")

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError
 
-from pipeline.digest import digest_of
-from pipeline.targets import docker as on_docker
-from pipeline.targets.release_container import unpack
-from service.manifest import canonical, sha256
+from slipway.operate.digest import digest_of
+from slipway.operate.targets import docker as on_docker
+from slipway.operate.targets.release_container import unpack
+from slipway.serving.manifest import canonical, sha256
 from tests.conftest import Road
 from tests.library.faults.conftest import Suffers
 from tests.library.faults.page import fault

@@ -17,9 +17,9 @@ import httpx
 import psutil
 import pytest
 
-from pipeline.__main__ import ROOT
-from pipeline.targets import lock_container
-from service.parity import TOLERANCE, distance
+from slipway.cli import ROOT
+from slipway.operate.targets import lock_container
+from slipway.serving.parity import TOLERANCE, distance
 from tests.conftest import Road, Said
 from tests.library.faults.conftest import Suffers
 from tests.library.faults.page import fault

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline.chain import Deployment
-from pipeline.targets import kubernetes, pods
-from pipeline.targets.kubernetes import Kubernetes
+from slipway.operate.chain import Deployment
+from slipway.operate.targets import kubernetes, pods
+from slipway.operate.targets.kubernetes import Kubernetes
 from tests.conftest import Road, wait_until
 from tests.library.cluster import Namespace
 from tests.library.faults.conftest import ENDING, STUCK, Relay, Suffers

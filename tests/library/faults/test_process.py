@@ -14,13 +14,14 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline import load, process
-from pipeline.errors import PipelineError
-from pipeline.targets import docker as on_docker
-from pipeline.targets import local as on_local
-from pipeline.targets import release_container
-from pipeline.targets.proxy_container import IMAGE
-from pipeline.targets.supervisor import WORKERS, workers
+from slipway.errors import PipelineError
+from slipway.operate import process
+from slipway.operate.targets import docker as on_docker
+from slipway.operate.targets import local as on_local
+from slipway.operate.targets import release_container
+from slipway.operate.targets.proxy_container import IMAGE
+from slipway.operate.targets.supervisor import WORKERS, workers
+from slipway.rehearsal import load
 from tests.conftest import Road, wait_until
 from tests.library.faults.conftest import ENDING, ERRING, HUNGRY, SLOW, STUCK, Suffers, serves, watched
 from tests.library.faults.page import fault

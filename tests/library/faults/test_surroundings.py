@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError
 
-from pipeline import chain, lock
-from pipeline.errors import Busy
-from pipeline.process import free_port
-from pipeline.targets import docker as on_docker
-from pipeline.targets import supervisor
-from pipeline.targets.haproxy import FOLDER
-from pipeline.targets.proxy_container import IMAGE
+from slipway.errors import Busy
+from slipway.operate import chain, lock
+from slipway.operate.process import free_port
+from slipway.operate.targets import docker as on_docker
+from slipway.operate.targets import supervisor
+from slipway.operate.targets.haproxy import FOLDER
+from slipway.operate.targets.proxy_container import IMAGE
 from tests.conftest import Registry, Road
 from tests.library.faults.conftest import Relayed, Suffers, as_root
 from tests.library.faults.page import fault

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.contracts.v2_inputs import LENGTH
-from service.contracts.v2_tensors import DATATYPES, fitting, to_binary
-from service.declared import FEATURES
-from service.manifest import read
+from slipway.serving.contracts.v2_inputs import LENGTH
+from slipway.serving.contracts.v2_tensors import DATATYPES, fitting, to_binary
+from slipway.serving.declared import FEATURES
+from slipway.serving.manifest import read
 
 Row = dict[str, Any]
 NAMES = [each.name for each in FEATURES]

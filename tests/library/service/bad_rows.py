@@ -6,7 +6,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from service.declared import FEATURES, Feature
+from slipway.serving.declared import FEATURES, Feature
 from tests.library.service.asked import Form, Row, World, http
 from tests.library.service.conftest import COLUMNS, FAR, NUMBERS, REQUIRED, SECRET, outside
 

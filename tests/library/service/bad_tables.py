@@ -5,7 +5,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from service.declared import FEATURES
+from slipway.serving.declared import FEATURES
 from tests.library.service.asked import CSV, NAMES, Row, World, binary, http, infer, tensors, text
 from tests.library.service.bad_rows import NO_NUMBERS, OUTSIDE, some
 from tests.library.service.conftest import FAR, NUMBERS, SECRET

@@ -15,15 +15,17 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from model import features
-from pipeline import dataset, repository, rules, train
-from pipeline.project import Bake, Project
-from service import app
-from service.declared import FEATURES, Feature
-from service.drain import Drain
-from service.frames import records
-from service.manifest import canonical
-from service.parity import TOLERANCE, distance
-from service.release import Release, load
+from slipway import repository, rules
+from slipway.bundle import training as train
+from slipway.gate import dataset
+from slipway.project import Bake, Project
+from slipway.serving import app
+from slipway.serving.declared import FEATURES, Feature
+from slipway.serving.drain import Drain
+from slipway.serving.frames import records
+from slipway.serving.manifest import canonical
+from slipway.serving.parity import TOLERANCE, distance
+from slipway.serving.release import Release, load
 
 ROOT = Path(__file__).resolve().parents[3]
 # What a project needs to write a bundle.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.parity import TOLERANCE, distance
+from slipway.serving.parity import TOLERANCE, distance
 from tests.library.service.bad_inputs import Case
 from tests.library.service.conftest import SECRET
 

@@ -14,19 +14,20 @@ import pandas as pd
 import pytest
 
 from model import features
-from pipeline import dataset, repository
-from pipeline.project import Project
-from service import app, metrics
-from service.answers import Answers, answer
-from service.drain import Drain
-from service.endpoint import Endpoint
-from service.frames import records
-from service.manifest import sha256
-from service.parity import TOLERANCE, distance
-from service.release import Release, load_model
-from service.rows import Columns
-from service.shortcut import Answering
-from service.watch import Watch
+from slipway import repository
+from slipway.gate import dataset
+from slipway.project import Project
+from slipway.serving import app, metrics
+from slipway.serving.answers import Answers, answer
+from slipway.serving.drain import Drain
+from slipway.serving.endpoint import Endpoint
+from slipway.serving.frames import records
+from slipway.serving.manifest import sha256
+from slipway.serving.parity import TOLERANCE, distance
+from slipway.serving.release import Release, load_model
+from slipway.serving.rows import Columns
+from slipway.serving.shortcut import Answering
+from slipway.serving.watch import Watch
 from tests.library.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import process
+from slipway.operate import process
 from tests.library.service.asked import VERTEX, World
 from tests.library.service.bad_inputs import Case, cases
 from tests.library.service.conftest import MAX_BYTES, ROOT, SECRET

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.batching import BATCH_ROWS, Batcher
-from service.config import Config
-from service.errors import Shed
+from slipway.serving.batching import BATCH_ROWS, Batcher
+from slipway.serving.config import Config
+from slipway.serving.errors import Shed
 
 CONFIG = Config(
     max_rows=1000, max_body_bytes=1000, max_waiting=3, max_wait_seconds=60, drain_seconds=0, log_requests="refused", contracts=[]

@@ -53,8 +53,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
-from service.answers import answer
-from service.compiled import Columns, NotCompiled, compiled, stitched, trees
+from slipway.serving.answers import answer
+from slipway.serving.compiled import Columns, NotCompiled, compiled, stitched, trees
 
 COUNTS, RATIOS, WORDS, FLAG = ["pieces", "serial"], ["weight", "length"], ["colour", "shape"], "fragile"
 NAMES, NUMBERS = [*COUNTS, *RATIOS, *WORDS, FLAG], ["pieces", *RATIOS, FLAG]

@@ -21,15 +21,18 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pipeline import dataset, process, repository, rules, train
-from pipeline.project import Bake, Project
-from service import app
-from service.contracts import table, v2_inputs, v2_outputs, v2_tensors
-from service.declared import FEATURES, Feature
-from service.drain import Drain
-from service.errors import Refused
-from service.manifest import Manifest, ReleaseError, canonical
-from service.release import Release, load
+from slipway import repository, rules
+from slipway.bundle import training as train
+from slipway.gate import dataset
+from slipway.operate import process
+from slipway.project import Bake, Project
+from slipway.serving import app
+from slipway.serving.contracts import table, v2_inputs, v2_outputs, v2_tensors
+from slipway.serving.declared import FEATURES, Feature
+from slipway.serving.drain import Drain
+from slipway.serving.errors import Refused
+from slipway.serving.manifest import Manifest, ReleaseError, canonical
+from slipway.serving.release import Release, load
 from tests.library.service.conftest import same
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service import rows
-from service.declared import Feature, exact, read
-from service.errors import sentence
+from slipway.serving import rows
+from slipway.serving.declared import Feature, exact, read
+from slipway.serving.errors import sentence
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-from service import app, bins, metrics
-from service.answers import Answers
-from service.bins import Bins, Watched
-from service.drain import Drain
-from service.log import Json
-from service.release import Release
-from service.rows import Columns
-from service.watch import Watch, add_up
+from slipway.serving import app, bins, metrics
+from slipway.serving.answers import Answers
+from slipway.serving.bins import Bins, Watched
+from slipway.serving.drain import Drain
+from slipway.serving.log import Json
+from slipway.serving.release import Release
+from slipway.serving.rows import Columns
+from slipway.serving.watch import Watch, add_up
 from tests.library.service.conftest import COLUMNS, MAX_WAITING, SECRET, Client, Golden, Row
 
 NUMBERS = np.arange(1000, dtype=np.float64)
@@ -207,7 +207,7 @@ class Held(Release):
 
 
 def samples() -> dict[str, dict[str, float]]:
-    """Return the samples of each metric that service/metrics.py declares, by its name."""
+    """Return the samples of each metric that slipway/serving/metrics.py declares, by its name."""
     declared = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
     families = [family for each in declared for family in each.collect()]
     return {each.name: {f"{one.name}{one.labels}": one.value for one in each.samples if "_created" not in one.name} for each in families}

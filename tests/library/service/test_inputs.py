@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import rows
-from service.errors import Refused
-from service.release import Release
-from service.shortcut import Answering
+from slipway.serving import rows
+from slipway.serving.errors import Refused
+from slipway.serving.release import Release
+from slipway.serving.shortcut import Answering
 from tests.library.service.conftest import (
     COLUMNS,
     FAR,

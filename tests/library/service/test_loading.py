@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from pipeline import skops_file
-from pipeline.errors import ModelRefused
-from service.manifest import ReleaseError, canonical, sha256
-from service.parity import TOLERANCE
-from service.release import Release, load, load_model
+from slipway.bundle import skops_file
+from slipway.errors import ModelRefused
+from slipway.serving.manifest import ReleaseError, canonical, sha256
+from slipway.serving.parity import TOLERANCE
+from slipway.serving.release import Release, load, load_model
 from tests.library.service.conftest import FILES, GOLDEN_REFUSAL, Golden
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from service import rows
-from service.contracts import content as contracts
-from service.declared import exact, read
-from service.errors import Refused
+from slipway.serving import rows
+from slipway.serving.contracts import content as contracts
+from slipway.serving.declared import exact, read
+from slipway.serving.errors import Refused
 
 MANY = 1000
 

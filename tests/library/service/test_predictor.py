@@ -9,10 +9,10 @@ import httpx
 import pandas as pd
 import pytest
 
-from pipeline.errors import PipelineError, ServiceFailed
-from pipeline.predictor import Predictor
-from service.release import Release
-from service.shortcut import Answering
+from slipway.errors import PipelineError, ServiceFailed
+from slipway.gate.predictor import Predictor
+from slipway.serving.release import Release
+from slipway.serving.shortcut import Answering
 from tests.library.service.conftest import COLUMNS, Client, Golden, same
 
 MANY = 230

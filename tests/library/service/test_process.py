@@ -19,8 +19,8 @@ from typing import IO, ClassVar
 import httpx
 import pytest
 
-from pipeline import process
-from service.drain import Drain
+from slipway.operate import process
+from slipway.serving.drain import Drain
 from tests.library.service.conftest import (
     COLUMNS,
     MAX_WAITING,

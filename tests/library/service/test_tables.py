@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from service import declared, frames, rows, tables
-from service.declared import exact, read
+from slipway.serving import declared, frames, rows, tables
+from slipway.serving.declared import exact, read
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.process import serving
+from slipway.operate.process import serving
 from tests.template import isolated
 from tests.template.clients.asked import TAG
 

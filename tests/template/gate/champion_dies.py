@@ -10,7 +10,7 @@ VERB, CODE, REASON = "validate", 2, r"champion could not be asked to the end: .*
 def change(project: Path) -> None:
     _edit.text(
         project,
-        "champion/service/endpoint.py",
+        "champion/slipway/serving/endpoint.py",
         "        answers = self.release.answer(",
         "        __import__('os')._exit(1) if 1 < len(rows) < 500 else None\n        answers = self.release.answer(",
     )

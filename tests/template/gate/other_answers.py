@@ -8,4 +8,4 @@ VERB, CODE, REASON = "build", 1, r"The release answers the golden rows 1 off the
 
 
 def change(project: Path) -> None:
-    _edit.text(project, "service/endpoint.py", "answers = self.release.answer(", "answers = 1 + self.release.answer(")
+    _edit.text(project, "slipway/serving/endpoint.py", "answers = self.release.answer(", "answers = 1 + self.release.answer(")

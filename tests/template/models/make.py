@@ -16,7 +16,7 @@ XGBOOST = ['xgboost-cpu; sys_platform != "darwin"', 'xgboost; sys_platform == "d
 PACKAGES = {"telco": XGBOOST, "lightgbm": ["lightgbm"], "catboost": ["catboost"]}
 # What the doctor drafts for a new model.
 DRAFT = """
-from pipeline.doctor import columns
+from slipway.doctor import columns
 open("validation/expectations.json", "w").write(columns.suite())
 """
 

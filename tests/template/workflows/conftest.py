@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import project, rehearsal
+from slipway import project, rehearsal
 from tests.conftest import Registry
 from tests.library.test_remote import HERE, Far, listening
 from tests.template.workflows.scenario import Scenario, github, prepare

@@ -17,9 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import project, registry, repository, targets
-from pipeline.process import free_port
-from pipeline.targets.docker import Docker
+from slipway import project, repository
+from slipway.operate import registry, targets
+from slipway.operate.process import free_port
+from slipway.operate.targets.docker import Docker
 
 HERE = Path(__file__).parent
 ACT = ("--pull=false", "-P", "ubuntu-24.04=-self-hosted", "--no-skip-checkout", "--no-cache-server")

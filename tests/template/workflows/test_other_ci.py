@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import project
+from slipway import project
 from tests.template.workflows.scenario import HERE, Scenario
 
 ROOT = Path(__file__).parents[3]

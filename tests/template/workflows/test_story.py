@@ -12,7 +12,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from pipeline import project, rehearsal
+from slipway import project, rehearsal
 from tests.conftest import Registry
 from tests.template.workflows.scenario import Ran, Scenario
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from validation import losses
-from validation.losses import Values
+from slipway.gate import losses
+from slipway.gate.losses import Values
 
 loss = losses.log_loss
 

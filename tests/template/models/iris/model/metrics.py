@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from validation.losses import brier as loss
+from slipway.gate.losses import brier as loss
 
 __all__ = ["loss", "metrics"]
 Values = NDArray[np.float64]

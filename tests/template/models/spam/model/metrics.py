@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
-from validation.losses import log_loss as loss
+from slipway.gate.losses import log_loss as loss
 
 __all__ = ["loss", "metrics"]
 Values = NDArray[np.float64]

@@ -1,0 +1,196 @@
+"""Refuse what is not a model of one of the three tasks, before it is fitted, with the edit to make."""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from sklearn.base import BiclusterMixin, clone
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from slipway.bundle.tasks import ANOMALIES, CLASSES, DECLARATION, GROUPS, RANKING, quoted, refuse_target, refuse_task, refused
+
+FILE = "model/estimator.py"
+RANKERS = ("CatBoostRanker", "LGBMRanker", "XGBRanker")
+
+KINDS = {
+    "outlier_detector": ("detects anomalies", ANOMALIES),
+    "clusterer": ("clusters", GROUPS),
+    "density_estimator": ("estimates a density", GROUPS),
+}
+PROBABILITIES = {
+    "SGDClassifier": 'SGDClassifier(loss="log_loss")',
+    "VotingClassifier": 'VotingClassifier(..., voting="soft")',
+    "Perceptron": 'SGDClassifier(loss="log_loss")',
+    "OneVsOneClassifier": "OneVsRestClassifier(...)",
+    "OutputCodeClassifier": "OneVsRestClassifier(...)",
+}
+
+
+def refuse_kind(estimator: Any, task: Any, target: Any) -> None:
+    """Raise ModelRefused unless `TASK`, `TARGET` and what `build()` returns, not yet fitted, are of a kind that is judged and served."""
+    refuse_task(task)
+    refuse_target(target)
+    refuse_no_estimator(estimator)
+    last = last_step(estimator)
+    for refuse in (refuse_fitted, refuse_several_outputs, refuse_other_kinds):
+        refuse(estimator, last)
+    refuse_other_task(estimator, last, task)
+    if task != "regression":
+        refuse_no_probabilities(estimator, last)
+
+
+def refuse_no_estimator(estimator: Any) -> None:
+    """Raise ModelRefused when this is no object that can be fitted."""
+    if estimator is None:
+        raise refused(f"build() in {FILE} returns None", "an unfitted estimator", "end it with `return` and the pipeline")
+    if inspect.isclass(estimator):
+        name = estimator.__name__
+        raise refused(f"build() in {FILE} returns the class {name}", "an object of it", f"write `return {name}()`, with its brackets")
+    if isinstance(estimator, list | tuple | dict):
+        raise refused(f"build() in {FILE} returns a {type(estimator).__name__}", "an estimator", "put the steps into Pipeline([...])")
+    if not callable(getattr(estimator, "fit", None)):
+        what = f"a {type(estimator).__name__}" + (f" ({estimator.__name__})" if inspect.isroutine(estimator) else "")
+        raise refused(f"build() in {FILE} returns {what}, which has no fit", "an unfitted estimator of scikit-learn", "return one")
+
+
+def refuse_fitted(estimator: Any, last: Any) -> None:
+    """Raise ModelRefused when what is to learn has learnt already."""
+    if isinstance(last, FrozenEstimator) or (is_fitted(estimator) and not is_fitted(cloned(estimator))):
+        raise refused(
+            f"build() in {FILE} returns {name_of(last)} that is fitted already",
+            "an unfitted one: what a release has learnt from is recorded, and the gate repeats it",
+            "leave out .fit(...) and FrozenEstimator, and build it from its parameters",
+        )
+
+
+def refuse_several_outputs(estimator: Any, last: Any) -> None:
+    """Raise ModelRefused when it answers several targets."""
+    tags = tags_of(estimator)
+    if tags is not None and not tags.target_tags.single_output:
+        inner = getattr(last, "estimator", None)
+        instead = f"take {name_of(inner)} itself" if inner is not None else "take the estimator for one target, such as Lasso"
+        raise refused(f"{name_of(last)} in {FILE} answers several targets", "one: a release answers one question", instead)
+
+
+def refuse_other_kinds(estimator: Any, last: Any) -> None:
+    """Raise ModelRefused when it ranks, clusters, detects, or only transforms."""
+    tags, name = tags_of(estimator), name_of(last)
+    kind = "clusterer" if isinstance(last, BiclusterMixin) else tags and tags.estimator_type
+    expected = "a regressor or a classifier"
+    if type(last).__name__ in RANKERS:
+        raise refused(f"{name} in {FILE} ranks rows against each other", expected, RANKING)
+    if kind in KINDS:
+        raise refused(f"{name} in {FILE} {KINDS[kind][0]}", expected, KINDS[kind][1])
+    if getattr(last, "refit", True) is False:
+        raise refused(f"{name} in {FILE} has refit=False, so that it cannot answer", "a model", f"leave out refit=False in {FILE}")
+    if not any(hasattr(estimator, method) for method in ("predict", "predict_proba")) and not fits_final(last):
+        raise refused(f"{name} in {FILE} comes last and does not predict", expected, "put one behind it, as the last step of the Pipeline")
+
+
+def refuse_other_task(estimator: Any, last: Any, task: str) -> None:
+    """Raise ModelRefused when a regressor is to classify, or the reverse."""
+    tags = tags_of(estimator)
+    kind, name = tags and tags.estimator_type, name_of(last)
+    other = name.replace("Regressor", "Classifier") if kind == "regressor" else name.replace("Classifier", "Regressor")
+    instead = f"take a {wanted(task)}" + (f", such as {other}," if other != name else "") + f" in {FILE}"
+    if kind in ("regressor", "classifier") and kind != wanted(task):
+        task_of_it = '"regression"' if kind == "regressor" else CLASSES
+        raise refused(
+            f"{name} in {FILE} is a {kind}, and TASK is {quoted(task)}",
+            f"a {wanted(task)}",
+            f"{instead}; or correct TASK in {DECLARATION} ({task_of_it})",
+        )
+
+
+def refuse_no_probabilities(estimator: Any, last: Any) -> None:
+    """Raise ModelRefused when it only names a class."""
+    without = [each for each in members(last) if not has_probabilities(each)] if has_probabilities(estimator) else [last]
+    if without:
+        name = name_of(without_probabilities(last_step(without[0])))
+        raise refused(
+            f"{name} in {FILE} answers no probabilities (it has no predict_proba)",
+            "a classifier that does: the service answers probabilities, and the gate judges them",
+            f"write {PROBABILITIES.get(name, f'CalibratedClassifierCV({name}(...))')} in its place",
+        )
+
+
+def without_probabilities(last: Any) -> Any:
+    """Return the estimator within another that is the reason why that has no probabilities."""
+    while type(last).__name__ not in PROBABILITIES:
+        inner = next((each for name in ("estimator", "final_estimator") if (each := getattr(last, name, None)) is not None), None)
+        if inner is None or has_probabilities(inner):
+            return last
+        last = last_step(inner)
+    return last
+
+
+def wanted(task: str) -> str:
+    """Return the kind of estimator that a task takes."""
+    return "regressor" if task == "regression" else "classifier"
+
+
+def has_probabilities(estimator: Any) -> bool:
+    """Tell whether this will answer probabilities; a stack that names no final estimator takes a logistic regression, but only in `fit`."""
+    return hasattr(estimator, "predict_proba") or fits_final(last_step(estimator))
+
+
+def fits_final(last: Any) -> bool:
+    """Tell whether this is a stack that names no final estimator."""
+    return isinstance(last, StackingClassifier | StackingRegressor) and last.final_estimator is None
+
+
+def members(last: Any) -> Iterator[Any]:
+    """Yield the estimators whose probabilities a vote takes the mean of."""
+    if isinstance(last, VotingClassifier):
+        yield from (each for _, each in last.estimators if each != "drop")
+
+
+def last_step(estimator: Any) -> Any:
+    """Return what predicts: the end of a pipeline, what a search or a threshold is put around."""
+    while True:
+        if isinstance(steps := getattr(estimator, "steps", None), list) and steps:
+            estimator = steps[-1][1]
+        elif hasattr(estimator, "fit") and around(estimator):
+            estimator = estimator.estimator
+        else:
+            return estimator
+
+
+def around(estimator: Any) -> bool:
+    """Tell whether an estimator hands each question on to the one it was made with."""
+    if getattr(estimator, "refit", True) is False:
+        return False
+    return getattr(estimator, "estimator", None) is not None and type(estimator).__name__.endswith(
+        ("SearchCV", "ThresholdClassifier", "ThresholdClassifierCV")
+    )
+
+
+def tags_of(estimator: Any) -> Any:
+    """Return scikit-learn's tags, None of an estimator that has none."""
+    with suppress(Exception):  # whatever an estimator of somebody's own raises
+        return get_tags(estimator)
+    return None
+
+
+def is_fitted(estimator: Any) -> bool:
+    """Tell whether an estimator has learnt; one that learns nothing always has."""
+    with suppress(Exception):  # whatever it raises where it is not
+        check_is_fitted(estimator)
+        return True
+    return False
+
+
+def cloned(estimator: Any) -> Any:
+    """Return the estimator as it was before fitting, or itself where that is not known."""
+    with suppress(Exception):  # whatever the constructor of an estimator of somebody's own raises
+        return clone(estimator)
+    return estimator
+
+
+def name_of(estimator: Any) -> str:
+    """Return the name of an estimator's class, or the word that stands for one."""
+    return repr(estimator) if isinstance(estimator, str) else type(estimator).__name__

@@ -1,0 +1,115 @@
+"""What the service has to know of a fitted model: bins to count in, whether it may be compiled, that it answers new categories."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from model import features
+from slipway.errors import ModelRefused
+from slipway.gate import drift_scores as drift
+from slipway.owner.raised import describe_error
+from slipway.serving import bins, shortcut
+from slipway.serving.answers import Answers, answer
+from slipway.serving.config import Config
+from slipway.serving.declared import FEATURES, Feature
+from slipway.serving.errors import sentence
+from slipway.serving.frames import columns
+from slipway.serving.manifest import Compiled
+from slipway.serving.parity import distance
+
+# The parts of the training data that are held against all of it: so many rows each, or more where there would be more parts.
+FEWEST_ROWS, MOST_PARTS = 100, 200
+# So many golden rows, where they fit one request; a container is asked for its proof by words of a command line, which takes two megabytes.
+GOLDEN_ROWS, PROOF_BYTES = 20, 1_000_000
+# What a feature may be that training never saw, and what to write where the model cannot answer that.
+CATEGORY = "a category that training never saw"
+ENCODE = 'let its encoder take unknown values (handle_unknown="ignore" or "use_encoded_value"), or list all values in a Literal'
+TEXT = "any text"
+PARSE = (
+    'let the step that reads it take any text (handle_unknown="ignore" of an encoder, errors="coerce" of pd.to_datetime or pd.to_numeric), '
+    r'or declare which texts may come: Annotated[str, Field(pattern=r"^\d\d/\d\d/\d{4}")], say'
+)
+
+
+def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
+    """Cut the training data and the answers to it into the bins in which the service counts."""
+    found = columns(rows)
+    return bins.Watched(
+        features={each.name: cut(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
+        predictions=cut(answers if answers.ndim == 1 else answers.argmax(axis=1), range(answers.shape[1]) if answers.ndim == 2 else ()),
+    )
+
+
+def cut(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
+    """Cut a column into bins, and note how far parts of it are from all of it: each begins in the middle of the one before."""
+    whole = bins.of(column, categories)
+    rows = min(max(FEWEST_ROWS, len(column) // MOST_PARTS), len(column))
+    shares = [whole.count(column[first : first + rows]) / rows for first in range(0, len(column) - rows + 1, max(rows // 2, 1))]
+    return whole.model_copy(update={"usual": drift.usual(np.array(shares), np.asarray(whole.shares), max(rows, 1))})
+
+
+def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled:
+    """Compile the model as the service does, and hold its answers on the whole reference dataset against the pipeline's."""
+    differences: list[float] = []
+
+    def off(short: shortcut.Answer) -> float:
+        differences.append(distance(short(columns(reference)), answers))
+        return differences[-1]
+
+    return Compiled(reason=shortcut.choose(fitted, features.TASK, None, off).reason, difference=next(iter(differences), None))
+
+
+def refuse_unanswered(fitted: Any, reference: pd.DataFrame) -> None:
+    """Raise ModelRefused when the model cannot answer a category or a text that it never saw, and a request may have one."""
+    for each in FEATURES:
+        if (each.open or (each.kind is str and not each.categories)) and each.takes(unseen(each)):
+            row = reference[[feature.name for feature in FEATURES]].head(1).assign(**{each.name: unseen(each)})
+            try:
+                answer(fitted, row, features.TASK)
+            except Exception as error:  # whatever an encoder, or a step of the owner's, raises
+                may_be, edit = (CATEGORY, ENCODE) if each.categories else (TEXT, PARSE)
+                raise ModelRefused(
+                    f"By model/features.py {each.name} may be {may_be}, and the model cannot answer {unseen(each)!r} "
+                    f"({describe_error(error)}). Nothing was changed. Next: {edit}; then ./run train."
+                ) from error
+
+
+def unseen(feature: Feature) -> Any:
+    """Return a value that is none of a feature's categories."""
+    return max(feature.categories) + 1 if feature.kind is int else "a word that nobody uses"
+
+
+def read_config(path: Path) -> Config:
+    """Read the serving config. Raises ModelRefused where the service could not."""
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        said = sentence(error, list(Config.model_fields)) if isinstance(error, ValidationError) else error
+        raise ModelRefused(f"{path} cannot be read: {said}. Nothing was changed. Next: correct it, then ./run train.") from error
+
+
+def choose_golden_rows(rows: Sequence[Mapping[str, Any]], max_rows: int, max_body_bytes: int, count: int = GOLDEN_ROWS) -> list[int]:
+    """Return the numbers of up to `count` rows, as evenly spread as may be, that fit one request together.
+
+    Raises ModelRefused when none fits.
+    """
+    limit = min(max_body_bytes, PROOF_BYTES)
+    # In JSON's longest form, with the blank and comma between two rows, and the brackets around all.
+    sizes = [len(json.dumps(row)) + 2 for row in rows]
+    fitting = [number for number, size in enumerate(sizes) if size <= limit]
+    for wanted in range(min(count, max_rows, len(fitting)), 0, -1):
+        chosen = [fitting[each] for each in np.unique(np.linspace(0, len(fitting) - 1, wanted).astype(int))]
+        if sum(sizes[each] for each in chosen) <= limit:
+            return chosen
+    raise ModelRefused(
+        f"Each row of the reference dataset has {min(sizes, default=0)} bytes or more as JSON, and a request may have {max_body_bytes} "
+        f"(at a deploy's proof {PROOF_BYTES}). Nothing was changed. Next: raise max_body_bytes in service/config.toml, or shorten the text "
+        "in model/data.py; then ./run train."
+    )

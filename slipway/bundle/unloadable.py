@@ -1,0 +1,151 @@
+"""Say why a part of a fitted pipeline is not stored or not loaded, whose it is, and what to write in its place."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import packages_distributions
+from typing import Any
+
+import skops.io
+
+from slipway.errors import ModelRefused
+from slipway.serving.nodes import Part
+from slipway.serving.trusted import BOOSTING
+
+LIBRARIES = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
+NAMED = (
+    "write it as a class or a named function at the top of a file of model/, such as model/steps.py, and import it in model/estimator.py"
+)
+WRAPPED = "put the call into a function at the top of a file of model/, such as model/steps.py, and import that in model/estimator.py"
+PLAIN = (
+    "keep only numbers, text, lists, dicts with keys of text or numbers, and numpy arrays in a part; make everything else where it is used"
+)
+
+FRAMES = (
+    "keep its values, with .to_numpy() or .to_dict(); "
+    "where a part of scikit-learn keeps it, put FunctionTransformer(np.asarray) before that part"
+)
+
+
+def refuse_parts(parts: Sequence[Part]) -> ModelRefused:
+    """Return the refusal of a pipeline that names what may not be loaded."""
+    reason, edit = explain(parts[0])
+    others = f" Refused as well: {', '.join(each.path for each in parts[1:6])}." if parts[1:] else ""
+    return ModelRefused(
+        f"The fitted pipeline holds {parts[0].path}, {reason}.{others} Nothing was changed. Next: {edit}; then ./run train."
+    )
+
+
+def refuse_unsaved(error: BaseException, pipeline: Any = None) -> ModelRefused:
+    """Return the refusal of a pipeline that cannot be written, or not be read again."""
+    if isinstance(error, RecursionError):
+        where, said, edit = "", "a part of it refers to itself", "keep no reference to the whole in a part"
+    else:
+        chain = find_unsaved("", pipeline) if pipeline is not None else []
+        where = f", {'.'.join(name for name, _ in chain if name)}, of type {full_name(chain[-1][1])}" if chain else ""
+        said, edit = " ".join(str(error).split()) or "no reason given", mend([value for _, value in chain])
+    return ModelRefused(
+        f"The fitted pipeline has a part that skops does not store{where} ({type(error).__name__}: {said}). Nothing was changed. "
+        f"Next: {edit}; then ./run train."
+    )
+
+
+def mend(chain: Sequence[Any]) -> str:
+    """Return the edit that mends what is not stored, by what holds it: the last of a chain of objects, each within the one before."""
+    top = type(chain[-1]).__module__.partition(".")[0] if chain else ""
+    if top == "pandas":
+        return FRAMES
+    if top == "sklearn":
+        estimators = [type(each).__name__ for each in chain if hasattr(each, "get_params")]
+        return f"take another estimator in the place of {estimators[-1]}, which skops does not know how to store"
+    return PLAIN
+
+
+def find_unsaved(name: str, value: Any, seen: frozenset[int] = frozenset()) -> list[tuple[str, Any]]:
+    """Return the way to the innermost part that skops does not store: names, and what they stand for."""
+    for each_name, each in inner(value):
+        if id(each) not in seen and not is_saved(each):
+            return [(name or type(value).__name__, value), *find_unsaved(str(each_name), each, seen | {id(each)})]
+    return [(name, value)]
+
+
+def full_name(value: Any) -> str:
+    """Return the full name of a value's type."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def inner(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Return what a value holds, by name."""
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list | tuple | set):
+        return enumerate(value)
+    return () if type(value).__module__.partition(".")[0] == "pandas" else getattr(value, "__dict__", {}).items()
+
+
+def is_saved(value: Any) -> bool:
+    """Tell whether skops stores a value."""
+    try:
+        skops.io.dumps(value)
+    except Exception:  # whatever a part raises when it is asked for its state
+        return False
+    return True
+
+
+def explain(part: Part) -> tuple[str, str]:
+    """Return what a part is, as the end of a sentence, and the edit that mends it."""
+    top = part.module.partition(".")[0]
+    return of_any_package(part) or of_a_library(part, top) or of_no_library(part, top)
+
+
+def of_any_package(part: Part) -> tuple[str, str] | None:
+    """Explain what is refused by its kind, wherever it is written."""
+    if part.loader == "MethodNode":
+        return "a method of an object, which is not loaded", WRAPPED
+    if part.path == "builtins.method_descriptor":
+        return "a method of a type, such as str.lower, which is not loaded", WRAPPED
+    if part.path == "builtins.NoneType":
+        return "the type of a key in a dict: None is not stored as a key", "take text or a number as that key"
+    if part.path == "joblib.memory.Memory":
+        return "a cache on this machine's disk", "leave out memory=... in model/estimator.py"
+    if part.name == "<lambda>":
+        return "a lambda, which has no name to find it by", NAMED
+    if part.module == "__main__":
+        return "written in a notebook or a script, where the service cannot find it", NAMED
+    if part.module.partition(".")[0] == "model":
+        return "written inside another function or class, where the service cannot find it", NAMED
+    return None
+
+
+def of_a_library(part: Part, top: str) -> tuple[str, str] | None:
+    """Explain what is refused of scikit-learn, numpy, scipy, pandas and the packages for boosting."""
+    if part.module.startswith("scipy.stats."):
+        return (
+            "a distribution of scipy, which runs code of its own when it is loaded",
+            "keep its parameters, and make the distribution where it is used",
+        )
+    if top == "pandas":
+        return "an object of pandas, which skops does not store", FRAMES
+    if top in LIBRARIES and part.loader in ("FunctionNode", "TypeNode"):
+        return (
+            f"a part of {LIBRARIES[top]} that is not among those known to do nothing but compute",
+            WRAPPED,
+        )
+    if top in (*LIBRARIES, *BOOSTING):
+        return (
+            f"a part of {LIBRARIES.get(top, top)} that reads files, runs code, or is no model",
+            "take another in its place, or keep what it holds as a numpy array",
+        )
+    return None
+
+
+def of_no_library(part: Part, top: str) -> tuple[str, str]:
+    """Explain what is refused because nobody has looked at what its code does."""
+    if top in sys.stdlib_module_names:
+        return "no plain value", PLAIN
+    if packages := packages_distributions().get(top):
+        package = packages[0]
+        return (
+            f"a part of the package {package}, and only those of scikit-learn, numpy, scipy, xgboost, lightgbm and catboost are loaded",
+            f"extend it in a file of model/ (`class Own({part.name})`), use that, and add {package} to requirements/serve.in, ./run lock",
+        )
+    return f"written in {part.module.replace('.', '/')}.py, and a release has of your files only model/", NAMED

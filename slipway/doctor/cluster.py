@@ -1,0 +1,204 @@
+"""What the cluster has to be for a release to run there, asked with the account that deploys."""
+
+import base64
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from typing import Any
+
+from slipway.doctor.finding import Finding, good, mend
+from slipway.errors import PipelineError
+from slipway.operate.chain import Deployment
+from slipway.operate.targets import chart, pods
+from slipway.operate.targets.cluster import Object
+from slipway.operate.targets.kubernetes import Kubernetes
+from slipway.project import Project
+
+# The first in which a pod may wait before it is told to end.
+OLDEST = (1, 30)
+PULL_SECONDS, RENEW_DAYS = 120, 14
+AT_ONCE = 8
+BETWEEN = re.compile(r"^}\n{", re.MULTILINE)
+ANY = Deployment("doctor", "sha256:" + 64 * "0", "", "", "", None, 0, "", "")
+
+
+def findings(project: Project) -> Iterator[Finding]:
+    """Yield what the cluster says; where none answers there is one finding."""
+    target = Kubernetes(project)
+    try:
+        yield version(target)
+    except PipelineError as error:
+        yield mend("cluster", "none answers", "Nothing can be deployed or rolled back.", str(error))
+        return
+    for what, check in CHECKS.items():
+        try:
+            yield check(what, target)
+        except PipelineError as error:
+            yield mend(what, "could not be looked at", "A deploy may fail there.", str(error))
+
+
+def version(target: Kubernetes) -> Finding:
+    """Look whether the cluster is new enough, and name it."""
+    told = json.loads(target.cluster.kubectl("version", "--output", "json"))["serverVersion"]
+    where = f"namespace {namespace(target)} on {view(target)['clusters'][0]['cluster']['server']}"
+    found = f"Kubernetes {told['gitVersion']}, {where}"
+    if (int(told["major"]), int(re.sub(r"\D", "", told["minor"]))) >= OLDEST:
+        return good("cluster", found)
+    return mend("cluster", found, "The chart takes 1.30 or later.", "update the cluster")
+
+
+def access(what: str, target: Kubernetes) -> Finding:
+    """Ask whether this account may do what infra/deployer.yaml lets it do."""
+    path = str(target.project.root / "infra" / "deployer.yaml")
+    objects = parsed(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", path))
+    [role] = pods.of_kind(objects, "Role")
+    wanted = [
+        (verb, resource, group)
+        for rule in role["rules"]
+        for verb, resource, group in product(rule["verbs"], rule["resources"], rule["apiGroups"])
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        may = list(pool.map(lambda each: can(target, *each), wanted))
+    if all(may):
+        return good(what, f"all {len(wanted)} rights of infra/deployer.yaml")
+    lacking = ", ".join(f"{verb} {resource}" for (verb, resource, _), has in zip(wanted, may, strict=True) if not has)
+    fix = "who has the cluster: kubectl apply --namespace NAMESPACE --filename infra/deployer.yaml, and this account in its RoleBinding"
+    return mend(what, f"not allowed: {lacking}", "A deploy or a rollback ends at that step.", fix)
+
+
+def can(target: Kubernetes, verb: str, resource: str, group: str) -> bool:
+    """Ask the cluster whether this account may do something."""
+    name, _, part = resource.partition("/")
+    what = {"namespace": namespace(target), "verb": verb, "group": group, "resource": name, "subresource": part}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": what}}
+    said = target.cluster.kubectl("create", "--validate=false", "--output=json", "--filename=-", given=json.dumps(review))
+    return bool(json.loads(said)["status"]["allowed"])
+
+
+def namespace(target: Kubernetes) -> str:
+    """Return the namespace of the kubeconfig's context."""
+    return str(view(target)["contexts"][0]["context"].get("namespace", "default"))
+
+
+def view(target: Kubernetes) -> dict[str, Any]:
+    """Return the kubeconfig, as far as it is used."""
+    found: dict[str, Any] = json.loads(target.cluster.kubectl("config", "view", "--raw", "--minify", "--output", "json"))
+    return found
+
+
+def token(what: str, target: Kubernetes) -> Finding:
+    """Look until when the kubeconfig's token lets this account in."""
+    given = view(target)["users"][0]["user"].get("token", "")
+    if given.count(".") != 2:
+        return good(what, "the kubeconfig holds none that ends by itself")
+    part = given.split(".")[1]
+    ends = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get("exp", math.inf)
+    hours = (ends - time.time()) / 3600
+    if hours >= 24 * RENEW_DAYS:
+        return good(what, f"lets in for {hours / 24:.0f} days" if ends < math.inf else "does not end")
+    why = "After that nothing can be deployed, or rolled back. Managed clusters may have made it shorter than was asked for."
+    fix = "kubectl create token deployer --namespace NAMESPACE --duration 2160h, in the kubeconfig; or one that asks for tokens itself"
+    return mend(what, f"lets in for {hours:.0f} hours more", why, fix)
+
+
+def admission(what: str, target: Kubernetes) -> Finding:
+    """Have the cluster look at all that the chart holds, and keep none of it."""
+    words = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename", "-")
+    try:
+        target.cluster.kubectl(*words, given=json.dumps({"apiVersion": "v1", "kind": "List", "items": rendered(target)}))
+    except PipelineError as error:
+        fix = "correct infra/chart/values.yaml, or have who has the cluster make the namespace or allow this there"
+        return mend(what, str(error), "A deploy ends before anything is started.", fix)
+    return good(what, "the cluster takes all that infra/chart holds")
+
+
+def pull(what: str, target: Kubernetes) -> Finding:
+    """Have a node pull the image that production names, in a pod that ends at once."""
+    digest = target.production()
+    if digest is None:
+        return good(what, f"{target.project.repository} answers, production is not set yet")
+    pod = puller(target, target.predictor(digest))
+    name = pods.name(pod)
+    target.cluster.kill(name)
+    target.cluster.write("create", pod)
+    try:
+        said = pulled(target, name)
+    finally:
+        target.cluster.kill(name)
+    if said is None:
+        return good(what, f"a node has pulled {digest[:19]}")
+    fix = "imagePullSecrets in infra/chart/values.yaml, and that secret in the namespace; kubectl describe pod says more"
+    return mend(what, said, "No release can be started.", fix)
+
+
+def pulled(target: Kubernetes, name: str) -> str | None:
+    """Wait until a pod has been given its image; returns why it is not."""
+    deadline, pod = time.monotonic() + PULL_SECONDS, None
+    while time.monotonic() < deadline:
+        pod = target.cluster.read("pod", name)
+        if pod is None:
+            return "the pod was taken away before it began"
+        state = (pods.container(pod) or {"state": {}})["state"]
+        if "terminated" in state or "running" in state:
+            return None
+        if said := pods.in_vain(pod):
+            return said
+        time.sleep(0.5)
+    return f"not pulled after {PULL_SECONDS} s: {pods.waits_for(pod) if pod else 'no pod'}"
+
+
+def puller(target: Kubernetes, image: str) -> Object:
+    """Return a pod like the chart's staged one that does nothing."""
+    [pod] = pods.of_kind(rendered(target), "Pod")
+    container = pod["spec"]["containers"][0]
+    for name in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
+        container.pop(name, None)
+    mounts = [each for each in container["volumeMounts"] if each["name"] != "config"]
+    container |= {"image": image, "command": ["python", "-c", "pass"], "volumeMounts": mounts}
+    pod["spec"]["volumes"] = [each for each in pod["spec"]["volumes"] if each["name"] != "config"]
+    pod["metadata"]["name"] = f"{target.project.name}-doctor"
+    return pod
+
+
+def metrics(what: str, target: Kubernetes) -> Finding:
+    """Look whether the cluster has the metrics that the autoscaler goes by."""
+    scalers = pods.of_kind(rendered(target), "HorizontalPodAutoscaler")
+    kinds = {each["type"] for scaler in scalers for each in scaler["spec"]["metrics"]}
+    lacking = [API[each] for each in sorted(kinds) if not served(target, API[each])]
+    if not lacking:
+        return good(what, "as the autoscaler wants them" if scalers else "not needed: maxReplicas is replicas, so nothing scales")
+    why = "The autoscaler cannot see the load: there are never more pods than `replicas`."
+    fix = "have who has the cluster install metrics-server, or the adapter; or in infra/chart/values.yaml: maxReplicas as replicas"
+    return mend(what, f"the cluster does not serve {', '.join(lacking)}", why, fix)
+
+
+def served(target: Kubernetes, api: str) -> bool:
+    """Tell whether the cluster serves an API."""
+    return f"{api}/" in target.cluster.kubectl("api-versions")
+
+
+def rendered(target: Kubernetes) -> list[Object]:
+    """Return all that the chart holds, for no release in particular."""
+    given: dict[str, Any] = chart.values(ANY, target.predictor(ANY.digest), "doctor = true\n")
+    text = target.chart.render({**given, "staged": True})
+    return parsed(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", "-", given=text))
+
+
+def parsed(printed: str) -> list[Object]:
+    """Read the objects that kubectl prints one after the other."""
+    found: list[Object] = json.loads(f"[{BETWEEN.sub('},{', printed)}]")
+    return found
+
+
+API = {"Resource": "metrics.k8s.io", "Pods": "custom.metrics.k8s.io"}
+CHECKS: dict[str, Callable[[str, Kubernetes], Finding]] = {
+    "access": access,
+    "token": token,
+    "admission": admission,
+    "image pull": pull,
+    "metrics": metrics,
+}

@@ -1,0 +1,125 @@
+"""How a column would be declared in `model/features.py`: its line, or why it would be left out."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from slipway.doctor.kinds import Kind, read_kind
+from slipway.doctor.limits import choose_limits, round_up
+from slipway.doctor.names import name_attributes
+
+# A column with so few words, each in so many rows on the average, has categories; longer words than these are text.
+FEW, REPEATED, SHORT = 12, 4, 30
+WIDEST = 120
+# Fewer rows do not show that a column is different in each.
+ROWS_FOR_KEYS = 20
+KEY_NAME = re.compile(r"(?i)(^|[^a-z])(id|uuid|guid|key|index|rowid|rownames?)$|.[a-z]I[Dd]$|^Unnamed: 0$")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A column, the attribute that stands for it, its type as it would be written, and why it would rather be left out."""
+
+    column: str
+    attribute: str
+    declared: str
+    left_out: str = ""
+
+    def format(self) -> str:
+        """Return the line in class Row."""
+        if self.left_out:
+            return f"# {' '.join(self.column.split())}: {self.left_out}"
+        return f"{self.attribute}: {self.declared}"
+
+
+def draft_columns(tables: Iterable[pd.DataFrame], columns: Iterable[str], taken: Iterable[str] = ()) -> list[Draft]:
+    """Return how each of some columns would be declared, by what all tables hold."""
+    tables, columns = list(tables), list(columns)
+    kinds = {name: read_kind([table[name] for table in tables if name in table]) for name in columns}
+    attributes = name_attributes(columns, taken)
+    return [draft(name, attributes[name], kind) for name, kind in kinds.items()]
+
+
+def draft(column: str, attribute: str, kind: Kind) -> Draft:
+    """Return how a column of a kind would be declared."""
+    alias = "" if attribute == column else f"alias={quote(column)}"
+    optional = " | None" if kind.missing else ""
+    return Draft(column, attribute, with_alias(format_type(kind) + optional, alias), leave_out(column, kind))
+
+
+def with_alias(declared: str, alias: str) -> str:
+    """Return a type with an alias: among its limits where it is one annotated type, else around all of it."""
+    if not alias:
+        return declared
+    if declared.startswith("Annotated[") and declared.endswith(")]"):
+        return f"{declared[:-2]}, {alias})]"
+    return f"Annotated[{declared}, Field({alias})]"
+
+
+def format_type(kind: Kind) -> str:
+    """Return the type of a column without its gaps."""
+    if kind.name == "bool":
+        return "bool"
+    if kind.name == "number":
+        return format_number(kind.counts)
+    if kind.name in ("date", "datetime"):
+        return kind.name
+    return format_words({str(value): number for value, number in kind.counts.items()})
+
+
+def format_number(counts: Mapping[Any, int]) -> str:
+    """Return the type of numbers: whole where all are, with limits that hold next year."""
+    whole = all(float(each).is_integer() for each in counts)
+    low, high = choose_limits(counts)
+    limits = ", ".join([f"ge={format_limit(low)}"] * (low <= min(counts)) + [f"le={format_limit(high)}"] * (high >= max(counts)))
+    return f"Annotated[{'int' if whole else 'float'}, Field({limits})]"
+
+
+def format_limit(limit: float) -> str:
+    """Return a limit as it is written: without a decimal point where it needs none."""
+    return str(int(limit)) if float(limit).is_integer() and abs(limit) < 1e15 else repr(limit)
+
+
+def format_words(counts: Mapping[str, int]) -> str:
+    """Return the type of words: categories of which others may come, or text with room."""
+    listed = f"Literal[{', '.join(map(quote, sorted(counts)))}] | str"
+    repeated = sum(counts.values()) >= REPEATED * len(counts)
+    if counts and len(counts) <= FEW and repeated and max(map(len, counts)) <= SHORT and len(listed) <= WIDEST:
+        return listed
+    return f"Annotated[str, Field(max_length={max(20, round_up(2 * max(map(len, counts), default=10)))})]"
+
+
+def quote(text: str) -> str:
+    """Return a text as it is written in Python, on one line."""
+    written = json.dumps(text, ensure_ascii=False)
+    return written if text.isprintable() else json.dumps(text)
+
+
+def leave_out(column: str, kind: Kind) -> str:
+    """Return why a column is no feature: it tells nothing, or it only names the row."""
+    if kind.name == "empty":
+        return "left out, no row has a value"
+    if kind.name == "other":
+        return f"left out, it holds {', '.join(kind.types)}"
+    if len(kind.counts) == 1 and not kind.missing:
+        return f"left out, it is {str(next(iter(kind.counts)))[:SHORT]!r} in all rows"
+    return "left out, it is different in each row" if is_key(column, kind) else ""
+
+
+def is_key(column: str, kind: Kind) -> bool:
+    """Tell whether a column only names its row: all different, and without blanks and of one length, or running numbers, or called so."""
+    rows = kind.counts.total()
+    if kind.missing or len(kind.counts) < rows or rows < ROWS_FOR_KEYS:
+        return False
+    if kind.name == "number":
+        if not all(isinstance(each, int) or float(each).is_integer() for each in kind.counts):
+            return False
+        return bool(KEY_NAME.search(column)) or max(kind.counts) - min(kind.counts) < 2 * rows
+    if kind.name != "text" or any(" " in str(each) for each in kind.counts):
+        return False
+    lengths = [len(str(each)) for each in kind.counts]
+    return bool(KEY_NAME.search(column)) or max(lengths) - min(lengths) <= 2

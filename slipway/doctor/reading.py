@@ -1,0 +1,151 @@
+"""How `load` in `model/data.py` has to read the file: what it loses or cannot read, and the lines that read it."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from slipway.doctor.kinds import CODE, read_kind
+from slipway.doctor.numbers import PLAIN, Numbers, choose_marks, read_numbers
+from slipway.doctor.raw import Raw
+from slipway.serving.cells import BOOLEANS
+
+WIDEST = 120
+# pandas reads thousands' marks of one byte only.
+ONE_BYTE = 128
+
+
+class Format:
+    """How `read_csv` reads a file in full, by what is written in it."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        found = {str(name): read_numbers(column) for name, column in raw.table.items()}
+        self.numbers: dict[str, Numbers] = {name: each for name, each in found.items() if each}
+        self.marks = choose_marks(self.numbers.values(), raw.separator)
+        self.words = {name: each.words for name, each in self.numbers.items() if each.words}
+
+    @property
+    def by_column(self) -> list[str]:
+        """The columns that no option of `read_csv` reads: their marks are not those of the others, or have more than one byte."""
+        if self.marks is not None and all(ord(each) < ONE_BYTE for each in self.marks[1]):
+            return []
+        return [name for name, each in self.numbers.items() if not each.plain]
+
+    @property
+    def usual(self) -> bool:
+        """Tell whether the default `load` reads all of it."""
+        raw = self.raw
+        return (raw.encoding, raw.separator, raw.blanks, self.marks) == ("utf-8", ",", False, PLAIN) and not self.words
+
+    def options(self) -> Iterator[str]:
+        """Yield the options of `read_csv`."""
+        raw = self.raw
+        yield from [f"sep={json.dumps(raw.separator)}"] * (raw.separator != ",")
+        yield from [f'encoding="{raw.encoding}"'] * (raw.encoding != "utf-8")
+        yield from ["skipinitialspace=True"] * raw.blanks
+        if self.marks is None or self.marks == PLAIN or self.by_column:
+            yield from ["dtype=str", "keep_default_na=False"]
+            yield from [f"na_values={self.format_words()}"] * bool(self.words)
+        else:
+            yield from self.typed_options(*self.marks)
+
+    def typed_options(self, decimal: str, thousands: str) -> Iterator[str]:
+        """Yield the options with which pandas makes numbers itself, and leaves the rest as text."""
+        yield from [f"decimal={json.dumps(decimal)}"] * (decimal != ".")
+        yield from [f"thousands={json.dumps(thousands)}"] * bool(thousands)
+        yield "keep_default_na=False"
+        yield f"na_values={self.format_words(always=True)}"
+        texts = [name for name, column in self.raw.table.items() if name not in self.numbers and would_change(column)]
+        yield from [f"dtype={format_keys(map(str, texts), 'str')}"] * bool(texts)
+
+    def format_words(self, always: bool = False) -> str:
+        """Return what of the numbers is missing: a list where no text has these words, else by column."""
+        words = list(dict.fromkeys(["", *self.blank_cells(), *self.list_words()]))
+        if always and not self.held_by_texts(words[1:]):
+            return json.dumps(words, ensure_ascii=False)
+        if always:
+            return format_keys([*self.numbers], json.dumps(words, ensure_ascii=False))
+        return format_keys([*self.words], json.dumps(self.list_words(), ensure_ascii=False))
+
+    def list_words(self) -> list[str]:
+        """Return all words for what is missing among numbers."""
+        return list(dict.fromkeys(word for each in self.words.values() for word in each))
+
+    def blank_cells(self) -> list[str]:
+        """Return the cells of blanks alone among numbers."""
+        cells = {cell for name in self.numbers for cell in self.raw.table[name].unique()}
+        return sorted(cell for cell in cells if cell and not cell.strip())
+
+    def held_by_texts(self, words: list[str]) -> bool:
+        """Tell whether a column of text holds one of the words for what is missing among numbers."""
+        return any(column.isin(words).any() for name, column in self.raw.table.items() if name not in self.numbers)
+
+    def expression(self) -> str:
+        """Return the call of `read_csv`, over several lines where it is long."""
+        options = ["path", *self.options()]
+        line = f"pd.read_csv({', '.join(options)})"
+        return line if len(line) <= WIDEST else "pd.read_csv(\n    " + ",\n    ".join(options) + ",\n)"
+
+    def steps(self) -> Iterator[str]:
+        """Yield the lines for the columns that `read_csv` alone does not read."""
+        by_marks: dict[tuple[str, str], list[str]] = {}
+        for name in self.by_column:
+            by_marks.setdefault(self.numbers[name].marks[0], []).append(name)
+        for (decimal, thousands), names in by_marks.items():
+            yield f"for name in {json.dumps(names, ensure_ascii=False)}:"
+            marks = [f".str.replace({quote(thousands)}, {quote('')}, regex=False)"] * bool(thousands)
+            marks += ['.str.replace(",", ".", regex=False)'] * (decimal == ",")
+            yield f"    rows[name] = rows[name]{''.join(marks)}"
+
+
+def quote(text: str) -> str:
+    """Return a text as Python writes it, with what cannot be seen as its number."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def format_keys(names: Iterable[str], value: str) -> str:
+    """Return a dict with the same value for some names."""
+    names = [*names]
+    if len(names) > 2 and value != "str":
+        return f"dict.fromkeys([{', '.join(map(quote, names))}], {value})"
+    return "{" + ", ".join(f"{quote(name)}: {value}" for name in names) + "}"
+
+
+def would_change(column: "pd.Series[str]") -> bool:
+    """Tell whether pandas would make numbers or booleans of a column of text."""
+    cells = [each.strip() for each in column.unique() if each.strip()]
+    bare = [each.replace(".", "").replace(",", "").replace(" ", "").replace("'", "") for each in cells]
+    numbers = all(each.lstrip("+-").isdigit() or CODE.fullmatch(each) for each in bare)
+    return bool(cells) and (numbers or all(each.lower() in BOOLEANS for each in cells))
+
+
+def find_losses(raw: Raw, loaded: pd.DataFrame, texts: set[str]) -> Iterator[str]:
+    """Say what `load` has made of cells that the file has: text read as numbers, words read as missing, numbers left as text.
+
+    `texts` are the columns that are declared as text.
+    """
+    if len(loaded) != len(raw.table):
+        return
+    numbers = {name: column for name, column in raw.table.items() if name in loaded and isinstance(loaded[name], pd.Series)}
+    for name, column in numbers.items():
+        held, kind = loaded[name], read_kind([column])
+        words = column[(held.isna() & (column.str.strip() != "")).to_numpy()]
+        read = read_numbers(column)
+        if len(words) and not (read and set(words) <= set(read.words)):
+            some = ", ".join(map(repr, words.unique()[:3]))
+            yield f"load read {some} as missing in {len(words)} rows of {name}"
+        elif pd.api.types.is_numeric_dtype(held) and (name in texts or (kind.name == "text" and not read)):
+            was = next((cell for cell in column if cell.strip() and cell != str(held.loc[column[column == cell].index[0]])), column.iloc[0])
+            yield f"load made {'booleans' if held.dtype == bool else 'numbers'} of {name}, in which {was!r} is text"
+        elif read and (not read.plain or read.words) and name not in texts and read_kind([held]).name in ("text", "mixed"):
+            yield describe_numbers(str(name), column, read)
+
+
+def describe_numbers(name: str, column: "pd.Series[str]", read: Numbers) -> str:
+    """Say why the numbers of a column are text yet."""
+    if read.words and (read.plain or not read.marks):
+        return f"{name} has {', '.join(map(repr, read.words[:3]))} among numbers"
+    marked = (cell for cell in column if cell.strip() and not cell.strip().lstrip("+-").isdecimal() and cell not in read.words)
+    some = max(marked, key=len, default=column.iloc[0])
+    return f"{name} has numbers such as {some!r}"

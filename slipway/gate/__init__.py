@@ -1,0 +1,1 @@
+"""Judge a candidate against the champion on the reference dataset."""

@@ -1,0 +1,129 @@
+"""From the answers of both sides to the verdict and all its numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model import features
+from slipway import report
+from slipway.gate import gate, slices
+from slipway.gate.gate import Slice, Verdict
+from slipway.gate.scoring import compute_losses, compute_metrics
+from slipway.gate.statistics import Interval, Values, interval
+from slipway.gate.truth import encode
+from slipway.report import Outcome
+from slipway.thresholds import Thresholds
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The reference dataset, and what candidate, champion and a model that looks at nothing answer; shapes (n,) or (n, classes).
+
+    `classes` are those of a classification, in the order of the answers' columns.
+    """
+
+    reference: pd.DataFrame
+    ours: Values
+    theirs: Values | None
+    trivial: Values
+    classes: Sequence[Any] | None = None
+
+    @cached_property
+    def truth(self) -> Values:
+        """What was true, in the form of `slipway.gate.truth`. Raises TargetError."""
+        return encode(self.reference[features.TARGET], self.classes)
+
+    @cached_property
+    def groups(self) -> "np.typing.NDArray[np.intp] | None":
+        """The number of each row's group, in the order of the groups; None where each row is by itself."""
+        return pd.factorize(self.reference[features.GROUP], sort=True)[0] if features.GROUP else None
+
+    def losses(self, answers: Values) -> Values:
+        """Return the loss of each row. Raises ValueError when `model/metrics.py` gives no such thing."""
+        return compute_losses(self.truth, answers)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The verdict and the numbers behind it."""
+
+    verdict: Verdict
+    harm: report.Harm | None = None
+    slices: list[report.Slice] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def compare(sides: Sides, rules: Thresholds, failures: Sequence[str], seed: int, gap: float) -> Compared:
+    """Compare both sides. `failures` are what alone refuses already, `gap` what the champion is worse than the best of its chain."""
+    limits = features.TARGET_RANGE if features.TASK == "regression" else (0.0, 1.0)
+    if insane := gate.insane(sides.ours, limits):
+        return Compared(Verdict(Outcome.FAIL, [*failures, insane]))
+    failures = [*failures, *missed_floors(sides, rules)]
+    if sides.theirs is None:
+        harm, margin = measure(sides, sides.trivial, rules, seed, None), 0.0
+        return Compared(gate.judge(harm, margin, "a trivial model", failures, unit()), described(harm, margin))
+    harm, margin = measure(sides, sides.theirs, rules, seed, None), tolerated(sides, rules, None)
+    looked_at = by_slice(sides, rules, seed)
+    worse = gate.regressions(looked_at, rules.confidence)
+    failures, notes = [*failures, *worse.values()], list[str]()
+    if said := gate.crept(harm, gap, margin):
+        (failures if said[0] is Outcome.FAIL else notes).append(said[1])
+    verdict = gate.judge(harm, margin, "the champion", failures, unit())
+    shown = [
+        report.Slice(**described(each.harm, each.margin).model_dump(), name=each.name, p=each.p, failed=each.name in worse)
+        for each in looked_at
+    ]
+    return Compared(verdict, described(harm, margin), shown, notes)
+
+
+def measure(sides: Sides, against: Values, rules: Thresholds, seed: int, chosen: slices.Mask | None) -> Interval:
+    """Return the candidate's loss minus that of another, in all rows or in some."""
+    mask = slice(None) if chosen is None else chosen
+    difference = (sides.losses(sides.ours) - sides.losses(against))[mask]
+    groups = None if sides.groups is None else sides.groups[mask]
+    return interval(difference, groups, rules.confidence, rules.resamples, seed)
+
+
+def tolerated(sides: Sides, rules: Thresholds, chosen: slices.Mask | None) -> float:
+    """Return the margin, in all rows or in some."""
+    assert sides.theirs is not None
+    mask = slice(None) if chosen is None else chosen
+    theirs, trivial = (float(sides.losses(answers)[mask].mean()) for answers in (sides.theirs, sides.trivial))
+    return gate.margin(rules.margin_fraction, theirs, trivial)
+
+
+def by_slice(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
+    """Return the harm in each slice that has any rows."""
+    assert sides.theirs is not None
+    theirs = sides.theirs
+    found = [
+        Slice(name, measure(sides, theirs, rules, seed, chosen), tolerated(sides, rules, chosen))
+        for name, chosen in slices.masks(sides.reference).items()
+        if chosen.any()
+    ]
+    return gate.adjust(found, rules.slices.min_rows, rules.slices.min_groups)
+
+
+def missed_floors(sides: Sides, rules: Thresholds) -> list[str]:
+    """Return the floors that are missed. Raises ValueError for a floor on a metric that does not exist."""
+    values = compute_metrics(sides.truth, sides.ours)
+    if unknown := set(rules.floors) - set(values):
+        raise ValueError(
+            f"validation/thresholds.toml has floors for {', '.join(sorted(unknown))}; model/metrics.py has only {', '.join(values)}."
+        )
+    missed = (gate.floor_missed(name, values[name], floor) for name, floor in rules.floors.items())
+    return [each for each in missed if each]
+
+
+def described(harm: Interval, margin: float) -> report.Harm:
+    """Return a harm for the report."""
+    return report.Harm(mean=harm.mean, low=harm.low, high=harm.high, margin=margin, rows=harm.rows, groups=harm.groups)
+
+
+def unit() -> str:
+    """Say what is counted: rows, or groups of them."""
+    return f"groups (values of {features.GROUP})" if features.GROUP else "rows"

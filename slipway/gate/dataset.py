@@ -1,0 +1,173 @@
+"""Read a dataset and hold it against what is known of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from model import data, features
+from slipway import report
+from slipway.errors import DataRefused, PipelineError, SuiteRefused
+from slipway.gate import expectations, gate, leak, truth
+from slipway.gate.expectations import Checked
+from slipway.gate.statistics import Values
+from slipway.gate.suite import SuiteError
+from slipway.owner import owner_step
+from slipway.project import Project
+from slipway.report import Finding
+from slipway.rules import Rules
+from slipway.say import table
+from slipway.serving.manifest import Manifest, sha256
+from slipway.serving.tables import Misfit, convert
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a file as the pipeline gets them in production, and the columns whose cells do not fit `model/features.py`."""
+
+    path: Path
+    rows: pd.DataFrame
+    misfits: list[Misfit]
+
+    @property
+    def name(self) -> str:
+        """The file's name with its folder's."""
+        return "/".join(self.path.parts[-2:])
+
+    def refuse_misfits(self, refusal: type[PipelineError] = DataRefused, then: str = "./run train") -> pd.DataFrame:
+        """Return the rows. Raises `refusal` where some cells are not as declared."""
+        if self.misfits:
+            some = "; ".join(each.format() for each in self.misfits[:SHOWN])
+            more = f"; and {len(self.misfits) - SHOWN} more columns" if len(self.misfits) > SHOWN else ""
+            raise refusal(
+                f"{self.name} is not what model/features.py declares: {some}{more}. Nothing was changed. "
+                f"Next: ./run doctor --model has the line for each column; then {then}."
+            )
+        return self.rows
+
+
+def load(path: Path) -> Table:
+    """Load rows by `model/data.py` and convert them by `model/features.py`. Raises PipelineError."""
+    if not path.is_file():
+        raise PipelineError(f"{path} cannot be loaded: there is no such file. Next: put the rows there, or correct the name.")
+    with owner_step("load", "/".join(path.parts[-2:])):
+        found = data.load(path)
+        if not isinstance(found, pd.DataFrame):
+            raise TypeError(f"load returned {type(found).__name__}")
+    try:
+        return Table(path, *convert(found))
+    except (ValueError, OverflowError) as error:
+        raise PipelineError(f"{path} cannot be read by model/features.py: {error}. Next: correct model/data.py or the file.") from error
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read rows that fit the declaration. Raises PipelineError."""
+    return load(path).refuse_misfits(PipelineError)
+
+
+def training(project: Project, rules: Rules) -> pd.DataFrame:
+    """Read the training data. Raises DataRefused when it is not as expected or declared, PipelineError when it cannot tell."""
+    return refuse_unexpected(load(project.train_data), rules, DataRefused, new=True)
+
+
+def reference(rules: Rules) -> pd.DataFrame:
+    """Read the reference dataset. Raises PipelineError when it cannot judge anything."""
+    rows = refuse_unexpected(load(rules.reference), rules, PipelineError)
+    if unknown := [name for name in features.SLICES if name not in rows]:
+        raise PipelineError(
+            f"model/features.py has slices by {', '.join(unknown)}, which {rules.reference} does not have. Next: correct it."
+        )
+    groups = rows[features.GROUP].nunique() if features.GROUP else len(rows)
+    if wrong := gate.few(rows[features.TARGET].tolist(), groups, features.TARGET):
+        raise PipelineError(f"{rules.reference} can judge nothing: {wrong}. Next: put back the reference dataset, then ./run validate.")
+    return rows
+
+
+def read_classes(rows: pd.DataFrame, path: Path) -> list[Any] | None:
+    """Return the target's classes in the order of the answers' columns, None of a regression. Raises PipelineError."""
+    try:
+        return truth.order_classes(rows[features.TARGET], features.TASK, truth.positive())
+    except truth.TargetError as error:
+        raise PipelineError(f"{path.name}: {error}") from error
+
+
+def read_truth(rows: pd.DataFrame, classes: Sequence[Any] | None, path: Path) -> Values:
+    """Return what was true in the form of `slipway.gate.truth`, shape (n,). Raises PipelineError."""
+    try:
+        return truth.encode(rows[features.TARGET], classes)
+    except truth.TargetError as error:
+        raise PipelineError(f"{path.name}: {error}") from error
+
+
+def checked(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
+    """Hold rows against the expectations; `new` rows also against the freshness that is asked for. Raises PipelineError."""
+    try:
+        return expectations.check(rows, rules.suite, rules.thresholds.freshness if new else None)
+    except SuiteError as error:
+        raise SuiteRefused(f"{rules.suite} cannot be used: {str(error).rstrip('.')}. Next: {error.remedy}.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PipelineError(f"{rules.suite} cannot be read as a suite of Great Expectations: {error}. Next: correct it.") from error
+
+
+def refuse_unexpected(
+    found: Table, rules: Rules, refusal: type[PipelineError], then: str = "./run train", new: bool = False
+) -> pd.DataFrame:
+    """Return rows that are as expected and as declared. Raises `refusal` for others."""
+    try:
+        refuse(checked(found.rows, rules, new).findings, found.path, refusal, then)
+    except SuiteRefused:
+        found.refuse_misfits(refusal, then)  # an expectation of numbers cannot be evaluated on a column that holds words
+        raise
+    return found.refuse_misfits(refusal, then)
+
+
+def refuse(findings: list[Finding], path: Path, refusal: type[PipelineError], then: str = "./run train") -> None:
+    """Raise `refusal` with a table unless there are no findings."""
+    if findings:
+        first = findings[0]
+        raise refusal(
+            f"{'/'.join(path.parts[-2:])} is not the data that validation/expectations.json describes, "
+            f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n{told(findings)}\n"
+            f"Nothing was changed. Correct the data, or the expectations if the world has changed; then: {then}."
+        )
+
+
+def told(findings: list[Finding]) -> str:
+    """Return findings as a table."""
+    cells = [[each.column, each.expectation[:80], each.observed[:80], ", ".join(map(str, each.rows))] for each in findings]
+    return table(["column", "expectation", "observed", "rows"], cells)
+
+
+def examined(project: Project, rules: Rules, manifest: Manifest, held_out: pd.DataFrame) -> tuple[report.Data, list[str]]:
+    """Look at what a candidate learnt from; returns that and what alone refuses the candidate. Raises PipelineError.
+
+    An image that is judged again may have learnt from other data than lies here, if any does: that was looked at when it was first judged.
+    """
+    if not project.train_data.is_file() or sha256(project.train_data.read_bytes()) != manifest.data.sha256:
+        return report.Data(expectations=0, findings=[], overlap=None), []
+    rows = load(project.train_data).rows
+    found = checked(rows, rules, new=True)
+    seen = report.Data(expectations=found.expectations, findings=found.findings, overlap=None)
+    if found.findings:
+        return seen, [f"data/train.csv is not what the expectations describe: {each.column} {each.observed}" for each in found.findings]
+    seen.overlap = leak.overlap(rows, held_out)
+    return seen, leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
+
+
+def leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.DataFrame, name: str) -> list[str]:
+    """Say which features give the target away, and which of the rows held out are among rows to learn from, in the file of a name."""
+    shared = f"{len(overlap)} of {len(held_out)} rows of the reference dataset are in {name} too: {gate.rows(overlap)}, from 0."
+    return leak.disguised(rows, rules.thresholds.leak) + ([shared] if leak.exceeds_chance(rows, len(overlap), len(held_out)) else [])
+
+
+def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
+    """Raise DataRefused, with what to type `then`, when a file may not be learnt from."""
+    rows, file = refuse_unexpected(table, rules, DataRefused, then, new=True), table.path
+    held_out = reference(rules)
+    read_truth(held_out, read_classes(rows, file), rules.reference)
+    if said := leaks(rows, rules, leak.overlap(rows, held_out), held_out, file.name):
+        raise DataRefused(f"{file} may not be learnt from. {' '.join(said)} Nothing was changed. Next: correct the data, then {then}.")

@@ -1,0 +1,112 @@
+"""HTTP clients, made here alone: this machine is asked directly, and others by way of the proxy that the environment names for them."""
+
+import os
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from slipway.errors import PipelineError
+
+if TYPE_CHECKING:  # imported late, as it costs time, and a rollback on docker does without
+    import httpx
+
+VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def open_client(url: str, **settings: Any) -> "httpx.Client":
+    """Return a client for what lies below a URL. Raises PipelineError where the URL, or the proxy for it, is none that can be used."""
+    import httpx
+
+    try:
+        base = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise PipelineError(f"{url!r} is no address: {error}. Expected: http://HOST:PORT. Next: correct it where you gave it.") from error
+    proxy = find_proxy(url)
+    # With a transport of its own, a client does not look for proxies; what the environment says of certificates still holds.
+    way: dict[str, Any] = {"proxy": proxy} if proxy else {"transport": httpx.HTTPTransport()}
+    try:
+        return httpx.Client(base_url=base, **way, **settings)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS without its package, another scheme, a port that is none
+        raise PipelineError(refusal(base.host, proxy or "")) from error
+
+
+def request(method: str, url: str, timeout: float, **content: Any) -> "httpx.Response":
+    """Ask once. Raises httpx.HTTPError, and PipelineError as above."""
+    import httpx
+
+    with open_client(url, timeout=timeout) as client:
+        try:
+            return client.request(method, url, **content)
+        except httpx.ConnectError as error:
+            raise httpx.ConnectError(f"{error}{by_way(find_proxy(url))}", request=error.request) from error
+
+
+def find_proxy(url: str) -> str | None:
+    """Return the proxy by way of which a URL is asked, None where it is asked directly."""
+    if is_own(url):
+        return None
+    from requests.utils import get_environ_proxies, select_proxy  # it knows networks in NO_PROXY; Docker's and MLflow's libraries use it
+
+    found: str | None = select_proxy(url, get_environ_proxies(url))
+    return found if not found or "://" in found else f"http://{found}"
+
+
+def is_own(url: str) -> bool:
+    """Tell whether a URL is of this machine: of its loopback, or of an address that it has."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:  # brackets without an address
+        return False
+    if host in ("localhost", socket.gethostname().lower()) or host.endswith(".localhost"):
+        return True
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return is_short_loopback(host)
+    found = getattr(found, "ipv4_mapped", None) or found
+    return found.is_loopback or found.is_unspecified or str(found) in addresses()
+
+
+def is_short_loopback(host: str) -> bool:
+    """Tell whether a name is the loopback in one of the forms that the system takes beside four numbers, such as 127.1 and 0."""
+    try:
+        found = ip_address(socket.inet_aton(host))
+    except OSError:
+        return False
+    return found.is_loopback or found.is_unspecified
+
+
+def addresses() -> set[str]:
+    """Return the addresses that this machine has."""
+    import psutil
+
+    each_one = [each for found in psutil.net_if_addrs().values() for each in found if each.family in (socket.AF_INET, socket.AF_INET6)]
+    return {each.address.partition("%")[0] for each in each_one}
+
+
+def spare_own(url: str = "") -> None:
+    """Have the libraries that look for proxies themselves ask the loopback directly, and a URL of this machine."""
+    if not any(os.environ.get(name) or os.environ.get(name.lower()) for name in VARIABLES):
+        return  # on macOS and Windows the system's proxies hold only where the environment says nothing at all
+    host = urlsplit(url).hostname if url and is_own(url) else None
+    names = ("NO_PROXY", "no_proxy")
+    listed = [each.strip() for name in names for each in os.environ.get(name, "").split(",") if each.strip()]
+    if "*" not in listed:
+        os.environ.update(dict.fromkeys(names, ",".join(dict.fromkeys([*listed, *LOOPBACK, *([host] if host else [])]))))
+
+
+def refusal(host: str, proxy: str) -> str:
+    """Say why a proxy cannot be used."""
+    return (
+        f"{host} cannot be asked{by_way(proxy)}. "
+        f"Expected: a proxy of the form http://HOST:PORT; none for SOCKS is installed. "
+        f"Next: set {' or '.join(VARIABLES)} to one; or, where {host} is reached without, NO_PROXY={host}."
+    )
+
+
+def by_way(proxy: str | None) -> str:
+    """Name a proxy at the end of a sentence, without the password that may be in it; nothing where there is none."""
+    scheme, _, rest = (proxy or "").partition("://")
+    return f" by way of {scheme}://{rest.rpartition('@')[2]}, the proxy that the environment names for it" if proxy else ""

@@ -1,0 +1,1 @@
+"""Deploy, roll back, and what tells which release is live; needs nothing of what a model needs."""

@@ -1,0 +1,25 @@
+"""What was deployed and rolled back, newest first."""
+
+import json
+
+from slipway.operate import targets
+from slipway.operate.journal import Event
+from slipway.project import Project
+from slipway.say import REASON, line, one_line, table
+
+
+def history(project: Project, as_json: bool) -> list[Event]:
+    """Print the history. Raises PipelineError when the target cannot be asked."""
+    events = targets.of(project).history()[::-1]
+    if as_json:
+        line(json.dumps(events, indent=2))
+    else:
+        line(table(["at", "what", "from", "to", "by", "digest", "approved"], [row(each) for each in events]))
+    return events
+
+
+def row(event: Event) -> list[str]:
+    """Return an event as a row of the table."""
+    release = event.get("release", {})
+    digest, approved = release.get("digest", "")[:19], one_line(release.get("approved", ""), REASON)
+    return [event["at"], one_line(event["what"], REASON), event["from"] or "–", event["tag"], event["by"], digest, approved]

@@ -1,0 +1,45 @@
+"""One deploy or rollback at a time. A rollback never waits: it takes over, and the deploy stops at its next step."""
+
+import getpass
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from slipway.errors import Busy
+from slipway.operate import chain
+from slipway.operate.targets import Target
+
+
+def who() -> str:
+    """Return who is at work: the person who started the workflow, or this machine's user."""
+    try:
+        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    except (KeyError, OSError):  # a container that runs as a number without a name
+        return f"user {os.getuid()}"
+
+
+@contextmanager
+def held(target: Target, what: str, takeover: bool = False) -> Iterator[Callable[[], None]]:
+    """Hold the environment; yields a check to call before each step that changes it. Raises Busy."""
+    ours = {"what": what, "by": who(), "at": chain.now(), "token": uuid.uuid4().hex}
+
+    def still_ours() -> None:
+        found = target.holder()
+        if found is None or found["token"] != ours["token"]:
+            by = f"{found['what']} by {found['by']}" if found else "another run"
+            raise Busy(f"{what} was taken over by {by}, and stopped. Next: ./run status.")
+
+    try:
+        target.acquire(ours, takeover)
+    except Busy as busy:
+        found = target.holder() or {"what": "another run", "by": "somebody", "at": chain.now()}
+        raise Busy(
+            f"{found['what']} by {found['by']} is at work here (started {chain.age(found['at'])}). "
+            "Wait for it, or ./run rollback, which takes over."
+        ) from busy
+    try:
+        yield still_ours
+    finally:
+        if (target.holder() or {}).get("token") == ours["token"]:
+            target.release()

@@ -1,0 +1,119 @@
+"""Run a release's own service as a process of this machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from slipway import address, http_client
+from slipway.errors import NotServing, PipelineError, ServiceFailed
+from slipway.operate.service_log import explain_failures
+
+START_SECONDS = 60
+# How a service answers when its own code, or the model's, failed.
+FAILED = 500
+LOG_BYTES = 1_000_000
+# In the environment of a service of `serving`: the number of the process that is to end it.
+STARTED_BY = "STARTED_BY"
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def refuse_taken(host: str, port: int, otherwise: str = "change [deploy] address in project.toml") -> None:
+    """Raise PipelineError when somebody listens on an address already; `otherwise` says how to take another."""
+    try:
+        address.bind(host, port)
+    except OSError as error:
+        at = address.format_address(host, port)
+        raise PipelineError(f"{at} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
+
+
+def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
+    """Return the environment in which a service runs: its code, its release, one thread for numeric libraries."""
+    ours = {"PYTHONPATH": str(code), "RELEASE_DIR": str(release), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **ours, **settings}
+
+
+def service_command(code: Path) -> list[str]:
+    """Return the command that starts the service of a release's code; a release made before the library was a package starts as `service`."""
+    return [sys.executable, "-m", "slipway.serving" if (code / "slipway").is_dir() else "service"]
+
+
+@contextmanager
+def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
+    """Serve a release on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
+    port = free_port()
+    settings = {**settings, STARTED_BY: str(os.getpid())}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            service_command(code),
+            cwd=code,
+            env=environment(code, release, PORT=str(port), **settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_ready(url, lambda: process.poll() is None, lambda: tail(log))
+            with explain_failures(lambda: read_end(log)):
+                yield url
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> None:
+    """Wait until a service is ready. Raises NotServing when it ends or takes too long, with what it said."""
+    import httpx
+
+    deadline = time.monotonic() + START_SECONDS
+    with http_client.open_client(url, timeout=5) as client:
+        while time.monotonic() < deadline:
+            if not alive():
+                raise NotServing(f"The service ended instead of becoming ready. {said()} Next: mend that, and try again.")
+            with suppress(httpx.TransportError):
+                if client.get("/readyz").status_code == 200:
+                    return
+            time.sleep(0.05)
+    raise NotServing(f"The service was not ready after {START_SECONDS} s. {said()} Next: mend that, and try again.")
+
+
+def read_end(log: IO[bytes]) -> str:
+    """Return the last of a log that is being written; the service shares the file's position, which stays where it is."""
+    size = os.fstat(log.fileno()).st_size
+    return os.pread(log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode(errors="replace")
+
+
+def tail(log: IO[bytes], lines: int = 5) -> str:
+    """Return the end of a log."""
+    log.seek(0)
+    return "It said: " + " / ".join(log.read().decode(errors="replace").strip().splitlines()[-lines:])
+
+
+def over_http(url: str) -> Callable[..., list[Any]]:
+    """Return how to ask a service at a URL."""
+    import httpx  # imported here, as above: a rollback on docker does without, and has no time for it
+
+    def ask(path: str, body: Any) -> Any:
+        try:
+            response = http_client.request("GET" if body is None else "POST", url + path, 30, json=body)
+            if response.status_code == FAILED:
+                raise ServiceFailed(f"{url}{path} failed.")
+            response.raise_for_status()
+            return response.text if path == "/metrics" else response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
+
+    return lambda *questions: [ask(path, body) for path, body in questions]

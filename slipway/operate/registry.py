@@ -1,0 +1,53 @@
+"""The image registry, through the engine."""
+
+import docker
+from docker.errors import APIError, ImageNotFound, NotFound
+from docker.models.images import Image
+
+from slipway.errors import PipelineError
+
+
+def digest(client: docker.DockerClient, name: str) -> str | None:
+    """Return the digest of an image in its registry, None when the registry says that there is none. Raises PipelineError."""
+    try:
+        return str(client.images.get_registry_data(name).id)
+    except NotFound:
+        return None
+    except APIError as error:
+        raise PipelineError(
+            f"The registry could not be asked for {name}: {error.explanation}. Next: docker login, or look at the network."
+        ) from error
+
+
+def ensure(client: docker.DockerClient, name: str) -> Image:
+    """Return an image, pulled unless it is on the host. Raises PipelineError."""
+    try:
+        return client.images.get(name)
+    except ImageNotFound:
+        return pull(client, name)
+
+
+def pull(client: docker.DockerClient, name: str) -> Image:
+    """Pull an image. Raises PipelineError."""
+    try:
+        return client.images.pull(name)
+    except APIError as error:
+        raise PipelineError(
+            f"{name} is not on the host, and could not be pulled: {error.explanation}. It takes the registry, or a machine that has it: "
+            f"docker save there, docker load on the host. Next: docker pull {name} shows why."
+        ) from error
+
+
+def push(client: docker.DockerClient, image: str, repository: str, tag: str) -> str:
+    """Push an image under a tag and return its digest. Raises PipelineError."""
+    try:
+        client.images.get(image).tag(repository, tag)
+        said = [str(each["error"]) for each in client.images.push(repository, tag=tag, stream=True, decode=True) if "error" in each]
+    except APIError as error:
+        said = [str(error.explanation)]
+    found = None if said else digest(client, f"{repository}:{tag}")
+    if found is None:
+        raise PipelineError(
+            f"{repository}:{tag} could not be pushed: {' '.join(said)}. Next: docker login, or look at [image] in project.toml."
+        )
+    return found

@@ -1,0 +1,62 @@
+"""Ask a service from inside its own place, where no port has to be open: a command there asks it, and prints what it answers."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from slipway.errors import PipelineError
+from slipway.operate.targets import Fetch
+
+# Plain sockets: the libraries for HTTP take longer to import than the rest takes. HTTP/1.0: the answer ends with the connection.
+# A standby that has just been restarted listens once it is ready: it is waited for.
+ASK = """
+import json, socket, sys, time
+host, port = sys.argv[1].split(":")
+until = time.monotonic() + float(sys.argv[2])
+def connected():
+    while True:
+        try:
+            return socket.create_connection((host, int(port)), timeout=20)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+for path, body in json.loads("".join(sys.argv[3:]) or sys.stdin.read()):
+    data = b"" if body is None else json.dumps(body).encode()
+    lines = f"{'GET' if body is None else 'POST'} {path} HTTP/1.0", "Content-Type: application/json", f"Content-Length: {len(data)}"
+    try:
+        with connected() as service:
+            service.sendall("\\r\\n".join([*lines, "", ""]).encode() + data)
+            answer = b"".join(iter(lambda: service.recv(65536), b"")).decode()
+    except OSError as error:
+        sys.exit(f"{path}: {error}")
+    head, _, content = answer.partition("\\r\\n\\r\\n")
+    if head.split()[1:2] != ["200"]:
+        sys.exit(f"{path}: {' '.join(head.splitlines()[:1]) or 'no answer'}: {content[:300]}")
+    print(json.dumps(content))
+"""
+# Runs a command inside, which is given a text: at its end, in words that a kernel takes, or on its standard input. Returns its exit code
+# and what it printed. Raises PipelineError.
+Run = Callable[[list[str], str], tuple[int, str]]
+# In what it prints when the service's own code, or the model's, failed.
+FAILED = "500 Internal Server Error"
+# Linux takes no word of 128 KiB or more; two megabytes in all.
+WORD = 100_000
+
+
+def asking(run: Run, name: str, address: str, patience: float = 0.0) -> Fetch:
+    """Return how to ask a service at HOST:PORT as seen from inside; it is given so many seconds to begin to listen."""
+
+    def fetch(*questions: tuple[str, Any]) -> list[Any]:
+        code, output = run(["python", "-I", "-S", "-c", ASK, address, str(patience)], json.dumps(questions))
+        if code != 0:
+            raise PipelineError(f"{name} does not answer as it should: {output.strip()}. Next: ./run status.")
+        answers = [json.loads(line) for line in output.splitlines()]
+        return [text if path == "/metrics" else json.loads(text) for (path, _), text in zip(questions, answers, strict=True)]
+
+    return fetch
+
+
+def words(text: str) -> list[str]:
+    """Cut a text into words that a kernel takes."""
+    return [text[at : at + WORD] for at in range(0, len(text), WORD)]

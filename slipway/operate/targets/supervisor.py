@@ -1,0 +1,133 @@
+"""The process that serves on the target `local`: uvicorn's supervisor with its workers."""
+
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from slipway import address
+from slipway.errors import PipelineError
+from slipway.operate.process import STARTED_BY, environment, read_end, service_command, tail, wait_ready
+from slipway.project import Project
+
+WORKERS = 2
+ROLL_SECONDS = 120
+
+
+class Supervisor:
+    """Serves what the link `current` in a folder points to; `pid` in the same folder tells which process it is."""
+
+    def __init__(self, project: Project, folder: Path) -> None:
+        self.project, self.folder = project, folder
+        self.pid, self.log = folder / "pid", folder / "service.log"
+
+    def start(self) -> None:
+        """Start, and leave it running. Raises PipelineError with what it said."""
+        metrics = self.folder / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)  # counts of an earlier start would go on
+        metrics.mkdir()
+        current = self.folder / "current"
+        settings = {"HOST": self.project.host, "PORT": str(self.project.port), "WORKERS": str(WORKERS)}
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                service_command(current),
+                cwd=self.folder,
+                env=environment(current, current / "release", PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid.write_text(str(process.pid), encoding="utf-8")
+        wait_ready(self.url(), lambda: process.poll() is None, self.said)
+        process.returncode = 0  # it outlives us: no warning that it still runs
+
+    def roll(self, running: psutil.Process) -> None:
+        """Replace all workers, each new one before an old one goes. Raises PipelineError when the new ones do not come up."""
+        old = workers(running)
+        running.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + ROLL_SECONDS
+        while old & workers(running):
+            if time.monotonic() > deadline:
+                raise PipelineError(f"The workers were not replaced within {ROLL_SECONDS} s. {self.said()}")
+            time.sleep(0.05)
+        wait_ready(self.url(), running.is_running, self.said)
+
+    def stop(self) -> None:
+        """Stop the service altogether: kindly, and what is left after half a minute by force."""
+        if running := self.running():
+            all_of_it = [running, *running.children(recursive=True)]
+            running.terminate()
+            for process in psutil.wait_procs(all_of_it, timeout=30)[1]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def clear(self) -> None:
+        """Stop workers whose supervisor was killed: they go on answering, and hold the address."""
+        left = self.left()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs(left, timeout=30)[1]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def left(self) -> list[psutil.Process]:
+        """Return the workers whose supervisor was killed; only to be asked when none runs."""
+        return [each for each in psutil.process_iter() if works_in(each, self.folder)]
+
+    def running(self) -> psutil.Process | None:
+        """Return the running supervisor, None where there is none."""
+        try:
+            process = psutil.Process(int(self.pid.read_text(encoding="utf-8")))
+            # Numbers of processes are used again: it is ours only if it works in our folder.
+            ours = process.is_running() and process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.folder.resolve()
+        except (OSError, ValueError, psutil.Error):
+            return None
+        return process if ours else None
+
+    def url(self) -> str:
+        """Return the public address, as this machine can ask it."""
+        return address.format_url(self.project.host, self.project.port)
+
+    def said(self) -> str:
+        """Return the end of the service's log."""
+        with self.log.open("rb") as log:
+            return tail(log)
+
+    def read_log(self) -> str:
+        """Return the last of the service's log."""
+        with self.log.open("rb") as log:
+            return read_end(log)
+
+
+def end_orphans(folder: Path) -> None:
+    """End the services that were staged in the folders of a folder by a run that was killed."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).parent == folder.resolve():
+                by = process.environ().get(STARTED_BY)
+                if by and not psutil.pid_exists(int(by)):
+                    process.kill()
+
+
+def works_in(process: psutil.Process, folder: Path) -> bool:
+    """Tell whether a process is a worker of the service in a folder; somebody's shell there is not."""
+    try:
+        return Path(process.cwd()) == folder.resolve() and "multiprocessing" in " ".join(process.cmdline())
+    except (OSError, psutil.Error):
+        return False
+
+
+def workers(supervisor: psutil.Process) -> set[int]:
+    """Return the numbers of the processes that serve: the supervisor's children, but for its tracker and for those that ended."""
+    found = set()
+    for child in supervisor.children():
+        with suppress(psutil.Error):
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found

@@ -1,0 +1,162 @@
+"""`project.toml`, and where things lie."""
+
+import os
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from slipway import address
+from slipway.errors import PipelineError
+
+TARGETS = ("docker", "local", "kubernetes")
+
+
+@dataclass(frozen=True)
+class Bake:
+    """For how long a new release is watched, and what it has to hold meanwhile."""
+
+    seconds: float
+    max_error_share: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """On which ports of the host's loopback it can be seen what is watched, and for how many days that is kept."""
+
+    prometheus: int
+    alertmanager: int
+    grafana: int
+    days: int
+
+
+@dataclass(frozen=True)
+class Project:
+    """One checkout, and where its service runs."""
+
+    root: Path
+    name: str
+    repository: str
+    target: str
+    address: str
+    p99_ms: float
+    image_mb: float
+    bake: Bake
+    certificate: Path | None = None
+    watch: Watch | None = None
+    context: str | None = None  # of the kubeconfig, where it is not the current one
+    asked: bool = False  # whether the target was named on the command line
+
+    @property
+    def as_image(self) -> bool:
+        """Whether a release is an image, and not a folder."""
+        return self.target != "local"
+
+    @property
+    def bundle(self) -> Path:
+        """What `train` makes: model, manifest, golden rows, serving config."""
+        return self.root / "build" / "bundle"
+
+    @property
+    def gate(self) -> Path:
+        """What `validate` makes: the verdict on the bundle."""
+        return self.root / "build" / "gate.json"
+
+    @property
+    def release(self) -> Path:
+        """What `build` makes: the bundle, its verdict and the code that serves it."""
+        return self.root / "build" / "release"
+
+    @property
+    def train_data(self) -> Path:
+        """What is learnt from."""
+        return self.root / "data" / "train.csv"
+
+    @property
+    def state(self) -> Path:
+        """What deploying leaves on this machine; not in git."""
+        return self.root / ".deploy"
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return address.parse(self.address)[0]
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return address.parse(self.address)[1]
+
+
+# What may stand in project.toml: the names of each section, and of the file itself those of the sections too.
+NAMES = {
+    "image": ("repository",),
+    "deploy": ("target", "address", "certificate", "context"),
+    "budget": ("p99_ms", "image_mb"),
+    "bake": tuple(each.name for each in fields(Bake)),
+    "watch": tuple(each.name for each in fields(Watch)),
+    "template": ("url", "version"),
+}
+TOP = ("name", "title", "description", *NAMES)
+
+
+def load(root: Path, target: str | None = None) -> Project:
+    """Read a project. `IMAGE_REPOSITORY` in the environment goes before the file. Raises PipelineError."""
+    path = root / "project.toml"
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        refuse_unknown(said, path)
+        repository = os.environ.get("IMAGE_REPOSITORY") or said["image"]["repository"]
+        project = Project(
+            root=root,
+            name=said["name"],
+            repository=repository.lower(),
+            target=target or said["deploy"]["target"],
+            address=str(said["deploy"]["address"]),
+            p99_ms=float(said["budget"]["p99_ms"]),
+            image_mb=float(said["budget"]["image_mb"]),
+            bake=Bake(**{name: float(value) for name, value in said["bake"].items()}),
+            certificate=root / Path(said["deploy"]["certificate"]).expanduser() if "certificate" in said["deploy"] else None,
+            watch=Watch(**said["watch"]) if "watch" in said else None,
+            context=said["deploy"].get("context"),
+            asked=target is not None,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PipelineError(
+            f"{path} cannot be read: {error!r}. "
+            "Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb, "
+            "[bake] seconds, max_error_share and p99_ms; and if there is a [watch], prometheus, alertmanager, grafana and days in it."
+        ) from error
+    if project.target not in TARGETS:
+        raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")
+    try:
+        address.parse(project.address)
+    except ValueError as error:
+        raise PipelineError(
+            f"Address {project.address!r} in {path} is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080: {error}. Correct it there."
+        ) from error
+    refuse_unwatchable(project.watch, path)
+    return project
+
+
+def refuse_unknown(said: dict[str, Any], path: Path) -> None:
+    """Raise PipelineError for a name that means nothing: misspelt, it would leave out what was asked for, such as a certificate."""
+    found = [("", name, TOP) for name in said] + [
+        (f"[{section}] ", name, NAMES[section]) for section, values in said.items() if section in NAMES for name in values
+    ]
+    for where, name, known in found:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+            raise PipelineError(f"{where}{name} in {path} means nothing: {meant} Nothing was changed. Next: correct it there.")
+
+
+def refuse_unwatchable(watch: Watch | None, path: Path) -> None:
+    """Raise PipelineError for what is no port, and for days that drift does not find enough in."""
+    for name, value in asdict(watch).items() if watch else ():
+        fits = type(value) is int and (8 <= value <= 3650 if name == "days" else 1 <= value <= 65535)
+        if not fits:
+            form = "a number of days from 8 to 3650" if name == "days" else "a port, such as 9090"
+            raise PipelineError(f"[watch] {name} = {value!r} in {path} is not {form}. Correct it there, then ./run up.")

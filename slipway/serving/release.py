@@ -1,0 +1,91 @@
+"""Load a release from its folder, or refuse it with the reason."""
+
+import json
+import os
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from pydantic import ValidationError
+
+from slipway.serving import trusted
+from slipway.serving.answers import Answers
+from slipway.serving.bins import Watched
+from slipway.serving.config import Config
+from slipway.serving.manifest import Manifest, ReleaseError, checked, read
+from slipway.serving.parity import TOLERANCE, distance
+from slipway.serving.rows import Columns, columns
+from slipway.serving.shortcut import Answer, Answering, choose
+
+# skops lists all estimators when it is imported, for which it imports all of scikit-learn: a fifth of the time to start.
+# What it would trust by that list is not asked for: `trusted` names all that a file may hold.
+with mock.patch("sklearn.utils.all_estimators", list):
+    import skops.io
+
+
+@dataclass(frozen=True)
+class Release:
+    """A verified release, ready to answer."""
+
+    tag: str
+    digest: str
+    manifest: Manifest
+    manifest_sha256: str
+    config: Config
+    watched: Watched
+    answering: Answering
+    golden_difference: float
+
+    def answer(self, columns: Columns) -> Answers:
+        """Answer rows; shape (n,) for a regression and a binary task, (n, classes) for a multiclass one."""
+        return self.answering.answer(columns)
+
+
+def load(folder: Path) -> Release:
+    """Load the release in a folder.
+
+    Raises ReleaseError when a file is missing or is not the one of the manifest, or when the golden rows are not answered as recorded.
+    """
+    folder = folder.resolve()
+    try:
+        manifest, manifest_sha256 = read(folder)
+        config = Config.model_validate(tomllib.loads(checked(folder, manifest.config).decode()))
+        watched = Watched.model_validate_json(checked(folder, manifest.bins))
+        golden = json.loads(checked(folder, manifest.golden))
+        checked(folder, manifest.model)
+        golden_rows, golden_answers = golden["rows"], golden["answers"]
+    except (OSError, ValidationError, ValueError, KeyError) as error:
+        raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
+    tag, digest = identity(folder)
+    model = load_model(folder / manifest.model.file)
+
+    def off(answer: Answer) -> float:
+        return distance(answer(columns(golden_rows)), golden_answers)
+
+    answering = choose(model, manifest.task, manifest.model.compiled.reason, off)
+    difference = off(answering.answer)
+    if not difference <= TOLERANCE:
+        raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
+    return Release(tag, digest, manifest, manifest_sha256, config, watched, answering, difference)
+
+
+def load_model(path: Path) -> Any:
+    """Load a skops file, if all that it names may be loaded. Raises ReleaseError."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = trusted.check(json.loads(file.read("schema.json")))
+        return skops.io.load(path, trusted=names)
+    except Exception as error:  # whatever a damaged or foreign file makes skops raise
+        raise ReleaseError(f"{path} is not a model that may be loaded: {error}") from error
+
+
+def identity(folder: Path) -> tuple[str, str]:
+    """Return tag and digest under which this release was deployed: from the environment, or from the note beside the folder."""
+    note = folder.parent / "deployment.json"
+    if "RELEASE_TAG" not in os.environ and note.is_file():
+        found = json.loads(note.read_bytes())
+        return found["tag"], found["digest"]
+    return os.environ.get("RELEASE_TAG", "none"), os.environ.get("RELEASE_DIGEST", "none")

@@ -1,0 +1,67 @@
+"""What a project receives of a version of its template: the same files, but for those that are the owner's."""
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from slipway.errors import PipelineError
+from slipway.repository import call, git, prefix
+from slipway.rules import TAKEN
+
+# What belongs to another model: it stays as it is here, whatever the template changed in it.
+OWNED = ("model", "data", *TAKEN)
+# What was written with the project's name once, and is the owner's text since: where git finds it in the template.
+RENDERED = (":(top,glob)*cookiecutter*/README.md", ":(top,glob)*cookiecutter*/.github/CODEOWNERS")
+SETTINGS, LISTS = "project.toml", "cookiecutter.json"
+OWN_LINE = re.compile(r"^(name|title|description|repository|url|version) = .*$", re.MULTILINE)
+
+Files = dict[str, str]  # path: its mode, type and object, as git lists them
+
+
+def listed(root: Path, tree: str) -> Files:
+    """Return the files of a commit, or of a folder of one, by its name."""
+    lines = git(root, "ls-tree", "-r", "-z", "--full-tree", tree).rstrip("\0").split("\0")
+    return {path: entry for entry, _, path in (line.partition("\t") for line in lines)}
+
+
+def among(path: str, names: Sequence[str]) -> bool:
+    """Tell whether a file is one of these names or in one of these folders."""
+    return any(path == name or path.startswith(f"{name}/") for name in names)
+
+
+def received(files: Files, lists: Mapping[str, list[str]]) -> Files:
+    """Return what of the template's files a project receives and does not own, by the lists of cookiecutter.json."""
+    taken, left = lists["_copy_without_render"], (*lists.get("_stays_behind", ()), *OWNED)
+    return {path: entry for path, entry in files.items() if among(path, taken) and not among(path, left)}
+
+
+def settings(root: Path, commit: str, had: str, version: str) -> str:
+    """Return project.toml as it is in a commit, with this project's names, and a version for the one it had. Raises PipelineError."""
+    own = OWN_LINE.finditer((root / SETTINGS).read_text(encoding="utf-8"))
+    here = {found[1]: found[0] for found in reversed([*own])}  # the first of each: further ones belong to other sections
+    here["version"] = here["version"].replace(had, version)
+    return OWN_LINE.sub(lambda found: here.get(found[1], found[0]), content(root, commit, SETTINGS).decode())
+
+
+def content(root: Path, commit: str, name: str) -> bytes:
+    """Return a file of the template, which is a repository of its own also where the project is a folder of one. Raises PipelineError."""
+    return call(root, ["cat-file", "blob", f"{commit}:{name}"])
+
+
+def tree(root: Path, commit: str, had: str, version: str) -> str:
+    """Store this project as a version of the template makes it, but for what it owns, and return the tree. Raises PipelineError."""
+    files = listed(root, commit)
+    if not {SETTINGS, LISTS} <= files.keys():
+        raise PipelineError(f"{version} is no version of this template: it has no {SETTINGS}. Next: correct [template] in {SETTINGS}.")
+    own = {path: entry for path, entry in listed(root, "HEAD:./").items() if among(path, OWNED)}
+    with tempfile.TemporaryDirectory() as folder:
+        path, index = Path(folder) / SETTINGS, {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        path.write_bytes(settings(root, commit, had, version).encode())
+        written = git(root, "hash-object", "-w", "--no-filters", str(path))
+        whole = {**received(files, json.loads(content(root, commit, LISTS))), **own, SETTINGS: f"100644 blob {written}"}
+        folder_of_ours = prefix(root)
+        entries = "".join(f"{entry}\t{folder_of_ours}{name}\0" for name, entry in whole.items())
+        git(root, "update-index", "-z", "--index-info", given=entries, **index)
+        return git(root, "write-tree", **index)

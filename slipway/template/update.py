@@ -1,0 +1,108 @@
+"""Bring what the template changed since onto a branch of its own: a three-way patch, made and shown by git."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+from slipway import repository
+from slipway.errors import PipelineError, UpdateFails
+from slipway.project import Project
+from slipway.repository import git
+from slipway.say import line
+from slipway.template import files as template_files
+from slipway.template import source as template
+
+
+def update(project: Project, to: str, no_test: bool) -> None:
+    """Patch a project with what changed between the template's version that it has and another. Raises PipelineError."""
+    root = project.root
+    repository.refuse_changes(root, "update")
+    has = template.of(root)
+    with template.fetched(root, has) as tags:
+        tag = to or template.newest(tags, has)
+        old, new = template.commit_had(root, tags, has), template.commit_of(root, tag, tags, has)
+        if old == new or (not to and holds(root, old, new)):
+            line(f"Nothing to update: the project has {has.version} of {has.url}, and {tag} has nothing newer.")
+            return
+        branch = unused(root, f"update-{tag}")
+        done = applied(root, patch(root, has.version, old, tag, new), branch)
+    git(root, "switch", "--quiet", "--create", branch, done)
+    line(f"{has.url}: {has.version} -> {tag}\n{git(root, 'diff', *repository.AS_GIT, '--stat', 'HEAD~', 'HEAD')}\n{left(root, old, new)}")
+    if not no_test:
+        run_tests(root, branch)
+    line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
+
+
+def holds(root: Path, old: str, new: str) -> bool:
+    """Tell whether a commit of the template has all that another one has."""
+    return git(root, "rev-list", "--count", f"{old}..{new}") == "0"
+
+
+def unused(root: Path, branch: str) -> str:
+    """Return the name of a branch. Raises PipelineError where it exists."""
+    if git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
+        raise PipelineError(f"There is a branch {branch} already. Next: git switch {branch} and go on there, or git branch -D {branch}.")
+    return branch
+
+
+def patch(root: Path, had: str, old: str, tag: str, new: str) -> str:
+    """Store the change of what a project receives from the template as a commit of its own; returns it. Raises PipelineError."""
+    before, after = template_files.tree(root, old, had, had), template_files.tree(root, new, had, tag)
+    base = git(root, "commit-tree", before, "-m", f"Template {had}")
+    return git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}")
+
+
+def applied(root: Path, change: str, branch: str) -> str:
+    """Apply a commit to what is checked out, in a folder apart, and return the result. Raises PipelineError where they conflict."""
+    with tempfile.TemporaryDirectory() as folder:
+        apart = Path(folder) / root.name
+        git(root, *repository.NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(apart))
+        try:
+            picked = repository.run(apart, ["cherry-pick", change])
+            if picked.returncode:
+                refuse(picked, git(apart, "diff", "--no-ext-diff", "--no-color"), change, branch)
+            return git(apart, "rev-parse", "HEAD")
+        finally:
+            git(root, "worktree", "remove", "--force", str(apart))
+
+
+def refuse(picked: subprocess.CompletedProcess[bytes], conflicts: str, change: str, branch: str) -> NoReturn:
+    """Show what git shows of a conflict, and raise PipelineError with how to go on."""
+    if not conflicts:
+        raise PipelineError(
+            f"git could not do it, and nothing was changed: {os.fsdecode(picked.stderr).strip()}. Next: mend that, then ./run update."
+        )
+    line(f"{os.fsdecode(picked.stdout)}\n{conflicts}\n")
+    raise PipelineError(
+        "The template changed what was changed here too, as shown above; nothing was changed. Next, to decide by hand: "
+        f"git switch -c {branch}, git cherry-pick {change[:12]}, mend the files that git names, git add them, "
+        "git cherry-pick --continue, ./run test."
+    )
+
+
+def left(root: Path, old: str, new: str) -> str:
+    """Say what the template changed in files that are the owner's, and how to see it."""
+    places = [*(f":(top){name}" for name in template_files.OWNED), *template_files.RENDERED]
+    found = git(root, "diff", *repository.AS_GIT, "--name-only", "--no-relative", "-z", old, new, "--", *places)
+    if not (names := [each for each in found.split("\0") if each]):
+        return "The template changed nothing of what is yours."
+    told = ", ".join(name.rpartition("}}/")[2] for name in names)
+    return f"Yours, and left as they are, though the template changed its own: {told}\nSee whether you want that too: " + shlex.join(
+        ["git", "diff", old[:12], new[:12], "--", *(f":/{name}" if repository.prefix(root) else name for name in names)]
+    )
+
+
+def run_tests(root: Path, branch: str) -> None:
+    """Run the tests as the new version does. Raises UpdateFails when they fail."""
+    # By the Python that the environments are made from: the locks, and with them the environment, may be others now.
+    python: str = sys._base_executable  # type: ignore[attr-defined]
+    line("./run test")
+    if subprocess.run([python, str(root / "run"), "test"], cwd=root, check=False).returncode:
+        raise UpdateFails(
+            f"The update is on the branch {branch}, and the tests fail there. Next: mend it there, git commit, ./run test; "
+            f"or leave it: git switch -, git branch -D {branch}."
+        )

@@ -1,0 +1,61 @@
+"""Record in MLflow what it missed, when it was down or is new: the bundle with its verdict, and what serves."""
+
+import json
+from pathlib import Path
+
+from slipway.errors import PipelineError
+from slipway.gate import verdict
+from slipway.operate import targets
+from slipway.operate.switch import state_of
+from slipway.project import Project
+from slipway.report import Judgement
+from slipway.say import line
+from slipway.serving.manifest import read
+from slipway.tracking import ledger
+
+# Nothing waits for this verb: a server that is busy has its time.
+PATIENCE = ledger.Patience(30.0, 30)
+
+
+def track(project: Project) -> None:
+    """Record what is here and not recorded yet. Raises PipelineError where MLflow cannot be reached."""
+    live = state_of(target := targets.of(project)).live
+    files = target.fetch(live.digest) if live else None
+    if files is None and not (project.bundle / "manifest.json").is_file():
+        raise PipelineError("There is nothing to record: no bundle in build/, and nothing serves. Next: ./run train.")
+    try:
+        with ledger.quiet():
+            if (project.bundle / "manifest.json").is_file():
+                here(project)
+            if live and files:
+                there(project, files, live.tag, live.digest)
+    except ValueError as error:  # of a manifest, a verdict or a note
+        said = f"What is in build/, or the release that serves, is damaged: {ledger.reason(error)}."
+        raise PipelineError(f"{said} Next: ./run train and ./run validate make build/ anew; ./run status tells what serves.") from error
+    except PipelineError:
+        raise
+    except Exception as error:  # any of MLflow's, its database's or the network's
+        said = f"MLflow at {ledger.uri(project)} could not record it: {ledger.reason(error)}."
+        raise PipelineError(f"{said} Next: start it or correct MLFLOW_TRACKING_URI, then ./run track.") from error
+
+
+def here(project: Project) -> None:
+    """Record the bundle, and of its verdict and its digest what there is."""
+    found, (manifest, sha) = ledger.entry(project, project.bundle, PATIENCE), read(project.bundle)
+    if project.gate.is_file():
+        judged = Judgement.model_validate_json(project.gate.read_bytes())
+        if judged.candidate.manifest_sha256 == sha:
+            found.judge(judged)
+            found.keep(verdict.documents(project))
+    note = project.root / "build" / "release.json"
+    if note.is_file() and (pushed := json.loads(note.read_bytes()))["commit"] == manifest.commit:
+        found.mark(image_digest=pushed["digest"])
+    line(f"recorded: build/bundle, version {found.version}")
+
+
+def there(project: Project, files: Path, tag: str, digest: str) -> None:
+    """Record what serves, with the verdict that it carries."""
+    found = ledger.entry(project, files, PATIENCE)
+    found.mark(verdict=Judgement.model_validate_json((files / "gate.json").read_bytes()).verdict.value)
+    found.serves(tag, digest)
+    line(f"recorded: {tag} serves, version {found.version}")

@@ -1,0 +1,69 @@
+"""The pages of MLflow: what was trained, how it was judged, what serves."""
+
+import subprocess
+import time
+import webbrowser
+from importlib.metadata import version
+
+import httpx
+from uv import find_uv_bin
+
+from slipway import http_client
+from slipway.errors import PipelineError
+from slipway.operate.process import refuse_taken
+from slipway.project import Project
+from slipway.say import line
+from slipway.tracking import ledger
+
+HOST, SECONDS = "127.0.0.1", 5
+
+
+def ui(project: Project, port: int, no_browser: bool) -> None:
+    """Open the server's pages; or show those of the project's own file, until that is stopped (Ctrl-C). Raises PipelineError."""
+    uri = ledger.uri(project)
+    if uri.startswith("http"):
+        show(uri, no_browser)
+        return
+    ledger.refuse_folder(project)
+    refuse_taken(HOST, port, "take another with --port")
+    line("starting MLflow (the first time its pages are fetched, which takes a minute) ...")
+    process = subprocess.Popen(server(uri, port), cwd=project.root)
+    try:
+        wait(process, url := f"http://{HOST}:{port}")
+        show(url, no_browser)
+        line("Ctrl-C stops it")
+        process.wait()
+    except KeyboardInterrupt:
+        line("stopped")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def server(uri: str, port: int) -> list[str]:
+    """Return the command. The verbs do with a tenth of MLflow; the package with the pages is fetched by uv, which keeps it."""
+    fetched = [find_uv_bin(), "tool", "run", "--quiet", "--from", f"mlflow=={version('mlflow-skinny')}"]
+    return [*fetched, "mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+
+
+def wait(process: "subprocess.Popen[bytes]", url: str) -> None:
+    """Wait until the server answers. Raises PipelineError when it ends instead."""
+    while not answers(url):
+        if process.poll() is not None:
+            raise PipelineError("MLflow ended instead of showing its pages; what it said is above. Next: mend that, then ./run ui.")
+        time.sleep(0.2)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server answers."""
+    try:
+        return http_client.request("GET", f"{url}/health", SECONDS).is_success
+    except httpx.TransportError:
+        return False
+
+
+def show(url: str, no_browser: bool) -> None:
+    """Say where the pages are, and open them."""
+    line(f"MLflow: {url}")
+    if not no_browser:
+        webbrowser.open(url)

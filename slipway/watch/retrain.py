@@ -1,0 +1,85 @@
+"""Prepare a retraining: other training data, in one commit on a branch of its own. Nothing is trained or pushed; a person decides."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from slipway import repository, rules
+from slipway.bundle import data_reference
+from slipway.errors import PipelineError
+from slipway.gate import dataset
+from slipway.project import Project
+from slipway.say import line
+from slipway.serving.manifest import sha256
+from slipway.watch import data_change
+
+NEXT = """{branch} has one commit more than {before}, which changes {changed} alone. You are on it.
+Nothing was trained or pushed: a person decides, by the gate's verdict on the pull request. Next, to open that:
+  {push}git push --set-upstream origin {branch}
+To see the verdict here: ./run train && ./run validate
+To drop it: git switch {before} && git branch -D {branch}{back}"""
+
+
+def retrain(project: Project, data: str) -> str:
+    """Put a file in the place of the training data on a new branch, and return that. Raises PipelineError; nothing is changed then."""
+    file = Path(data)
+    dvc = kept_by_dvc(project, file)
+    before, found = dataset.load(project.train_data).rows, dataset.load(file)
+    after = found.rows
+    old, new = (sha256(each.read_bytes()) for each in (project.train_data, file))
+    if old == new:
+        raise PipelineError(f"{file} ({new[:12]}) is what is learnt from already. Expected: other data. Next: ./run train.")
+    dataset.refuse_unfit(found, rules.of(project), f"./run retrain --data {data}")
+    told = data_change.told(before, after, (old, new))
+    left, branch = repository.branch(project.root), f"retrain-{date.today()}-{new[:8]}"
+    changed = data_reference.file(project) + ".dvc" * dvc
+    with repository.branched(project.root, branch), replaced(project.train_data, file, project.root / "build"):
+        if dvc:
+            dvc_add(project)
+        message = project.root / "build" / "retrain.txt"
+        message.write_text(f"Learn from {len(after)} rows instead of {len(before)}\n\n{told}\n", encoding="utf-8")
+        repository.git(project.root, "commit", "--quiet", "--file", str(message), "--only", "--", changed)
+        data_reference.refuse_other(project)  # a hook may have changed it
+    more = {"push": "dvc push && " * dvc, "back": " && dvc checkout" * dvc}
+    line(f"{told}\n\n{NEXT.format(branch=branch, before=left, changed=changed, **more)}")
+    return branch
+
+
+def kept_by_dvc(project: Project, file: Path) -> bool:
+    """Tell whether DVC keeps the training data. Raises PipelineError where something uncommitted would be lost, or a command is missing."""
+    if file.resolve() == project.train_data.resolve():
+        raise PipelineError(
+            f"{file} is the place of what is learnt from now. Expected: a file elsewhere. Next: move it, git checkout HEAD -- {file} "
+            "(or dvc checkout), and ./run retrain --data with its new name."
+        )
+    repository.refuse_changes(project.root, "retrain", besides=file)
+    data_reference.refuse_other(project)
+    dvc = data_reference.of(project).dvc
+    if dvc and not shutil.which("dvc"):
+        raise PipelineError("DVC keeps the training data, and there is no dvc on the PATH. Next: install it, as docs/data.md says.")
+    return dvc
+
+
+@contextmanager
+def replaced(path: Path, file: Path, aside: Path) -> Iterator[None]:
+    """Put a copy of a file in another's place. The other, maybe a link of DVC's, is moved, and comes back where what follows fails."""
+    aside.mkdir(exist_ok=True)
+    before = path.replace(aside / f"{path.name}.before")
+    try:
+        shutil.copyfile(file, path)
+        yield
+    except BaseException:
+        before.replace(path)
+        raise
+    before.unlink()
+
+
+def dvc_add(project: Project) -> None:
+    """Have DVC keep what lies in the place of the training data. Raises PipelineError."""
+    name = data_reference.file(project)
+    done = subprocess.run(["dvc", "add", "--quiet", name], cwd=project.root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PipelineError(f"dvc add {name} failed: {(done.stderr or done.stdout).strip()} Nothing was changed. Next: dvc doctor.")
