@@ -55,7 +55,7 @@ def trained(root: Path) -> Path:
     git(root, "init", "--quiet", "--initial-branch=main")
     git(root, "add", "--all")
     git(root, *AUTHOR, "commit", "--quiet", "--message", "One year")
-    python(root, "-m", "pipeline", "train")
+    python(root, "-m", "slipway.cli", "train")
     return root / "build" / "bundle"
 
 

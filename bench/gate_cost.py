@@ -35,7 +35,7 @@ def prepare(root: Path) -> None:
     git(root, "init", "--quiet", "--initial-branch=main")
     git(root, "add", "--all")
     git(root, *AUTHOR, "commit", "--quiet", "--message", "The project")
-    python(root, "-m", "pipeline", "train")
+    python(root, "-m", "slipway.cli", "train")
     shutil.copytree(root / "build" / "bundle", root / "build" / "champion")
 
 

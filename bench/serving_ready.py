@@ -44,7 +44,7 @@ def train(root: Path) -> None:
     git(root, "init", "--quiet", "--initial-branch=main")
     git(root, "add", "--all")
     git(root, *AUTHOR, "commit", "--quiet", "--message", "The project")
-    python(root, "-m", "pipeline", "train")
+    python(root, "-m", "slipway.cli", "train")
 
 
 def write_for_mlflow(place: Place, server: Server) -> None:

@@ -38,7 +38,7 @@ HEAD = (
 
 def run(root: Path, target: str, *words: str) -> Verb:
     """Run a verb as a command, as a person would."""
-    command = [sys.executable, "-m", "pipeline", *words, "--target", target]
+    command = [sys.executable, "-m", "slipway.cli", *words, "--target", target]
     start = time.monotonic()
     proof, said = start, 0.0
     with subprocess.Popen(command, cwd=root, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True) as process:

@@ -88,11 +88,11 @@ def make(root: Path, tag: str, champion: str, targets: Sequence[str]) -> None:
     git(root, "add", "--all")
     git(root, *AUTHOR, "commit", "--quiet", "--message", tag)
     git(root, *AUTHOR, "tag", tag)
-    python(root, "-m", "pipeline", "train")
-    python(root, "-m", "pipeline", "validate", "--champion", champion)
+    python(root, "-m", "slipway.cli", "train")
+    python(root, "-m", "slipway.cli", "validate", "--champion", champion)
     for target in targets:
-        python(root, "-m", "pipeline", "build", "--target", target)
-        python(root, "-m", "pipeline", "push", "--target", target)
+        python(root, "-m", "slipway.cli", "build", "--target", target)
+        python(root, "-m", "slipway.cli", "push", "--target", target)
         if target == "kubernetes":
             note = json.loads((root / "build" / "release.json").read_bytes())
             cluster.pull(f"{note['repository']}@{note['digest']}")

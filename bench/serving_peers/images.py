@@ -27,8 +27,8 @@ def own_mb(image: str) -> float:
 
 def slipway(place: Place) -> str:
     """Build the project's image as `./run build` does, and return its name."""
-    python(place.project, "-m", "pipeline", "validate", "--champion", "none")
-    python(place.project, "-m", "pipeline", "build", "--target", "docker")
+    python(place.project, "-m", "slipway.cli", "validate", "--champion", "none")
+    python(place.project, "-m", "slipway.cli", "build", "--target", "docker")
     return f"{project.load(place.project).name}:{git(place.project, 'rev-parse', 'HEAD').strip()}"
 
 

@@ -91,7 +91,7 @@ KSERVE_WORDS = ("-m", "bench.serving_peers.kserve_app", "--http_port", "PORT")
 
 OURS, FLOOR, SILENT = "slipway", "constant", "without metrics"
 SERVERS = (
-    Server(OURS, "slipway", ("-m", "service")),
+    Server(OURS, "slipway", ("-m", "slipway.serving")),
     Server("textbook", "textbook", ("-m", "bench.serving_peers.textbook"), body=list),
     Server("mlflow", "mlflow", MLFLOW_WORDS, "/invocations", lambda rows: {"dataframe_records": rows}),
     Server("litserve", "litserve", ("-m", "bench.serving_peers.litserve_app"), body=lambda rows: {"rows": rows}),

@@ -39,7 +39,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def start(copy: Path, *words: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-u", "-m", "pipeline", "demo", *words]
+    command = [sys.executable, "-u", "-m", "slipway.cli", "demo", *words]
     return subprocess.Popen(command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -179,7 +179,7 @@ MAKING = {
 def test_clients_are_made_in_one_place() -> None:
     made = {
         f"{path.relative_to(ROOT).as_posix()}: {name}"
-        for room in ("pipeline", "service", "validation", "model")
+        for room in ("pipeline", "service", "slipway", "model")
         for path in (ROOT / room).rglob("*.py")
         for name in calls(path)
         if name.rpartition(".")[0] in LIBRARIES and name.rpartition(".")[2] in MAKING

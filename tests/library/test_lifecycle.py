@@ -165,7 +165,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     write_rows(road, shuffled(rows))
     road.make(WEAK)
     write_rows(road, rows)
-    app = road.root / "service" / "app.py"
+    app = road.root / "slipway" / "serving" / "app.py"
     app.write_text(
         app.read_text(encoding="utf-8").replace("import gc\n", "import asyncio\nimport gc\nimport tempfile\n") + FAULT, encoding="utf-8"
     )
@@ -784,7 +784,7 @@ def test_a_damaged_bundle_is_not_judged(made: Road) -> None:
 def test_judging_that_is_stopped_leaves_nothing_running(road: Road) -> None:
     road.stand(A)
     road.checkout(B)
-    command = [sys.executable, "-m", "pipeline", "validate", "--target", road.target]
+    command = [sys.executable, "-m", "slipway.cli", "validate", "--target", road.target]
     process = subprocess.Popen(
         command, cwd=road.root, env={**os.environ, "PYTHONPATH": ""}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

@@ -42,7 +42,7 @@ def run(road: Road) -> Run:
     def call(*words: str) -> "subprocess.CompletedProcess[str]":
         found = environments(road).get("operate")
         # Once the environment to work in is there, `run` itself would take that.
-        command = [str(found / "bin" / "python"), "-m", "pipeline"] if found else [sys.executable, str(road.root / "run")]
+        command = [str(found / "bin" / "python"), "-m", "slipway.cli"] if found else [sys.executable, str(road.root / "run")]
         return subprocess.run([*command, *words, "--target", "docker"], cwd=road.root, capture_output=True, text=True, check=False)
 
     return call

@@ -458,7 +458,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run a verb in a project."""
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    command = [sys.executable, "-m", "pipeline", *words, "--target", "local"]
+    command = [sys.executable, "-m", "slipway.cli", *words, "--target", "local"]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 

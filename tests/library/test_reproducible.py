@@ -58,7 +58,7 @@ def run(road: Road, others: dict[str, str], *words: str) -> None:
     """Run a verb in a process of its own."""
     database = f"sqlite:///{road.root / 'mlflow.db'}"
     given = {**os.environ, **others, "PYTHONPATH": "", "MLFLOW_TRACKING_URI": database}
-    command = [sys.executable, "-m", "pipeline", *words, "--target", road.target]
+    command = [sys.executable, "-m", "slipway.cli", *words, "--target", road.target]
     done = subprocess.run(command, cwd=road.root, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -116,7 +116,7 @@ def test_the_model_and_all_of_the_release_are_the_same(roads: list[Road]) -> Non
 def test_what_a_release_is_made_of_has_the_modes_that_git_knows(umask: int, tmp_path: Path) -> None:
     with masked(umask):
         (tmp_path / "service" / "parts").mkdir(parents=True)
-        for name, mode in (("slipway/serving/app.py", 0o666), ("service/parts/run", 0o777)):
+        for name, mode in (("service/app.py", 0o666), ("service/parts/run", 0o777)):
             (tmp_path / name).write_text("", encoding="utf-8")
             (tmp_path / name).chmod(mode & ~umask)
     building.set_modes(tmp_path)
@@ -124,7 +124,7 @@ def test_what_a_release_is_made_of_has_the_modes_that_git_knows(umask: int, tmp_
     assert modes == {
         ".": "40755",
         "service": "40755",
-        "slipway/serving/app.py": "100644",
+        "service/app.py": "100644",
         "service/parts": "40755",
         "service/parts/run": "100755",
     }

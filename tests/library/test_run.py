@@ -49,7 +49,7 @@ def door(tmp_path: Path) -> Path:
     (tmp_path / "requirements").mkdir()
     for name in ("work", "operate"):
         (tmp_path / "requirements" / f"{name}.txt").write_text(f"# a lock to {name}\n", encoding="utf-8")
-    for room in ("model", "pipeline", "service", "validation"):
+    for room in ("model", "pipeline", "service", "slipway"):
         (tmp_path / room).symlink_to(ROOT / room)
     script(tmp_path / "bin" / "uv", f'echo "$@" >> "{tmp_path}/uv.log"')
     make(tmp_path, "work", f'exec "{sys.executable}" "$@"')

@@ -68,7 +68,7 @@ def run(root: Path, *words: str) -> str:
     """Run a verb in a process of its own, and return what it prints. Nothing of it is left to be recorded later."""
     around = {**os.environ, **PROXIES, **SOCKS, "GIT_CONFIG_GLOBAL": str(root.parents[2] / "git" / "config")}
     del around["MLFLOW_TRACKING_URI"]
-    command = [sys.executable, "-m", "pipeline", *words, "--target", "local"]
+    command = [sys.executable, "-m", "slipway.cli", *words, "--target", "local"]
     done = subprocess.run(command, cwd=root, env=around, umask=0o077, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     assert "MLflow could not" not in done.stderr

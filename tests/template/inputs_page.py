@@ -129,7 +129,7 @@ def seen(bundle: Path) -> list[tuple[Case, int, str]]:
     """Ask a release, and the same with a feature that is open."""
     with tempfile.TemporaryDirectory() as folder:
         found = []
-        for room in ("model", "service"):
+        for room in ("model", "service", "slipway"):
             shutil.copytree(ROOT / room, Path(folder) / room)
         declared = Path(folder) / "model" / "features.py"
         text = declared.read_text(encoding="utf-8")

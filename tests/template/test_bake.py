@@ -130,7 +130,7 @@ def test_nothing_of_the_template_is_left(tmp_path: Path, bake: Bake) -> None:
 def test_leftovers_of_a_working_tree_stay(template: Path, tmp_path: Path, bake: Bake, expected: Contents) -> None:
     used = shutil.copytree(template, tmp_path / "slipway")
     untidy = (".venv/lib/a.py", "build/a", "notes.txt", "model/__pycache__/a.pyc", "tests/.pytest_cache/a/b", ".git/x")
-    for name in (*untidy, "pipeline/targets/__pycache__/a.pyc", "service/.mypy_cache/a", "infra/.ruff_cache/a"):
+    for name in (*untidy, "slipway/operate/__pycache__/a.pyc", "service/.mypy_cache/a", "infra/.ruff_cache/a"):
         (used / name).parent.mkdir(parents=True, exist_ok=True)
         (used / name).write_text("left over")
     before = contents(used)

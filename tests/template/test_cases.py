@@ -87,7 +87,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The example, with a model that takes any columns."""
-    for name in ("model", "pipeline", "service", "validation", "data"):
+    for name in ("model", "pipeline", "service", "slipway", "validation", "data"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copyfile(ROOT / "project.toml", tmp_path / "project.toml")
     shutil.copyfile(HERE / "ask_next_year.py", tmp_path / "ask_next_year.py")
@@ -100,7 +100,7 @@ def converge(run: Run, project: Path) -> list[str]:
     """Paste what the doctor prints until it is green; returns what it printed, round by round."""
     printed = []
     for _ in range(ROUNDS + 1):
-        found = run(project, "pipeline", "doctor", "--model")
+        found = run(project, "slipway.cli", "doctor", "--model")
         printed.append(found.text)
         assert "Traceback" not in found.text, found.text
         if found.code == 0:

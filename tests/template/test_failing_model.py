@@ -40,7 +40,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run a verb in a project, with the project's own model."""
-    command = [sys.executable, "-m", "pipeline", *words, "--target", "local"]
+    command = [sys.executable, "-m", "slipway.cli", *words, "--target", "local"]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 

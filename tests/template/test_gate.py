@@ -59,7 +59,7 @@ def run(road: Road, *words: str) -> Said:
     """Run a verb: in this process, or in one of its own where the model's code was changed."""
     if not road.git("diff", "--name-only", "main", "--", "model"):
         return road.run(*words)
-    command = [sys.executable, "-m", "pipeline", *words, "--target", road.target]
+    command = [sys.executable, "-m", "slipway.cli", *words, "--target", road.target]
     done = subprocess.run(command, cwd=road.root, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, check=False)
     return Said(done.returncode, done.stdout, done.stderr)
 

@@ -27,7 +27,7 @@ START_SECONDS = 600
 @contextmanager
 def pages(road: Road, port: int) -> Iterator[str]:
     """Show the pages of the project's own file, until that is interrupted; yields their URL."""
-    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(port), "--no-browser"]
+    command = [sys.executable, "-m", "slipway.cli", "ui", "--port", str(port), "--no-browser"]
     own = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     process = subprocess.Popen(command, cwd=road.root, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     url = f"http://127.0.0.1:{port}"

@@ -194,7 +194,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
         write_rows(road, shuffled(rows))
         road.make(WEAK)
         write_rows(road, rows)
-        app = road.root / "service" / "app.py"
+        app = road.root / "slipway" / "serving" / "app.py"
         text = app.read_text(encoding="utf-8").replace("import gc\n", "import asyncio\nimport gc\nimport tempfile\n")
         app.write_text(text + FAULT + HUNGER, encoding="utf-8")
         road.make(FAULTY, champion=str(road.kept(B) / "bundle"))

@@ -87,7 +87,7 @@ def on_local(steps: Steps, state: Path) -> None:
                 steps.come_to(f"{event} {Path(path).name}")
         elif event == "os.kill" and arguments[1] != 0 and arguments[0] != os.getpid():
             steps.come_to(f"signal {arguments[1]}")
-        elif event == "subprocess.Popen" and "service" in arguments[1]:
+        elif event == "subprocess.Popen" and "slipway.serving" in arguments[1]:
             steps.come_to("start a process")
 
     io.open = counted

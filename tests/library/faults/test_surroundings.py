@@ -226,7 +226,7 @@ def test_a_read_only_disk(live: Road, suffers: Suffers) -> None:
 
 def elsewhere(road: Road, *verb: str) -> tuple[int, str]:
     """Run a verb in a process of its own."""
-    command = [sys.executable, "-m", "pipeline", *verb, "--target", road.target]
+    command = [sys.executable, "-m", "slipway.cli", *verb, "--target", road.target]
     environment = {**os.environ, "PYTHONPATH": ""}
     done = subprocess.run(command, cwd=road.root, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr

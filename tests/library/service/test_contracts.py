@@ -771,7 +771,7 @@ def test_a_route_of_vertex_that_cannot_be_is_said_at_the_start(
         Client(release)
     monkeypatch.setenv("RELEASE_DIR", str(bundle))
     with pytest.raises(SystemExit) as ended:
-        app.create()
+        app.create_app()
     assert ended.value.code == app.STARTUP_FAILURE
     assert f"This release does not serve. {name} is {path}" in capfd.readouterr().err
     Client(release, contracts=["v1", "v2"])
@@ -824,7 +824,7 @@ def served(bundle: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     own = process.environment(ROOT, bundle, **vertex)
     own.pop("HOST", None)
     with (tmp_path / "log").open("w+b") as log:
-        command = [sys.executable, "-m", "service", "serve"]
+        command = [sys.executable, "-m", "slipway.serving", "serve"]
         started = subprocess.Popen(command, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"
@@ -854,5 +854,5 @@ def test_every_command_of_the_page_says_what_the_page_says(served: tuple[Path, s
 
 
 def test_the_image_takes_no_other_argument() -> None:
-    done = subprocess.run([sys.executable, "-m", "service", SECRET], cwd=ROOT, check=False, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "slipway.serving", SECRET], cwd=ROOT, check=False, capture_output=True, text=True)
     assert (done.returncode, SECRET in done.stderr) == (1, False)

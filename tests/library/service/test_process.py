@@ -106,7 +106,7 @@ def started(folder: Path, log: IO[bytes], **more: str) -> Iterator[tuple[subproc
     """Start a real service; yields it with its port, at once."""
     port = process.free_port()
     settings = process.environment(ROOT, folder, PORT=str(port), RELEASE_TAG="v9.8.7", **more)
-    service = subprocess.Popen([sys.executable, "-m", "service"], cwd=ROOT, env=settings, stdout=log, stderr=log)
+    service = subprocess.Popen([sys.executable, "-m", "slipway.serving"], cwd=ROOT, env=settings, stdout=log, stderr=log)
     try:
         yield service, port
     finally:
