@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from pipeline.build import build
 from pipeline.deploy import deploy
-from pipeline.train import train
-from pipeline.validate import validate
-
 from pipeline.push import push
 from pipeline.rollback import rollback
+from pipeline.train import train
+from pipeline.validate import validate
 from slipway import http_client, project, rehearsal
 from slipway.project import Project
 

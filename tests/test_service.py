@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from pipeline.train import train
 
+from pipeline.train import train
 from slipway import http_client, project, rehearsal
 from slipway.operate import process
 from slipway.serving.declared import FEATURES

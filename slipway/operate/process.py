@@ -46,7 +46,7 @@ def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
 
 
 def service_command(code: Path) -> list[str]:
-    """Return the command that starts the service of a release's code; a release made before the library was a package starts as `service`."""
+    """Return the command that starts the service of a release's code; older releases start as `service`."""
     return [sys.executable, "-m", "slipway.serving" if (code / "slipway").is_dir() else "service"]
 
 

@@ -11,11 +11,10 @@ from typing import Any
 
 from pipeline.build import build
 from pipeline.deploy import deploy
-from pipeline.train import train
-from pipeline.validate import validate
-
 from pipeline.push import push
 from pipeline.rollback import rollback
+from pipeline.train import train
+from pipeline.validate import validate
 from slipway import rehearsal
 from slipway.errors import PipelineError
 from slipway.operate.switch import Done, attempt, state_of
