@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 MESSAGE = "Start from the Slipway template"
@@ -50,6 +51,17 @@ def note_template() -> None:
     path.write_bytes(text.encode())
 
 
+def note_library() -> None:
+    """Write into project.toml what the library is, so that an edit of it can be told."""
+    sys.path.insert(0, os.curdir)
+    sys.dont_write_bytecode = True
+    from slipway.template.library import hash_library, read_library
+
+    path = Path("project.toml")
+    text = path.read_text(encoding="utf-8").replace('\nlibrary = ""\n', f'\nlibrary = "{hash_library(read_library(Path()))}"\n')
+    path.write_bytes(text.encode())
+
+
 def identity() -> tuple[str, ...]:
     """Give the options for the author: none when git knows who that is, a neutral name otherwise."""
     known = git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
@@ -71,6 +83,7 @@ def main() -> None:
     there = bool(shutil.which("git"))
     if there:
         note_template()
+    note_library()
     if Path(".git").exists():
         return
     if not (there and first_commit()):

@@ -97,7 +97,7 @@ NAMES = {
     "budget": ("p99_ms", "image_mb"),
     "bake": tuple(each.name for each in fields(Bake)),
     "watch": tuple(each.name for each in fields(Watch)),
-    "template": ("url", "version"),
+    "template": ("url", "version", "library"),
 }
 TOP = ("name", "title", "description", *NAMES)
 

@@ -1,12 +1,14 @@
 """Whether git reads this checkout, and whether the project is a repository of its own."""
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 from slipway import repository
-from slipway.doctor.finding import Finding, good, mend
+from slipway.doctor.finding import Finding, good, mend, note
 from slipway.errors import PipelineError
 from slipway.project import Project
+from slipway.template.library import LIBRARY, hash_library, read_library
 
 WORKFLOWS = Path(".github", "workflows")
 
@@ -20,8 +22,25 @@ def findings(project: Project) -> Iterator[Finding]:
         yield mend("git", what.rstrip("."), "A release is named by its commit.", fix)
         return
     yield good("git", f"commit {commit[:12]}")
+    yield from library_findings(project)
     if folder:
         yield in_folder(folder.rstrip("/"), repository.top(project.root))
+
+
+def library_findings(project: Project) -> Iterator[Finding]:
+    """Yield whether the library is the template's, where project.toml says what that is."""
+    noted = tomllib.loads((project.root / "project.toml").read_text(encoding="utf-8")).get("template", {})
+    if not noted.get("library"):
+        return
+    if hash_library(read_library(project.root)) == noted["library"]:
+        yield good("library", f"{LIBRARY}/ is as {noted['version'] or 'the template'} has it")
+        return
+    yield note(
+        "library",
+        f"{LIBRARY}/ was edited: it is not as {noted['version'] or 'the template'} has it",
+        "The next ./run update replaces it, edits and all, and names them.",
+        "move what is yours into model/, pipeline/ or service/, and git checkout the rest; or keep the edit until the template has it",
+    )
 
 
 def in_folder(folder: str, top: Path) -> Finding:

@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 from slipway.errors import OwnerError, PipelineError
 from slipway.owner import place
 from slipway.owner.hints import Hint, find_hint
-from slipway.owner.missing_module import explain_missing_library, explain_missing_module
+from slipway.owner.missing_module import explain_missing_library, explain_missing_module, find_moved_module
 from slipway.owner.place import Place
 from slipway.owner.raised import describe_error, list_frames
 from slipway.owner.warned import show_warnings
@@ -54,7 +54,7 @@ STEPS = {
 }
 MODULES = ("model.features", "slipway.serving.rows", "model.data", "model.estimator", "model.metrics", "model.behaviour")
 # Where `Row` is read, when they are imported.
-READERS = ("serving/declared.py", "serving/rows.py", "slipway/serving/description.py")
+READERS = ("slipway/serving/declared.py", "slipway/serving/rows.py", "slipway/serving/description.py")
 
 
 @contextmanager
@@ -101,6 +101,8 @@ def find_failure(error: BaseException, step: str) -> Place:
 
 def choose_hint(error: BaseException, text: str, step: str) -> Hint | None:
     """Return what is known about a message."""
+    if isinstance(error, ImportError) and (moved := find_moved_module(error)):
+        return Hint("", "a module of slipway/, where the library is now", f"import {moved}")
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("model"):
         return Hint("", "a package that requirements/ locks", read_next(explain_missing_module(error)))
     if isinstance(error, OSError) and (said := explain_missing_library(error)):

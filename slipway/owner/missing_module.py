@@ -1,10 +1,16 @@
 """Say which package or library an import in `model/` wants, and the steps that bring it."""
 
+import re
 import sys
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
+from pathlib import Path
+
+import slipway
 
 ROOMS = ("model", "pipeline", "service", "slipway", "tests")
+# What held the library before slipway/ did.
+FORMER_ROOMS = ("pipeline", "service", "validation")
 # Packages that are called otherwise than what is imported of them. xgboost-cpu is XGBoost without the 700 MB for graphics cards; it is not
 # made for a Mac, where xgboost has none of them.
 PACKAGES = {
@@ -42,6 +48,17 @@ def explain_missing_module(error: ModuleNotFoundError) -> str:
         f"Next: add {package} to requirements/serve.in, then ./run lock; or, if {top}.py is a file of yours, put it into model/ "
         f"and import it as model.{top}."
     )
+
+
+def find_moved_module(error: ImportError) -> str | None:
+    """Return where the library has a module now that was in another folder before, None where it has none or several of that name."""
+    missing = re.search(r"cannot import name '(\w+)'", str(error))
+    *rooms, name = [*(error.name or "").split("."), *(missing.groups() if missing else ())]
+    if not rooms or rooms[0] not in FORMER_ROOMS:
+        return None
+    library = Path(slipway.__file__).parent
+    found = [*library.rglob(f"{name}.py"), *(each.parent for each in library.rglob(f"{name}/__init__.py"))]
+    return ".".join(found[0].relative_to(library.parent).with_suffix("").parts) if len(found) == 1 else None
 
 
 def explain_missing_library(error: OSError) -> str | None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from slipway.errors import PipelineError
 from slipway.repository import call, git, prefix
 from slipway.rules import TAKEN
+from slipway.template.library import LIBRARY, hash_library
 
 # What belongs to another model: it stays as it is here, whatever the template changed in it.
 OWNED = ("model", "data", *TAKEN)
 # What was written with the project's name once, and is the owner's text since: where git finds it in the template.
 RENDERED = (":(top,glob)*cookiecutter*/README.md", ":(top,glob)*cookiecutter*/.github/CODEOWNERS")
 SETTINGS, LISTS = "project.toml", "cookiecutter.json"
-OWN_LINE = re.compile(r"^(name|title|description|repository|url|version) = .*$", re.MULTILINE)
+OWN_LINE = re.compile(r"^(name|title|description|repository|url|version|library) = .*$", re.MULTILINE)
 
 Files = dict[str, str]  # path: its mode, type and object, as git lists them
 
@@ -31,17 +32,27 @@ def among(path: str, names: Sequence[str]) -> bool:
     return any(path == name or path.startswith(f"{name}/") for name in names)
 
 
-def received(files: Files, lists: Mapping[str, list[str]]) -> Files:
+def received(files: Files, lists: Mapping[str, list[str]], own: Sequence[str]) -> Files:
     """Return what of the template's files a project receives and does not own, by the lists of cookiecutter.json."""
-    taken, left = lists["_copy_without_render"], (*lists.get("_stays_behind", ()), *OWNED)
+    taken, left = lists["_copy_without_render"], (*lists.get("_stays_behind", ()), *own)
     return {path: entry for path, entry in files.items() if among(path, taken) and not among(path, left)}
 
 
-def settings(root: Path, commit: str, had: str, version: str) -> str:
-    """Return project.toml as it is in a commit, with this project's names, and a version for the one it had. Raises PipelineError."""
+def library(files: Files) -> Files:
+    """Return the files of the library."""
+    return {path: entry for path, entry in files.items() if among(path, (LIBRARY,))}
+
+
+def settings(root: Path, commit: str, had: str, version: str, hashed: str | None) -> str:
+    """Return project.toml as it is in a commit, with this project's names, a version for the one it had, and the library's hash if given.
+
+    Raises PipelineError.
+    """
     own = OWN_LINE.finditer((root / SETTINGS).read_text(encoding="utf-8"))
     here = {found[1]: found[0] for found in reversed([*own])}  # the first of each: further ones belong to other sections
     here["version"] = here["version"].replace(had, version)
+    if hashed:
+        here["library"] = f'library = "{hashed}"'
     return OWN_LINE.sub(lambda found: here.get(found[1], found[0]), content(root, commit, SETTINGS).decode())
 
 
@@ -50,17 +61,32 @@ def content(root: Path, commit: str, name: str) -> bytes:
     return call(root, ["cat-file", "blob", f"{commit}:{name}"])
 
 
-def tree(root: Path, commit: str, had: str, version: str) -> str:
-    """Store this project as a version of the template makes it, but for what it owns, and return the tree. Raises PipelineError."""
+def tree_before(root: Path, commit: str, had: str) -> str:
+    """Store this project as the version that it had made it, with the library as it is here: it is replaced whole. Raises PipelineError."""
+    return tree(root, commit, had, had, (*OWNED, LIBRARY), None)
+
+
+def tree_after(root: Path, commit: str, had: str, version: str) -> str:
+    """Store this project as a newer version makes it. Raises PipelineError."""
+    return tree(root, commit, had, version, OWNED, hash_library(name_blobs(library(listed(root, commit)))))
+
+
+def name_blobs(files: Files) -> dict[str, str]:
+    """Return git's names of the contents of files."""
+    return {path: entry.split()[2] for path, entry in files.items()}
+
+
+def tree(root: Path, commit: str, had: str, version: str, own: Sequence[str], hashed: str | None) -> str:
+    """Store this project as a version of the template makes it, but for some files, and return the tree. Raises PipelineError."""
     files = listed(root, commit)
     if not {SETTINGS, LISTS} <= files.keys():
         raise PipelineError(f"{version} is no version of this template: it has no {SETTINGS}. Next: correct [template] in {SETTINGS}.")
-    own = {path: entry for path, entry in listed(root, "HEAD:./").items() if among(path, OWNED)}
+    kept = {path: entry for path, entry in listed(root, "HEAD:./").items() if among(path, own)}
     with tempfile.TemporaryDirectory() as folder:
         path, index = Path(folder) / SETTINGS, {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        path.write_bytes(settings(root, commit, had, version).encode())
+        path.write_bytes(settings(root, commit, had, version, hashed).encode())
         written = git(root, "hash-object", "-w", "--no-filters", str(path))
-        whole = {**received(files, json.loads(content(root, commit, LISTS))), **own, SETTINGS: f"100644 blob {written}"}
+        whole = {**received(files, json.loads(content(root, commit, LISTS)), own), **kept, SETTINGS: f"100644 blob {written}"}
         folder_of_ours = prefix(root)
         entries = "".join(f"{entry}\t{folder_of_ours}{name}\0" for name, entry in whole.items())
         git(root, "update-index", "-z", "--index-info", given=entries, **index)

@@ -15,6 +15,7 @@ from slipway.repository import git
 from slipway.say import line
 from slipway.template import files as template_files
 from slipway.template import source as template
+from slipway.template.library import LIBRARY
 
 
 def update(project: Project, to: str, no_test: bool) -> None:
@@ -32,6 +33,8 @@ def update(project: Project, to: str, no_test: bool) -> None:
         done = applied(root, patch(root, has.version, old, tag, new), branch)
     git(root, "switch", "--quiet", "--create", branch, done)
     line(f"{has.url}: {has.version} -> {tag}\n{git(root, 'diff', *repository.AS_GIT, '--stat', 'HEAD~', 'HEAD')}\n{left(root, old, new)}")
+    if edits := edited(root, old):
+        line(edits)
     if not no_test:
         run_tests(root, branch)
     line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
@@ -51,7 +54,7 @@ def unused(root: Path, branch: str) -> str:
 
 def patch(root: Path, had: str, old: str, tag: str, new: str) -> str:
     """Store the change of what a project receives from the template as a commit of its own; returns it. Raises PipelineError."""
-    before, after = template_files.tree(root, old, had, had), template_files.tree(root, new, had, tag)
+    before, after = template_files.tree_before(root, old, had), template_files.tree_after(root, new, had, tag)
     base = git(root, "commit-tree", before, "-m", f"Template {had}")
     return git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}")
 
@@ -94,6 +97,17 @@ def left(root: Path, old: str, new: str) -> str:
     return f"Yours, and left as they are, though the template changed its own: {told}\nSee whether you want that too: " + shlex.join(
         ["git", "diff", old[:12], new[:12], "--", *(f":/{name}" if repository.prefix(root) else name for name in names)]
     )
+
+
+def edited(root: Path, old: str) -> str | None:
+    """Say which files of the library were edited here, and how to see what is gone with the update; None where none was."""
+    had = template_files.library(template_files.listed(root, old))
+    here = template_files.library(template_files.listed(root, "HEAD~:./"))
+    if not had or had == here:
+        return None
+    names = ", ".join(sorted(path for path, _ in had.items() ^ here.items()))
+    diff = shlex.join(["git", "diff", f"{old[:12]}:{LIBRARY}", f"{git(root, 'rev-parse', 'HEAD~')[:12]}:./{LIBRARY}"])
+    return f"Edited here, and replaced, since {LIBRARY}/ is the template's: {names}\nTo see what was edited: {diff}"
 
 
 def run_tests(root: Path, branch: str) -> None:

@@ -21,8 +21,9 @@ from pydantic import BaseModel
 from slipway import rehearsal, repository
 from slipway.cli import ROOT, VERBS, main
 from slipway.errors import DataRefused, ModelRefused, OwnerError, PipelineError
-from slipway.owner import STEPS, explain_failure, fields, is_owners, owner_step, place, run_owner
+from slipway.owner import STEPS, choose_hint, explain_failure, fields, is_owners, owner_step, place, run_owner
 from slipway.owner.hints import HINTS
+from slipway.owner.missing_module import find_moved_module
 from slipway.owner.raised import LONGEST
 
 Write = Callable[..., dict[str, Any]]
@@ -514,3 +515,22 @@ def test_an_error_of_ours_is_not_the_owner_s() -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         _ = 1 / 0
     assert not is_owners(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "now"),
+    [
+        ("from validation import losses", "slipway.gate.losses"),
+        ("from validation.losses import Values", "slipway.gate.losses"),
+        ("import service.trusted", "slipway.serving.trusted"),
+        ("from pipeline import targets", "slipway.operate.targets"),
+        ("from pipeline import nothing", None),
+        ("import missing.losses", None),
+    ],
+)
+def test_an_import_from_where_the_library_was_names_where_it_is(line: str, now: str | None) -> None:
+    with pytest.raises(ImportError) as raised:
+        exec(line)  # noqa: S102
+    assert find_moved_module(raised.value) == now
+    hint = choose_hint(raised.value, str(raised.value), "import")
+    assert (hint is not None and hint.fix == f"import {now}") == bool(now)

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from slipway.cli import main
+from slipway.doctor import checkout
+from slipway.doctor.finding import GOOD, NOTE
+from slipway.project import load
 from slipway.repository import git
 from slipway.template.files import OWNED
 from slipway.template.source import REFS
@@ -241,13 +244,30 @@ def test_a_conflict_is_shown_and_changes_nothing(project: Path, update: Update) 
 
 
 def test_a_file_that_is_gone_here_and_changed_there_is_a_conflict(project: Path, update: Update) -> None:
-    (project / "validation" / "gate.py").rename(project / "model" / "gate.py")
+    (project / "infra" / "haproxy.cfg").rename(project / "model" / "haproxy.cfg")
     commit(project, "Moved")
     before = state(project)
     code, out, _ = update()
     assert code == 2
-    assert "CONFLICT (modify/delete): slipway/gate/gate.py" in out
+    assert "CONFLICT (modify/delete): infra/haproxy.cfg" in out
     assert state(project) == before
+
+
+def test_the_library_is_replaced_whole_and_what_was_edited_is_named(versions: Path, project: Path, update: Update) -> None:
+    replace(project / "slipway/gate/gate.py", '"""', '"""Ours. ')
+    (project / "slipway/gate/ours.py").write_text('"""Ours."""\n')
+    (project / "slipway/report.py").unlink()
+    commit(project, "Edited")
+    [found] = [each for each in checkout.findings(load(project)) if each.what == "library"]
+    assert (found.state, "was edited" in found.found) == (NOTE, True)
+    _, out, _ = update()
+    names = "slipway/gate/gate.py, slipway/gate/ours.py, slipway/report.py"
+    assert f"Edited here, and replaced, since slipway/ is the template's: {names}\n" in out
+    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To see what was edited")]
+    assert "Ours." in git(project, *shlex.split(command)[1:])
+    assert git(project, "rev-parse", "HEAD:slipway") == git(versions, "rev-parse", "v1.1.0:slipway")
+    [found] = [each for each in checkout.findings(load(project)) if each.what == "library"]
+    assert (found.state, found.found) == (GOOD, "slipway/ is as v1.1.0 has it")
 
 
 @usual_environment

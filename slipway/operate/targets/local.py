@@ -113,11 +113,12 @@ class Local:
         link.replace(self.current)
         self.seen = deployment.sequence
         running = self.supervisor.running()
-        if running is None:
+        if running and self.supervisor.can_roll(running):
+            self.supervisor.roll(running)
+        else:
+            self.supervisor.stop()
             self.supervisor.clear()
             self.supervisor.start()
-        else:
-            self.supervisor.roll(running)
 
     def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask at the public address."""

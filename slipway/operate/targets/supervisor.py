@@ -46,6 +46,10 @@ class Supervisor:
         wait_ready(self.url(), lambda: process.poll() is None, self.said)
         process.returncode = 0  # it outlives us: no warning that it still runs
 
+    def can_roll(self, running: psutil.Process) -> bool:
+        """Tell whether a supervisor can start workers of what `current` points to: releases of another layout start by another module."""
+        return service_command(self.folder / "current")[-1] in running.cmdline()
+
     def roll(self, running: psutil.Process) -> None:
         """Replace all workers, each new one before an old one goes. Raises PipelineError when the new ones do not come up."""
         old = workers(running)
