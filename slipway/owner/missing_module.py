@@ -6,8 +6,6 @@ from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
-import slipway
-
 ROOMS = ("model", "pipeline", "service", "slipway", "tests")
 # What held the library before slipway/ did.
 FORMER_ROOMS = ("pipeline", "service", "validation")
@@ -53,10 +51,11 @@ def explain_missing_module(error: ModuleNotFoundError) -> str:
 def find_moved_module(error: ImportError) -> str | None:
     """Return where the library has a module now that was in another folder before, None where it has none or several of that name."""
     missing = re.search(r"cannot import name '(\w+)'", str(error))
-    *rooms, name = [*(error.name or "").split("."), *(missing.groups() if missing else ())]
-    if not rooms or rooms[0] not in FORMER_ROOMS:
+    path = (error.name or "").split(".") + ([missing[1]] if missing else [])
+    if len(path) == 1 or path[0] not in FORMER_ROOMS:
         return None
-    library = Path(slipway.__file__).parent
+    name = path[-1]
+    library = Path(__file__).parents[1]
     found = [*library.rglob(f"{name}.py"), *(each.parent for each in library.rglob(f"{name}/__init__.py"))]
     return ".".join(found[0].relative_to(library.parent).with_suffix("").parts) if len(found) == 1 else None
 

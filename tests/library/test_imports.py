@@ -1,6 +1,7 @@
 """Imports go only downwards, what serves stays lean, and the locks agree."""
 
 import ast
+import importlib
 import re
 import runpy
 import subprocess
@@ -31,7 +32,7 @@ MAY = {
     "slipway/gate": JUDGING,
     "slipway/bundle": MAKING,
     "slipway/watch": (*MAKING, "slipway.bundle"),
-    "slipway/doctor": (*MAKING, "slipway.bundle", "slipway.tracking"),
+    "slipway/doctor": (*MAKING, "slipway.bundle", "slipway.tracking", "slipway.template.library"),
     "slipway/rehearsal": (*MAKING, "slipway.bundle", "pipeline"),
     "slipway/template": GROUND,
 }
@@ -193,3 +194,17 @@ def test_a_lock_names_no_package_index(name: str) -> None:
 @pytest.mark.parametrize("name", ["serve", "operate"])
 def test_what_serves_and_what_operates_have_the_versions_that_are_tested(name: str) -> None:
     assert set(versions(name)) <= set(versions("work"))
+
+
+def test_what_the_library_s_page_names_is_there() -> None:
+    names = re.findall(r"`((?:slipway|pipeline)(?:\.\w+)+)`", (ROOT / "slipway" / "README.md").read_text(encoding="utf-8"))
+    assert len(names) > 30
+    for name in names:
+        assert name in modules() or hasattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2]), name
+
+
+def test_the_library_s_page_has_each_floor() -> None:
+    page = (ROOT / "slipway" / "README.md").read_text(encoding="utf-8")
+    floors = [path.name for path in (ROOT / "slipway").iterdir() if (path / "__init__.py").is_file()]
+    assert floors
+    assert [each for each in floors if f"\n| `slipway.{each}` |" not in page] == []
