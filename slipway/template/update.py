@@ -105,7 +105,7 @@ def edited(root: Path, old: str) -> str | None:
     here = template_files.library(template_files.listed(root, "HEAD~:./"))
     if not had or had == here:
         return None
-    names = ", ".join(sorted(path for path, _ in had.items() ^ here.items()))
+    names = ", ".join(sorted({path for path, _ in had.items() ^ here.items()}))
     diff = shlex.join(["git", "diff", f"{old[:12]}:{LIBRARY}", f"{git(root, 'rev-parse', 'HEAD~')[:12]}:./{LIBRARY}"])
     return f"Edited here, and replaced, since {LIBRARY}/ is the template's: {names}\nTo see what was edited: {diff}"
 

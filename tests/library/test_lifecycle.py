@@ -802,7 +802,7 @@ def test_judging_that_is_stopped_leaves_nothing_running(road: Road) -> None:
 def judged(pid: int, road: Road) -> list[int]:
     """Return the processes, here or in containers, that run only to be judged."""
     if road.target == "local":
-        return [each.pid for each in psutil.Process(pid).children(recursive=True) if " -m service" in " ".join(each.cmdline())]
+        return [each.pid for each in psutil.Process(pid).children(recursive=True) if " -m slipway.serving" in " ".join(each.cmdline())]
     client = docker.from_env()
     try:
         ours = [each for each in client.containers.list(filters={"label": JUDGED}) if road.project.name in each.labels[JUDGED]]

@@ -181,7 +181,7 @@ def test_a_project_that_cannot_be_read_says_what_is_expected(root: Path, old: st
         ('[deploy]\ncontxt = "other"', "[deploy] contxt in {path} means nothing: did you mean context?"),
         ("[wacth]\nprometheus = 9090", "wacth in {path} means nothing: did you mean watch?"),
         ("[image]\nregistry = 1", "[image] registry in {path} means nothing: "),
-        ("[template]\nxyz = 1", "[template] xyz in {path} means nothing: known are url, version."),
+        ("[template]\nxyz = 1", "[template] xyz in {path} means nothing: known are url, version, library."),
         ("[imag]\nregistry = 1", "imag in {path} means nothing: did you mean image?"),
         ("[bake]\nsecond = 1", "[bake] second in {path} means nothing: did you mean seconds?"),
     ],
@@ -623,7 +623,7 @@ def test_help_lists_the_verbs_in_the_order_of_the_road(capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("verb", command_line.VERBS)
 def test_each_verb_is_a_function_that_takes_the_verbs_options(verb: str) -> None:
-    function = getattr(import_module(f"pipeline.{verb}"), verb)
+    function = getattr(import_module(command_line.find_module(verb)), verb)
     first, *others = inspect.signature(function).parameters.values()
     options = command_line.VERBS[verb][1]
     assert first.annotation is Project

@@ -244,5 +244,5 @@ def test_an_unknown_verb_is_told_the_known_ones(door: Path) -> None:
 @posix
 def test_the_exit_code_is_that_of_the_task_and_the_words_are_handed_over(door: Path) -> None:
     make(door, "work", 'echo "$@"; exit 3')
-    assert run(door, "validate", "--champion", "none")[:2] == (3, "-m pipeline validate --champion none\n")
+    assert run(door, "validate", "--champion", "none")[:2] == (3, "-m slipway.cli validate --champion none\n")
     assert run(door, "test", "-k", "gate")[:2] == (3, "-m pytest -k gate\n")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from slipway.template.library import hash_library, read_library
+
 Cookiecutter = Callable[..., subprocess.CompletedProcess[str]]
 Bake = Callable[..., Path]
 Environment = dict[str, str]
@@ -94,6 +96,7 @@ def test_the_defaults_give_the_names_at_the_root_and_where_they_are_from(templat
     assert project.name == "slipway-example"
     from_here = {'url = ""': f'url = "{template}"', 'version = ""': f'version = "{git(template, "rev-parse", "HEAD").strip()}"'}
     settings = (template / "project.toml").read_text()
+    from_here |= {'library = ""': f'library = "{hash_library(read_library(project))}"'}
     for at_the_root, here in from_here.items():
         settings = settings.replace(at_the_root, here)
     assert (project / "project.toml").read_text() == settings

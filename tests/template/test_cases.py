@@ -44,7 +44,7 @@ def build():
 METRICS = '''"""How an answer is judged."""
 
 from model import features
-from validation import losses
+from slipway.gate import losses
 
 loss = losses.absolute if features.TASK == "regression" else losses.log_loss
 
