@@ -22,6 +22,7 @@ from slipway.doctor import here
 from slipway.errors import PipelineError
 from slipway.gate import candidate as validate
 from slipway.operate.process import free_port
+from slipway.report import Outcome
 from slipway.serving.manifest import canonical, read
 from slipway.tracking import ledger, track, ui
 from slipway.tracking.ledger_entry import Entry, spelt
