@@ -1,16 +1,18 @@
 """How a column would be declared in `model/features.py`: its line, or why it would be left out."""
 
 import json
+import keyword
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
 from slipway.doctor.kinds import Kind, read_kind
 from slipway.doctor.limits import choose_limits, round_up
-from slipway.doctor.names import name_attributes
 
 # A column with so few words, each in so many rows on the average, has categories; longer words than these are text.
 FEW, REPEATED, SHORT = 12, 4, 30
@@ -18,6 +20,9 @@ WIDEST = 120
 # Fewer rows do not show that a column is different in each.
 ROWS_FOR_KEYS = 20
 KEY_NAME = re.compile(r"(?i)(^|[^a-z])(id|uuid|guid|key|index|rowid|rownames?)$|.[a-z]I[Dd]$|^Unnamed: 0$")
+ORDINALS = {"1st": "first", "2nd": "second", "3rd": "third"}
+# What model/features.py imports: a field of that name would hide it.
+IMPORTED = {"Annotated", "BaseModel", "ConfigDict", "Field", "Literal", "Row", "bool", "date", "datetime", "float", "int", "str"}
 
 
 @dataclass(frozen=True)
@@ -123,3 +128,34 @@ def is_key(column: str, kind: Kind) -> bool:
         return False
     lengths = [len(str(each)) for each in kind.counts]
     return bool(KEY_NAME.search(column)) or max(lengths) - min(lengths) <= 2
+
+
+def can_be_attribute(name: str) -> bool:
+    """Tell whether a column's name can be a field's as it stands."""
+    usual = name.isidentifier() and not keyword.iskeyword(name) and name == unicodedata.normalize("NFKC", name)
+    return usual and not name.startswith(("_", "model_")) and not hasattr(BaseModel, name) and name not in IMPORTED
+
+
+def name_attributes(columns: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return an attribute for each column, all different: the column's own name where that is possible."""
+    columns = list(columns)
+    used = {*taken, *filter(can_be_attribute, columns)}
+    found = {}
+    for column in columns:
+        found[column] = column if can_be_attribute(column) else number_name(form_name(column), used)
+        used.add(found[column])
+    return found
+
+
+def form_name(column: str) -> str:
+    """Return a name that says what a column is called: `1st Flr SF` becomes `first_flr_sf`."""
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])|\W+", " ", unicodedata.normalize("NFKC", column))
+    words = [ORDINALS.get(word, word) for word in plain.lower().split()]
+    name = "_".join(words).strip("_") or "column"
+    name = name if name.isidentifier() else f"n_{name}"
+    return name if can_be_attribute(name) else f"{name}_" if can_be_attribute(f"{name}_") else f"the_{name}"
+
+
+def number_name(name: str, used: set[str]) -> str:
+    """Return a name, with a number where it is used already."""
+    return next(each for each in (name, *(f"{name}_{number}" for number in range(2, len(used) + 3))) if each not in used)

@@ -4,19 +4,25 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pandas as pd
 
 from model import features
+from slipway import http_client
 from slipway.errors import Drifted, OwnerError, PipelineError
 from slipway.gate import dataset
 from slipway.gate.predictor import Predictor, asked
 from slipway.operate import chain, champion
 from slipway.project import Project
 from slipway.say import line, summary
-from slipway.watch import drift_issue, drift_page, drift_report
+from slipway.watch import drift_page, drift_report
 from slipway.watch.counted import Prometheus, itself
-from slipway.watch.drift_report import Report, Verdict
+from slipway.watch.drift_report import Report, Verdict, markdown
+
+LABEL = "drift"
+SECONDS = 30
 
 
 def drift(project: Project, file: str, prometheus: str, release: str, all_seasons: bool, issue: bool) -> Report | None:
@@ -33,7 +39,7 @@ def drift(project: Project, file: str, prometheus: str, release: str, all_season
     )
     write(project, said)
     if issue:
-        drift_issue.update(said)
+        update_issue(said)
     elif said.verdict is Verdict.DRIFT:
         names = ", ".join(each.name for each in said.findings if each.verdict is Verdict.DRIFT)
         raise Drifted(f"{names}: no longer as in the training data of {said.release}. Next: build/drift/drift.html shows it.")
@@ -87,7 +93,41 @@ def write(project: Project, said: Report) -> None:
     folder = project.root / "build" / "drift"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "drift.json").write_text(json.dumps(said.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-    (folder / "drift.md").write_text(drift_report.markdown(said) + "\n", encoding="utf-8")
+    (folder / "drift.md").write_text(markdown(said) + "\n", encoding="utf-8")
     (folder / "drift.html").write_text(drift_page.page(said), encoding="utf-8")
-    line(drift_report.markdown(said))
-    summary(drift_report.markdown(said))
+    line(markdown(said))
+    summary(markdown(said))
+
+
+def update_issue(said: Report) -> None:
+    """Open the issue, update it, or close it when it is over. Raises PipelineError where GitHub does not take it."""
+    try:
+        repository, token = os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"]
+        url = f"{os.environ.get('GITHUB_API_URL') or 'https://api.github.com'}/repos/{repository}/issues"
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+        with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
+            line(write_issue(client, url, said))
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        raise PipelineError(f"The issue was not written: {error!r}. Next: run the workflow drift again.") from error
+
+
+def write_issue(client: httpx.Client, url: str, said: Report) -> str:
+    """Do what the verdict asks for, and say what that was."""
+    found = client.get(url, params={"labels": LABEL, "state": "open"}).raise_for_status().json()
+    at = f"{url}/{found[0]['number']}" if found else None
+    if said.verdict is Verdict.DRIFT:
+        content: dict[str, Any] = {"title": format_title(said), "body": markdown(said)}
+        response = client.patch(at, json=content) if at else client.post(url, json={**content, "labels": [LABEL]})
+        return f"issue {response.raise_for_status().json()['number']}: {'updated' if at else 'opened'}"
+    if said.verdict is Verdict.NO_DRIFT and at:
+        client.post(f"{at}/comments", json={"body": f"It is over.\n\n{markdown(said)}"}).raise_for_status()
+        client.patch(at, json={"state": "closed"}).raise_for_status()
+        return f"issue {found[0]['number']}: closed"
+    return "no issue to change"
+
+
+def format_title(said: Report) -> str:
+    """Return the issue's title."""
+    names = [each.name for each in said.findings if each.verdict is Verdict.DRIFT]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"Drift: {', '.join(names[:3])}{more}, since {said.release} was trained"

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from model import features
 from slipway import repository, rules
 from slipway.bundle import data_reference
 from slipway.errors import PipelineError
-from slipway.gate import dataset
+from slipway.gate import dataset, leak
 from slipway.project import Project
-from slipway.say import line
+from slipway.say import line, table
 from slipway.serving.manifest import sha256
-from slipway.watch import data_change
 
 NEXT = """{branch} has one commit more than {before}, which changes {changed} alone. You are on it.
 Nothing was trained or pushed: a person decides, by the gate's verdict on the pull request. Next, to open that:
@@ -33,7 +36,7 @@ def retrain(project: Project, data: str) -> str:
     if old == new:
         raise PipelineError(f"{file} ({new[:12]}) is what is learnt from already. Expected: other data. Next: ./run train.")
     dataset.refuse_unfit(found, rules.of(project), f"./run retrain --data {data}")
-    told = data_change.told(before, after, (old, new))
+    told = compare_data(before, after, (old, new))
     left, branch = repository.branch(project.root), f"retrain-{date.today()}-{new[:8]}"
     changed = data_reference.file(project) + ".dvc" * dvc
     with repository.branched(project.root, branch), replaced(project.train_data, file, project.root / "build"):
@@ -83,3 +86,44 @@ def dvc_add(project: Project) -> None:
     done = subprocess.run(["dvc", "add", "--quiet", name], cwd=project.root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"dvc add {name} failed: {(done.stderr or done.stdout).strip()} Nothing was changed. Next: dvc doctor.")
+
+
+def compare_data(before: pd.DataFrame, after: pd.DataFrame, hashes: tuple[str, str]) -> str:
+    """Return a short table; `hashes` are those of both files."""
+    sides = (before, after)
+    rows = [
+        ["sha256", *(each[:12] for each in hashes)],
+        ["rows", *(str(len(each)) for each in sides)],
+        ["rows only here", *count_new_rows(*sides)],
+    ]
+    if features.GROUP in before and features.GROUP in after:
+        rows.append([f"{features.GROUP}, from and to", *(format_span(each[features.GROUP].astype(str)) for each in sides)])
+    if features.TARGET in before:
+        rows.append([features.TARGET, *(summarise_target(each[features.TARGET]) for each in sides)])
+    if set(before) != set(after):
+        rows.append(["columns only here", list_missing_columns(before, after), list_missing_columns(after, before)])
+    return table(["", "before", "now"], rows)
+
+
+def count_new_rows(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, str]:
+    """Return how many rows are only in the one, and only in the other, by what is declared of them."""
+    known = [name for name in leak.declared() if name in before and name in after]
+    left, right = leak.hashes(before[known]), leak.hashes(after[known])
+    return str(int((~left.isin(right)).sum())), str(int((~right.isin(left)).sum()))
+
+
+def format_span(groups: "pd.Series[str]") -> str:
+    """Return the first and the last group."""
+    return f"{groups.min()}, {groups.max()}"
+
+
+def summarise_target(target: "pd.Series[Any]") -> str:
+    """Return the mean of a target, or the share of each class."""
+    if features.TASK == "regression":
+        return f"mean {target.mean():.4g}"
+    return ", ".join(f"{label}: {share:.1%}" for label, share in target.value_counts(normalize=True).sort_index().items())
+
+
+def list_missing_columns(rows: pd.DataFrame, others: pd.DataFrame) -> str:
+    """Return the columns that others do not have."""
+    return ", ".join(str(name) for name in rows if name not in others)

@@ -19,7 +19,7 @@ from slipway.errors import PipelineError
 from slipway.gate import drift_scores as drift
 from slipway.gate import plots
 from slipway.operate.process import free_port
-from slipway.watch import counted, drift_issue, drift_page, drift_report
+from slipway.watch import counted, drift_page, drift_report
 from slipway.watch import drift as verb
 from slipway.watch.counted import Prometheus
 from slipway.watch.drift_report import NAMED, Counted, Verdict
@@ -222,7 +222,7 @@ def written(monkeypatch: pytest.MonkeyPatch, first: float, *open_issues: int) ->
     for name, value in {"GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "secret", "GITHUB_API_URL": "https://github.invalid"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(http_client, "open_client", lambda _, **given: httpx.Client(transport=there, **given))
-    drift_issue.update(drift_report.report("v1.0.0", "a test", "now", [feature("x", first)], 5000))
+    verb.update_issue(drift_report.report("v1.0.0", "a test", "now", [feature("x", first)], 5000))
     return there.told
 
 
@@ -248,7 +248,7 @@ def test_an_issue_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
     with pytest.raises(PipelineError, match="The issue was not written: KeyError"):
-        drift_issue.update(drift_report.report("v1.0.0", "a test", "now", [feature("x", 0.5)], 5000))
+        verb.update_issue(drift_report.report("v1.0.0", "a test", "now", [feature("x", 0.5)], 5000))
 
 
 # --- the verb
@@ -374,7 +374,7 @@ def test_in_a_workflow_an_issue_takes_the_place_of_the_exit_code(road: Road, mon
     prometheus(monkeypatch)
     monkeypatch.setenv("PROMETHEUS_URL", "http://prometheus.invalid")
     updated: list[Any] = []
-    monkeypatch.setattr(drift_issue, "update", updated.append)
+    monkeypatch.setattr(verb, "update_issue", updated.append)
     assert road.run("drift", "--issue").code == 0
     assert [each.verdict for each in updated] == [Verdict.DRIFT]
 

@@ -23,8 +23,8 @@ from slipway import cli as command_line
 from slipway.bundle import skops_file
 from slipway.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
 from slipway.gate import dataset
-from slipway.operate import archive, lock, process
-from slipway.operate.targets import Target, compose_container, haproxy
+from slipway.operate import lock, process
+from slipway.operate.targets import Target, compose_container, haproxy, release_container
 from slipway.operate.targets.haproxy import NOBODY, Slots
 from slipway.project import Project
 from slipway.serving.release import load_model
@@ -666,9 +666,9 @@ def test_an_archive_is_unpacked_nowhere_else(tmp_path: Path, name: str) -> None:
         if name.startswith(".."):
             if hasattr(tarfile, "data_filter"):
                 with pytest.raises(tarfile.OutsideDestinationError):
-                    archive.unpack(taken, tmp_path / "into")
+                    release_container.extract_safely(taken, tmp_path / "into")
         else:
-            archive.unpack(taken, tmp_path / "into")
+            release_container.extract_safely(taken, tmp_path / "into")
             assert (tmp_path / "into" / name).read_text() == "content"
 
 
@@ -679,5 +679,5 @@ def test_an_archive_is_unpacked_by_the_python_of_debian_12(tmp_path: Path, monke
     monkeypatch.delattr(tarfile, "data_filter", raising=False)
     monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(lambda member, _: member), raising=False)
     with tarfile.open(tmp_path / "all.tar") as taken:
-        archive.unpack(taken, tmp_path / "into")
+        release_container.extract_safely(taken, tmp_path / "into")
     assert (tmp_path / "into" / "file").read_text() == "content"

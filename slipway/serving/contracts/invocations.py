@@ -6,12 +6,13 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from slipway.serving import body, description
-from slipway.serving.contracts import content, mlflow, sagemaker, table
-from slipway.serving.contracts.forms import split
+from slipway.serving.contracts import content, forms, sagemaker, table
 from slipway.serving.drain import Drain
 from slipway.serving.endpoint import Endpoint
 from slipway.serving.errors import Refused
 
+# MLflow: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
+MLFLOW = {"dataframe_split": forms.split, "dataframe_records": forms.listed, "instances": forms.columns, "inputs": forms.columns}
 Forms = Mapping[str, Callable[[Any, str], list[Any]]]
 
 
@@ -19,10 +20,10 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
     """Give an app the routes."""
     config = endpoint.config
     bare = "sagemaker" in config.contracts
-    forms: Forms = {**(sagemaker.FORMS if bare else {}), **(mlflow.FORMS if "mlflow" in config.contracts else {})}
+    known: Forms = {**(sagemaker.FORMS if bare else {}), **(MLFLOW if "mlflow" in config.contracts else {})}
     sent = content.asked(
         *([content.ROW_LIST] if bare else []),
-        *(content.member(each, content.SPLIT if take is split else content.ROW_LIST) for each, take in forms.items()),
+        *(content.member(each, content.SPLIT if take is forms.split else content.ROW_LIST) for each, take in known.items()),
         **{content.CSV: {"schema": {"type": "string"}}},
     )
 
@@ -32,7 +33,7 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
         if request.headers["content-type"].lower().startswith(content.CSV):
             rows = table.rows(sent, config.max_rows)
         else:
-            rows = unwrapped(content.parsed(sent, config.max_rows), forms, bare)
+            rows = unwrapped(content.parsed(sent, config.max_rows), known, bare)
         return content.said(await endpoint.ask_values(rows))
 
     async def ping() -> Response:
@@ -43,11 +44,11 @@ def install(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:
         app.get("/health", response_class=Response, responses=content.READY)(ping)
 
 
-def unwrapped(value: Any, forms: Forms, bare: bool) -> list[Any]:
+def unwrapped(value: Any, known: Forms, bare: bool) -> list[Any]:
     """Take the rows out of the one form that they are in. Raises Refused."""
-    found = [name for name in forms if isinstance(value, dict) and name in value]
+    found = [name for name in known if isinstance(value, dict) and name in value]
     if len(found) == 1:
-        return forms[found[0]](value[found[0]], found[0])
+        return known[found[0]](value[found[0]], found[0])
     if not found and bare:
         return sagemaker.bare(value)
-    raise Refused(422, f"the request: one of {', '.join(forms)} is expected.")
+    raise Refused(422, f"the request: one of {', '.join(known)} is expected.")
