@@ -84,7 +84,8 @@ def test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants(second: P
 
 
 def test_the_project_s_own_tests_hold_for_it(run: Run) -> None:
-    assert " passed" in (last := run("pytest").splitlines()[-1])
+    # In one process: as many as there are processors are at work here already.
+    assert " passed" in (last := run("pytest", "-n", "0").splitlines()[-1])
     assert " skipped" not in last
 
 
