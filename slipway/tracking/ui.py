@@ -1,5 +1,6 @@
 """The pages of MLflow: what was trained, how it was judged, what serves."""
 
+import os
 import subprocess
 import time
 import webbrowser
@@ -16,6 +17,8 @@ from slipway.say import line
 from slipway.tracking import ledger
 
 HOST, SECONDS = "127.0.0.1", 5
+# Its background jobs judge answers of language models: they would be ten processes that nobody here needs.
+SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def ui(project: Project, port: int, no_browser: bool) -> None:
@@ -27,7 +30,7 @@ def ui(project: Project, port: int, no_browser: bool) -> None:
     ledger.refuse_folder(project)
     refuse_taken(HOST, port, "take another with --port")
     line("starting MLflow (the first time its pages are fetched, which takes a minute) ...")
-    process = subprocess.Popen(server(uri, port), cwd=project.root)
+    process = subprocess.Popen(server(uri, port), cwd=project.root, env={**os.environ, **SETTINGS})
     try:
         wait(process, url := f"http://{HOST}:{port}")
         show(url, no_browser)
