@@ -39,7 +39,7 @@ def library_findings(project: Project) -> Iterator[Finding]:
         "library",
         f"{LIBRARY}/ was edited: it is not as {noted['version'] or 'the template'} has it",
         "The next ./run update replaces it, edits and all, and names them.",
-        "move what is yours into model/, pipeline/ or service/, and git checkout the rest; or keep the edit until the template has it",
+        "git log -p slipway/ shows the edits; move what is yours into model/, pipeline/ or service/, or keep it until the template has it",
     )
 
 

@@ -102,7 +102,7 @@ def find_failure(error: BaseException, step: str) -> Place:
 def choose_hint(error: BaseException, text: str, step: str) -> Hint | None:
     """Return what is known about a message."""
     if isinstance(error, ImportError) and (moved := find_moved_module(error)):
-        return Hint("", "a module of slipway/, where the library is now", f"import {moved}")
+        return Hint("", "a module of slipway/, where the library is now", f"correct that import: it is {moved} now")
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("model"):
         return Hint("", "a package that requirements/ locks", read_next(explain_missing_module(error)))
     if isinstance(error, OSError) and (said := explain_missing_library(error)):

@@ -6,7 +6,6 @@ import shutil
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -249,7 +248,7 @@ class Busy(Refusing):
     """A server that takes its time before it refuses."""
 
     def do_GET(self) -> None:
-        time.sleep(0.5)
+        cast(threading.Event, self.server.over).wait(0.5)  # type: ignore[attr-defined]
         super().do_GET()
 
     do_POST = do_GET  # noqa: N815

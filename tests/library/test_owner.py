@@ -533,4 +533,4 @@ def test_an_import_from_where_the_library_was_names_where_it_is(line: str, now: 
         exec(line)  # noqa: S102
     assert find_moved_module(raised.value) == now
     hint = choose_hint(raised.value, str(raised.value), "import")
-    assert (hint is not None and hint.fix == f"import {now}") == bool(now)
+    assert (hint is not None and hint.fix == f"correct that import: it is {now} now") == bool(now)
