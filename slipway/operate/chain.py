@@ -1,7 +1,7 @@
 """Which release follows which. Pure: what to do next is decided here, from what the target recorded."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 
 from slipway.errors import PipelineError
@@ -32,9 +32,10 @@ class Deployment:
 
 
 def from_record(record: dict[str, str]) -> Deployment:
-    """Read what `record` wrote."""
+    """Read what `record` wrote, also that of a newer version, which may say more."""
+    known = {each.name: record[each.name] for each in fields(Deployment) if each.name in record}
     numbers = {name: int(record[name]) if name in record else None for name in ("previous", "sequence")}
-    return Deployment(**{**record, **numbers})  # type: ignore[arg-type]
+    return Deployment(**{**known, **numbers})  # type: ignore[arg-type]
 
 
 def successor(recorded: Sequence[Deployment], proven: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:

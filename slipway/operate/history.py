@@ -12,7 +12,7 @@ def history(project: Project, as_json: bool) -> list[Event]:
     """Print the history. Raises PipelineError when the target cannot be asked."""
     events = targets.of(project).history()[::-1]
     if as_json:
-        line(json.dumps(events, indent=2))
+        line(json.dumps([each.record() for each in events], indent=2))
     else:
         line(table(["at", "what", "from", "to", "by", "digest", "approved"], [row(each) for each in events]))
     return events
@@ -20,6 +20,6 @@ def history(project: Project, as_json: bool) -> list[Event]:
 
 def row(event: Event) -> list[str]:
     """Return an event as a row of the table."""
-    release = event.get("release", {})
-    digest, approved = release.get("digest", "")[:19], one_line(release.get("approved", ""), REASON)
-    return [event["at"], one_line(event["what"], REASON), event["from"] or "–", event["tag"], event["by"], digest, approved]
+    digest = event.release.digest[:19] if event.release else ""
+    approved = one_line(event.release.approved or "", REASON) if event.release else ""
+    return [event.at, one_line(event.what, REASON), event.before or "–", event.tag, event.by, digest, approved]

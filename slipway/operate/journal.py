@@ -3,17 +3,72 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from slipway.errors import Held
 from slipway.operate.chain import Deployment, age, from_record
 from slipway.say import REASON, one_line
 
-Event = dict[str, Any]
 # What an event is of; the first word of its `what`, too, which is all that a history from before has.
 DEPLOY, ROLLBACK, RESUME = "deploy", "rollback", "resume"
-# Until a rollback was timed here, a switch is told to take so long.
-SWITCH_SECONDS = 1.0
+# Until a rollback was timed here, a start and a switch are said to take so long.
+START_SECONDS, SWITCH_SECONDS = 10.0, 1.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a switch took, all of it and its parts, and whether the release ran already."""
+
+    seconds: float
+    warm: bool
+    start_seconds: float
+    switch_seconds: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of a target's history.
+
+    `before` and `tag` are what was live and what is live since; `release`, its proof and its timing are there where callers were switched.
+    """
+
+    kind: str
+    what: str
+    tag: str
+    at: str
+    by: str
+    before: str = ""
+    release: Deployment | None = None
+    proof: str = ""
+    timing: Timing | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        found = {"kind": self.kind, "what": self.what, "from": self.before, "tag": self.tag, "at": self.at, "by": self.by}
+        timing = asdict(self.timing) if self.timing else {}
+        return {**found, **timing, "proof": self.proof, "release": self.release.record()} if self.release else found
+
+
+TIMING = tuple(each.name for each in fields(Timing))
+
+
+def read_event(record: dict[str, Any]) -> Event:
+    """Read what `record` wrote, or what a version before wrote. Raises ValueError."""
+    try:
+        return Event(
+            kind=str(record.get("kind") or record["what"].partition(" ")[0]),
+            what=record["what"],
+            tag=record["tag"],
+            at=record["at"],
+            by=record["by"],
+            before=record.get("from", ""),
+            release=from_record(record["release"]) if "release" in record else None,
+            proof=record.get("proof", ""),
+            timing=Timing(*(record[each] for each in TIMING)) if "switch_seconds" in record else None,
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{record} is no event: {error!r}") from error
 
 
 def events(lines: str) -> list[Event]:
@@ -21,25 +76,25 @@ def events(lines: str) -> list[Event]:
     found = []
     for line in lines.splitlines():
         with suppress(ValueError):
-            found.append(json.loads(line))
+            found.append(read_event(json.loads(line)))
     return found
 
 
 def appended(before: str, event: Event) -> str:
     """Return what to append to a history: on a line of its own, also after one that was cut short."""
-    return ("" if not before or before.endswith("\n") else "\n") + json.dumps(event) + "\n"
+    return ("" if not before or before.endswith("\n") else "\n") + json.dumps(event.record()) + "\n"
 
 
 def proven(events: Sequence[Event]) -> list[Deployment]:
     """Return the deployments that were live and proven, each once, oldest first."""
-    found = {each["release"]["sequence"]: from_record(each["release"]) for each in events if "release" in each}
-    return sorted(found.values(), key=lambda each: each.sequence)
+    found = {each.release.sequence: each.release for each in events if each.release}
+    return [found[sequence] for sequence in sorted(found)]
 
 
 def last_proof(events: Sequence[Event], live: Deployment) -> Event | None:
     """Return the deploy or rollback that put the live deployment before callers, None where none was completed since another."""
-    last = next((each for each in reversed(events) if "release" in each), None)
-    return last if last and last["release"] == live.record() else None
+    last = next((each for each in reversed(events) if each.release), None)
+    return last if last and last.release == live else None
 
 
 def settled(events: Sequence[Event], live: Deployment | None) -> Deployment | None:
@@ -47,7 +102,7 @@ def settled(events: Sequence[Event], live: Deployment | None) -> Deployment | No
 
     So the same rollback again completes it, and does not go one release further back.
     """
-    last = [from_record(each["release"]) for each in events if "release" in each][-1:]
+    last = [each.release for each in events if each.release][-1:]
     return last[0] if last and live in proven(events) else live
 
 
@@ -56,29 +111,24 @@ def describe(kind: str, reason: str) -> str:
     return f"{kind} ({reason})" if reason else kind
 
 
-def kind(event: Event) -> str:
-    """Return what an event is of."""
-    return str(event.get("kind") or event["what"].partition(" ")[0])
-
-
 def held(events: Sequence[Event]) -> Event | None:
     """Return the rollback that holds deploys back, None when none does: what happened last decides."""
     last = events[-1] if events else None
-    return last if last and kind(last) == ROLLBACK else None
+    return last if last and last.kind == ROLLBACK else None
 
 
 def refuse_held(events: Sequence[Event]) -> None:
     """Raise Held while a rollback holds deploys back."""
     if event := held(events):
         raise Held(
-            f"Deploys are held: {one_line(event['what'], REASON)} to {event['tag']} by {event['by']}, {age(event['at'])}. "
+            f"Deploys are held: {one_line(event.what, REASON)} to {event.tag} by {event.by}, {age(event.at)}. "
             "Next: once what was wrong is mended, ./run resume, then deploy again."
         )
 
 
 def expected_seconds(events: Sequence[Event], to: Deployment, warm: bool) -> float:
     """Return about how long a rollback would take: the last switch that was timed here and, where it is cold, that release's last start."""
-    timed = [each for each in events if "switch_seconds" in each]
-    starts = [each["start_seconds"] for each in timed if each["release"]["digest"] == to.digest and not each["warm"]]
-    start = 0.0 if warm else (starts or [each["start_seconds"] for each in timed if not each["warm"]] or [10.0])[-1]
-    return float(start + (timed[-1]["switch_seconds"] if timed else SWITCH_SECONDS))
+    timed = [(each.release, each.timing) for each in events if each.release and each.timing]
+    cold = [(release.digest, timing.start_seconds) for release, timing in timed if not timing.warm]
+    starts = [seconds for digest, seconds in cold if digest == to.digest] or [seconds for _, seconds in cold] or [START_SECONDS]
+    return (0.0 if warm else starts[-1]) + (timed[-1][1].switch_seconds if timed else SWITCH_SECONDS)

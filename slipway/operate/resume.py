@@ -17,8 +17,8 @@ def resume(project: Project, reason: str) -> None:
     if found is None:
         return line(f"No deploys are held; {state.live.tag} serves.")
     what = journal.describe(journal.RESUME, reason)
-    target.note({"kind": journal.RESUME, "what": what, "from": "", "tag": state.live.tag, "at": chain.now(), "by": lock.who()})
-    by, since = one_line(found["what"], REASON), chain.age(found["at"])
-    text = f"Deploys go on: they were held by {by} to {found['tag']}, {since}. {state.live.tag} serves until then."
+    target.note(journal.Event(journal.RESUME, what, state.live.tag, chain.now(), lock.who()))
+    by, since = one_line(found.what, REASON), chain.age(found.at)
+    text = f"Deploys go on: they were held by {by} to {found.tag}, {since}. {state.live.tag} serves until then."
     summary(text)
     return line(text)

@@ -24,18 +24,19 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
         prior = None
     warm = target.warm(prior) if prior else None
     proof = journal.last_proof(events, live) if live else None
+    held = journal.held(events)
     state = {
         "target": project.target,
         "address": target.where(),
         "live": live.record() if live else None,
-        "since": proof["at"] if proof else None,
-        "proof": proof["proof"] if proof else None,
+        "since": proof.at if proof else None,
+        "proof": proof.proof if proof else None,
         "answers": answers(target, live) if live else None,
         "rollback_to": prior.tag if prior else None,
         "rollback_is_warm": warm,
         "rollback_seconds": round(journal.expected_seconds(events, prior, bool(warm)), 1) if prior else None,
         "rollback_changes_contract": prior.contract != stands.contract if prior and stands else None,
-        "held_by": journal.held(events),
+        "held_by": held.record() if held else None,
         "busy": target.holder(),
     }
     line(json.dumps(state, indent=2) if as_json else told(state))

@@ -8,7 +8,7 @@ from pathlib import Path
 from slipway.errors import Moved, PipelineError
 from slipway.operate import bake, chain, journal, lock, proof
 from slipway.operate.chain import Deployment
-from slipway.operate.journal import Event
+from slipway.operate.journal import Event, Timing
 from slipway.operate.targets import Target
 from slipway.project import Bake, Project
 from slipway.say import REASON, line, one_line, summary, warn
@@ -126,17 +126,14 @@ def attempt(otherwise: str, act: Callable[[], None]) -> None:
 def event(kind: str, what: str, done: Done) -> Event:
     """Return a line of the history."""
     switched = done.switched
-    return {
-        "kind": kind,
-        "what": what,
-        "from": done.before.tag if done.before else "",
-        "tag": done.after.tag,
-        "at": chain.now(),
-        "by": lock.who(),
-        "seconds": round(done.seconds, 1),
-        "warm": switched.warm,
-        "start_seconds": switched.start_seconds,
-        "switch_seconds": switched.switch_seconds,
-        "proof": f"{len(switched.checks)} of {len(switched.checks)} checks hold",
-        "release": done.after.record(),
-    }
+    return Event(
+        kind,
+        what,
+        done.after.tag,
+        chain.now(),
+        lock.who(),
+        before=done.before.tag if done.before else "",
+        release=done.after,
+        proof=f"{len(switched.checks)} of {len(switched.checks)} checks hold",
+        timing=Timing(round(done.seconds, 1), switched.warm, switched.start_seconds, switched.switch_seconds),
+    )

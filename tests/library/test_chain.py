@@ -1,5 +1,6 @@
 """The chain and the history: which release follows which, what a rollback goes to, what holds deploys."""
 
+import json
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -121,7 +122,7 @@ def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again() -> None:
         assert place.live is not None
         assert place.live == before
         assert place.rollback() == tag
-        events += [happened("rollback", place.live), {"what": "resume"}]
+        events += [happened("rollback", place.live), happened("resume")]
         assert journal.settled(events, place.live) == place.live
 
 
@@ -200,33 +201,47 @@ def test_another_input_contract_has_to_be_accepted() -> None:
     ],
 )
 def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], held: bool) -> None:
-    events = [{"what": what, "tag": "v1", "by": "somebody", "at": ago(hours=2)} for what in happened]
+    # As a version before wrote them, without their kind.
+    events = [journal.read_event({"what": what, "tag": "v1", "by": "somebody", "at": ago(hours=2)}) for what in happened]
     assert (journal.held(events) is not None) == held
     with pytest.raises(Held, match=r"Deploys are held: rollback.* to v1 by somebody, 2 hours ago\.") if held else nullcontext():
         journal.refuse_held(events)
 
 
 def test_what_a_reason_says_holds_nothing() -> None:
-    event = {"kind": "resume", "what": "rollback was right", "tag": "v1", "by": "somebody", "at": ago(hours=2)}
+    event = journal.Event("resume", "rollback was right", "v1", ago(hours=2), "somebody")
     assert journal.held([event]) is None
-    assert journal.held([{**event, "kind": "rollback", "what": "put back"}]) is not None
+    assert journal.held([replace(event, kind="rollback", what="put back")]) is not None
 
 
 def test_a_line_that_was_cut_short_is_passed_by_and_swallows_no_other() -> None:
-    lines = journal.appended("", {"what": "deploy"}) + '{"what": "rollb'
-    assert journal.events(lines) == [{"what": "deploy"}]
-    lines += journal.appended(lines, {"what": "resume"})
-    assert [each["what"] for each in journal.events(lines)] == ["deploy", "resume"]
+    lines = journal.appended("", happened("deploy")) + '{"what": "rollb'
+    assert journal.events(lines) == [happened("deploy")]
+    lines += journal.appended(lines, happened("resume"))
+    assert [each.what for each in journal.events(lines)] == ["deploy", "resume"]
 
 
-def happened(what: str, of: Deployment, warm: bool = False, start: float = 4.0, switch: float = 0.5) -> journal.Event:
-    """Return an event as a deploy or a rollback records it."""
-    return {"what": what, "release": of.record(), "warm": warm, "start_seconds": start, "switch_seconds": switch}
+@pytest.mark.parametrize("line", ['["deploy"]', '"deploy"', "3", "null", '{"what": 3}', '{"kind": "deploy"}'])
+def test_a_line_that_is_no_event_is_passed_by(line: str) -> None:
+    assert journal.events(f"{line}\n") == []
+
+
+def test_what_a_newer_version_wrote_is_read() -> None:
+    event = happened("deploy", release("v1"))
+    record = event.record()
+    newer = {**record, "more": 1, "release": {**record["release"], "more": "1"}}
+    assert journal.events(json.dumps(newer)) == [event]
+
+
+def happened(what: str, of: Deployment | None = None, warm: bool = False, start: float = 4.0, switch: float = 0.5) -> journal.Event:
+    """Return an event as a deploy, a rollback or a resume records it."""
+    timing = journal.Timing(start + switch, warm, start, switch) if of else None
+    return journal.Event(what, what, of.tag if of else "", "2026-01-01T00:00:00+00:00", "somebody", release=of, timing=timing)
 
 
 def test_only_what_the_history_has_was_live_and_proven() -> None:
     first, second = Environment("v1", "v2").proven
-    events = [happened("deploy", first), happened("deploy", second), {"what": "resume"}, happened("rollback", first)]
+    events = [happened("deploy", first), happened("deploy", second), happened("resume"), happened("rollback", first)]
     assert journal.proven(events) == [first, second]
     assert journal.last_proof(events, first) == events[3]
     assert journal.last_proof(events, second) is None
@@ -297,20 +312,13 @@ REASON = "it\nanswers | nonsense\r\n| v1 | deploy |\x1b[2J" + " and more" * 500
 
 def test_a_reason_of_any_form_is_one_row_in_history_and_status_and_one_line_in_a_refusal() -> None:
     approved = replace(release("v2"), approved=f"FAIL, approved by some\nbody: {REASON}")
-    event = {
-        "what": f"rollback ({REASON})",
-        "from": "v3",
-        "tag": "v2",
-        "at": ago(minutes=5),
-        "by": "somebody",
-        "release": approved.record(),
-    }
+    event = journal.Event("rollback", f"rollback ({REASON})", "v2", ago(minutes=5), "somebody", before="v3", release=approved)
     kept = journal.events(journal.appended("", event))
     assert kept == [event]  # whole, and as it was given
     table = ["at", "what", "from", "to", "by", "digest", "approved"]
     assert len(say.table(table, [history.row(each) for each in kept]).splitlines()) == 3
     state = {"live": approved.record(), "target": "local", "address": "here", "proof": None, "answers": "v2", "rollback_to": None}
-    said = status.told({**state, "held_by": kept[0], "busy": None})
+    said = status.told({**state, "held_by": kept[0].record(), "busy": None})
     assert all(line.startswith("| ") and line.endswith(" |") for line in said.splitlines())
     assert max(map(len, said.splitlines())) < 300
     with pytest.raises(Held) as refused:
