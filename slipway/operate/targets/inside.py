@@ -2,39 +2,13 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from slipway.errors import PipelineError
 from slipway.operate.targets import Fetch
 
-# Plain sockets: the libraries for HTTP take longer to import than the rest takes. HTTP/1.0: the answer ends with the connection.
-# A standby that has just been restarted listens once it is ready: it is waited for.
-ASK = """
-import json, socket, sys, time
-host, port = sys.argv[1].split(":")
-until = time.monotonic() + float(sys.argv[2])
-def connected():
-    while True:
-        try:
-            return socket.create_connection((host, int(port)), timeout=20)
-        except ConnectionRefusedError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
-for path, body in json.loads("".join(sys.argv[3:]) or sys.stdin.read()):
-    data = b"" if body is None else json.dumps(body).encode()
-    lines = f"{'GET' if body is None else 'POST'} {path} HTTP/1.0", "Content-Type: application/json", f"Content-Length: {len(data)}"
-    try:
-        with connected() as service:
-            service.sendall("\\r\\n".join([*lines, "", ""]).encode() + data)
-            answer = b"".join(iter(lambda: service.recv(65536), b"")).decode()
-    except OSError as error:
-        sys.exit(f"{path}: {error}")
-    head, _, content = answer.partition("\\r\\n\\r\\n")
-    if head.split()[1:2] != ["200"]:
-        sys.exit(f"{path}: {' '.join(head.splitlines()[:1]) or 'no answer'}: {content[:300]}")
-    print(json.dumps(content))
-"""
+ASK = Path(__file__).with_name("ask_service.py").read_text(encoding="utf-8")
 # Runs a command inside, which is given a text: at its end, in words that a kernel takes, or on its standard input. Returns its exit code
 # and what it printed. Raises PipelineError.
 Run = Callable[[list[str], str], tuple[int, str]]
