@@ -15,8 +15,9 @@ from model import features
 from slipway.errors import ModelRefused
 from slipway.gate import drift_scores as drift
 from slipway.owner.raised import describe_error
-from slipway.serving import bins, shortcut
+from slipway.serving import bins
 from slipway.serving.answers import Answers, answer
+from slipway.serving.compiled import Answer, choose_answering
 from slipway.serving.config import Config
 from slipway.serving.declared import FEATURES, Feature
 from slipway.serving.errors import sentence
@@ -59,11 +60,11 @@ def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled
     """Compile the model as the service does, and hold its answers on the whole reference dataset against the pipeline's."""
     differences: list[float] = []
 
-    def off(short: shortcut.Answer) -> float:
+    def off(short: Answer) -> float:
         differences.append(distance(short(columns(reference)), answers))
         return differences[-1]
 
-    return Compiled(reason=shortcut.choose(fitted, features.TASK, None, off).reason, difference=next(iter(differences), None))
+    return Compiled(reason=choose_answering(fitted, features.TASK, None, off).reason, difference=next(iter(differences), None))
 
 
 def refuse_unanswered(fitted: Any, reference: pd.DataFrame) -> None:

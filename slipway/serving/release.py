@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from slipway.serving import trusted
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Watched
+from slipway.serving.compiled import Answer, Answering, choose_answering
 from slipway.serving.config import Config
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.rows import Columns, columns
-from slipway.serving.shortcut import Answer, Answering, choose
 
 # skops lists all estimators when it is imported, for which it imports all of scikit-learn: a fifth of the time to start.
 # What it would trust by that list is not asked for: `trusted` names all that a file may hold.
@@ -65,7 +65,7 @@ def load(folder: Path) -> Release:
     def off(answer: Answer) -> float:
         return distance(answer(columns(golden_rows)), golden_answers)
 
-    answering = choose(model, manifest.task, manifest.model.compiled.reason, off)
+    answering = choose_answering(model, manifest.task, manifest.model.compiled.reason, off)
     difference = off(answering.answer)
     if not difference <= TOLERANCE:
         raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")

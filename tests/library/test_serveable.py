@@ -18,7 +18,7 @@ from model import features
 from slipway.bundle import serveable
 from slipway.cli import ROOT
 from slipway.errors import ModelRefused
-from slipway.serving import frames, shortcut
+from slipway.serving import compiled, frames
 from slipway.serving.declared import Feature
 
 ROWS = pd.DataFrame({"town": ["a", "b", "a", "b"] * 10, "size": np.arange(40.0)})
@@ -30,7 +30,7 @@ CLOSED = Feature("town", str, ("a", "b"), False, False)
 @pytest.fixture(params=[OPEN, FREE, CLOSED], ids=["open", "free", "closed"])
 def town(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Feature:
     """A feature with words, as it may be declared."""
-    for module in (serveable, frames, shortcut):
+    for module in (serveable, frames, compiled):
         monkeypatch.setattr(module, "FEATURES", [request.param, SIZE])
     monkeypatch.setattr(features, "TASK", "regression")
     found: Feature = request.param

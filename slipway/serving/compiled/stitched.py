@@ -23,7 +23,7 @@ class Trees:
     """An ensemble: the trees in the order in which they are added, what their nodes answer, shape (nodes, outputs), and the first summand.
 
     `start` has an entry per output; where each tree has one output and there are several sums, the trees take turns. Categories are those
-    of scikit-learn's bitsets: which go left, shape (splits, 8), which are known, and the place of a column's among these.
+    of scikit-learn's bitsets: which go left, shape (splits, 8), which training saw, and the place of a column's among these.
     """
 
     nodes: list[Nodes]
@@ -31,11 +31,11 @@ class Trees:
     start: NDArray[np.float64]
     features: int
     lefts: list[NDArray[np.uint32]] = field(default_factory=list)
-    known: tuple[Any, Any] | None = None
+    categories: tuple[Any, Any] | None = None
 
 
-def layout() -> Any:
-    """Return scikit-learn's private class, None where it is not what is known here."""
+def import_predictor() -> Any:
+    """Return scikit-learn's private class, None where its nodes are laid out otherwise than `NODE`."""
     try:
         from sklearn.ensemble._hist_gradient_boosting.predictor import PREDICTOR_RECORD_DTYPE, TreePredictor
     except ImportError:
@@ -45,21 +45,21 @@ def layout() -> Any:
 
 def stitch(trees: Trees) -> Callable[[NDArray[Any]], Matrix] | None:
     """Return the function from rows, shape (n, features), to sums, shape (n, sums). None where that is not possible."""
-    predictor, count, outputs = layout(), len(trees.nodes), trees.values[0].shape[1]
+    predictor, count, outputs = import_predictor(), len(trees.nodes), trees.values[0].shape[1]
     if predictor is None:
         return None
     sums = len(trees.start) // outputs
-    nodes = joined(trees)
+    nodes = _join_nodes(trees)
     values = np.concatenate([np.zeros((count - 1, outputs)), *trees.values])
     nothing = np.zeros((0, 8), dtype=np.uint32)
     tree = predictor(nodes, nothing, np.concatenate([nothing, *trees.lefts]))
-    known = trees.known or (nothing, np.zeros(trees.features, dtype=np.uint32))
+    categories = trees.categories or (nothing, np.zeros(trees.features, dtype=np.uint32))
     numbers = np.arange(count, dtype=np.float64)[:, None]
 
     def add(rows: NDArray[Any]) -> Matrix:
         every = np.empty((count, len(rows), trees.features + 1))
         every[:, :, :-1], every[:, :, -1] = rows, numbers
-        leaves = tree.predict(every.reshape(-1, trees.features + 1), *known, 1).astype(np.intp)
+        leaves = tree.predict(every.reshape(-1, trees.features + 1), *categories, 1).astype(np.intp)
         summands = np.empty((count // sums + 1, sums, len(rows), outputs))
         summands[0] = trees.start.reshape(sums, 1, outputs)
         summands[1:] = values.take(leaves, axis=0).reshape(-1, sums, len(rows), outputs)
@@ -74,11 +74,11 @@ def stitch(trees: Trees) -> Callable[[NDArray[Any]], Matrix] | None:
     return add
 
 
-def joined(trees: Trees) -> Nodes:
-    """Return the nodes of all trees behind those of the routing tree. The value of a node is its own place."""
+def _join_nodes(trees: Trees) -> Nodes:
+    # The nodes of all trees stand behind those of the routing tree. The value of a node is its own place.
     sizes = [len(each) for each in trees.nodes]
     roots = (np.cumsum([len(sizes) - 1, *sizes[:-1]])).astype(np.uint32)
-    nodes = np.concatenate([routes(roots.tolist(), trees.features), *trees.nodes])
+    nodes = np.concatenate([_route_trees(roots.tolist(), trees.features), *trees.nodes])
     own = nodes[len(sizes) - 1 :]
     for child in ("left", "right"):
         own[child] += np.repeat(roots, sizes)
@@ -89,8 +89,8 @@ def joined(trees: Trees) -> Nodes:
     return nodes
 
 
-def routes(roots: list[int], feature: int) -> Nodes:
-    """Return the routing tree: it halves the trees by their number, which is the last feature."""
+def _route_trees(roots: list[int], feature: int) -> Nodes:
+    # The routing tree halves the trees by their number, which is the last feature.
     nodes = np.zeros(len(roots) - 1, dtype=NODE)
     nodes["feature_idx"] = feature
     # From the leaves up, so that the root is the last to get a place, the first one.

@@ -19,6 +19,7 @@ from slipway.gate import dataset
 from slipway.project import Project
 from slipway.serving import app, metrics
 from slipway.serving.answers import Answers, answer
+from slipway.serving.compiled import Answering
 from slipway.serving.drain import Drain
 from slipway.serving.endpoint import Endpoint
 from slipway.serving.frames import records
@@ -26,7 +27,6 @@ from slipway.serving.manifest import sha256
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import Release, load_model
 from slipway.serving.rows import Columns
-from slipway.serving.shortcut import Answering
 from slipway.serving.watch import Watch
 from tests.library.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 

@@ -54,7 +54,9 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
 from slipway.serving.answers import answer
-from slipway.serving.compiled import Columns, NotCompiled, compiled, stitched, trees
+from slipway.serving.compiled import compile_pipeline, estimators, stitched
+from slipway.serving.compiled.table import NotCompiled
+from slipway.serving.rows import Columns
 
 COUNTS, RATIOS, WORDS, FLAG = ["pieces", "serial"], ["weight", "length"], ["colour", "shape"], "fragile"
 NAMES, NUMBERS = [*COUNTS, *RATIOS, *WORDS, FLAG], ["pieces", *RATIOS, FLAG]
@@ -221,7 +223,7 @@ def plainly(pipeline: Any, rows: pd.DataFrame, task: str) -> NDArray[np.float64]
 
 def same(pipeline: Any, task: str, strange: bool = True, words: str = "str") -> None:
     """Hold what is compiled against what it was compiled from."""
-    quick = compiled(pipeline, NAMES, task)
+    quick = compile_pipeline(pipeline, NAMES, task)
     for size in SIZES:
         for rows in (frame(size, 1, words=words), frame(size, 2, 0.5, words=words, strange=strange)):
             found, expected = quick(columns(rows)), plainly(pipeline, rows, task)
@@ -259,9 +261,9 @@ def test_an_estimator_alone(estimator: Any, task: str) -> None:
         alone = clone(estimator).fit(rows, target(frame(300, 0, missing=0.0), task))
     if isinstance(estimator, TransformedTargetRegressor | CalibratedClassifierCV):
         with pytest.raises(NotCompiled, match="misses the feature names that it was fitted with"):
-            compiled(alone, NUMBERS, task)
+            compile_pipeline(alone, NUMBERS, task)
         return
-    quick = compiled(alone, NUMBERS, task)
+    quick = compile_pipeline(alone, NUMBERS, task)
     for size in SIZES:
         asked = frame(size, 1, missing=0.0)[NUMBERS]
         np.testing.assert_allclose(quick(columns(asked)), answer(alone, asked, task), rtol=0, atol=TOLERANCE)
@@ -283,7 +285,7 @@ def test_a_missing_category_is_the_same_alone_and_among_others() -> None:
     """A DataFrame of one row has None for it, of several rows NaN."""
     pipeline = fitted(make_pipeline(FILLED["one-hot and scaled"], Ridge()), "regression")
     rows = columns(frame(50, 1, missing=0.5))
-    quick = compiled(pipeline, NAMES, "regression")
+    quick = compile_pipeline(pipeline, NAMES, "regression")
     alone = [quick({name: values[[place]] for name, values in rows.items()})[0] for place in range(50)]
     np.testing.assert_allclose(alone, quick(rows), rtol=0, atol=TOLERANCE)
 
@@ -291,10 +293,10 @@ def test_a_missing_category_is_the_same_alone_and_among_others() -> None:
 @pytest.mark.parametrize("change", ["scikit-learn of another layout", "large forest"])
 def test_where_trees_cannot_be_stitched_the_answers_are_the_same(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if change == "large forest":
-        monkeypatch.setattr(trees, "FOREST_NODES", 0)
+        monkeypatch.setattr(estimators, "FOREST_NODES", 0)
     else:
         monkeypatch.setattr(stitched, "NODE", np.dtype([("value", np.float64)]))
-        assert stitched.layout() is None
+        assert stitched.import_predictor() is None
     for estimator, task in TOLERANT:
         same(fitted(make_pipeline(MISSING_KEPT["ordinal and what is left"], estimator), task), task)
 
@@ -327,7 +329,7 @@ def test_what_the_pipeline_refuses_is_refused(why: str) -> None:
     encode, estimator, (name, value) = REFUSED[why]
     rows, task = frame(300, 0, missing=0.0), "binary" if hasattr(estimator, "predict_proba") else "regression"
     pipeline = make_pipeline(encode, estimator).fit(rows, target(rows, task))
-    quick = compiled(pipeline, NAMES, task)
+    quick = compile_pipeline(pipeline, NAMES, task)
     assert quick(columns(rows)).shape == (300,)
     for size in SIZES:
         asked = frame(size, 0, missing=0.0)
@@ -385,16 +387,16 @@ NOT_COMPILED = {
 @pytest.mark.parametrize("reason", NOT_COMPILED)
 def test_what_is_not_known_is_said(reason: str) -> None:
     with pytest.raises(NotCompiled, match=f"^{reason}"):
-        compiled(fitted(NOT_COMPILED[reason], "regression"), NAMES, "regression")
+        compile_pipeline(fitted(NOT_COMPILED[reason], "regression"), NAMES, "regression")
 
 
 def test_other_columns_are_not_compiled() -> None:
     pipeline = fitted(make_pipeline(FILLED["target"], DummyRegressor()), "regression")
     with pytest.raises(NotCompiled, match="takes colour, which is not declared"):
-        compiled(pipeline, COUNTS, "regression")
+        compile_pipeline(pipeline, COUNTS, "regression")
     alone = Ridge().fit(frame(30, 0)[COUNTS], range(30))
     with pytest.raises(NotCompiled, match="Ridge was fitted with other columns"):
-        compiled(alone, COUNTS[::-1], "regression")
+        compile_pipeline(alone, COUNTS[::-1], "regression")
 
 
 @pytest.mark.parametrize(
@@ -402,4 +404,4 @@ def test_other_columns_are_not_compiled() -> None:
 )
 def test_what_cannot_answer_is_not_compiled(pipeline: Any) -> None:
     with pytest.raises(NotCompiled):
-        compiled(pipeline, COUNTS[:1], "regression")
+        compile_pipeline(pipeline, COUNTS[:1], "regression")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from slipway.serving import rows
+from slipway.serving.compiled import Answering
 from slipway.serving.errors import Refused
 from slipway.serving.release import Release
-from slipway.serving.shortcut import Answering
 from tests.library.service.conftest import (
     COLUMNS,
     FAR,

@@ -11,8 +11,8 @@ import pytest
 
 from slipway.errors import PipelineError, ServiceFailed
 from slipway.gate.predictor import Predictor
+from slipway.serving.compiled import Answering
 from slipway.serving.release import Release
-from slipway.serving.shortcut import Answering
 from tests.library.service.conftest import COLUMNS, Client, Golden, same
 
 MANY = 230
