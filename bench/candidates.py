@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from bench import results
 from model import estimator, features
 from model import metrics as scores
-from slipway.gate import dataset, gate, slices
-from slipway.gate.comparison import Sides
-from slipway.gate.slices import Mask
-from slipway.gate.statistics import Values
-from slipway.thresholds import Thresholds
+from slipway.gate import comparison, dataset, gate
+from slipway.gate.comparison import Mask, Sides
+from slipway.gate.losses import Values
+from slipway.rules import Thresholds
 
 Rows = NDArray[np.intp]
 CANDIDATES = 8
@@ -62,7 +61,7 @@ def material(random: np.random.Generator) -> Material:
         fitted = estimator.build().fit(learnt[columns], learnt[features.TARGET])
         return scores.loss(truth, fitted.predict(reference[columns]))
 
-    champion, masks = losses(rows), slices.masks(reference)
+    champion, masks = losses(rows), comparison.masks(reference)
     differences = [neutral(losses(rows.iloc[draw(days, random).rows]) - champion, masks) for _ in range(CANDIDATES)]
     trivial = scores.loss(truth, np.full(len(truth), rows[features.TARGET].mean()))
     return Material(reference, trivial, champion, differences)
@@ -80,7 +79,7 @@ def shifts(of: Material, rules: Thresholds) -> dict[str, Values]:
     found = {"equal": 0 * everywhere} | {
         f"worse by {k} everywhere": by * everywhere for k, by in (("half a margin", 0.5), ("1 margin", 1), ("2 margins", 2))
     }
-    for name, mask in slices.masks(of.reference).items():
+    for name, mask in comparison.masks(of.reference).items():
         if mask.sum() >= rules.slices.min_rows and of.reference[features.GROUP][mask].nunique() >= rules.slices.min_groups:
             found[f"worse by 2 margins where {name}"] = 2 * of.margin(rules, mask) * mask
     return found

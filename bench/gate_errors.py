@@ -10,11 +10,11 @@ import numpy as np
 
 from bench import candidates, results
 from bench.candidates import Drawn, Material
-from slipway import thresholds
+from slipway import rules
 from slipway.gate import comparison
-from slipway.gate.statistics import Values
+from slipway.gate.losses import Values
 from slipway.report import Outcome
-from slipway.thresholds import Thresholds
+from slipway.rules import Thresholds
 
 DRAWS = 500
 HEAD = ("candidate", "PASS", "FAIL", "INCONCLUSIVE", '"not worse" passes', '"at most 2 % worse" passes')
@@ -74,13 +74,13 @@ def simulate(draws: int, seed: int) -> list[Line]:
     """Judge each kind of candidate on the same draws, which the trained candidates take in turn; prints each line when it is known."""
     random = np.random.default_rng(seed)
     of = candidates.material(random)
-    rules = thresholds.load(results.ROOT / "validation" / "thresholds.toml").model_copy(update={"floors": {}})
+    demands = rules.load_thresholds(results.ROOT / "validation" / "thresholds.toml").model_copy(update={"floors": {}})
     days = candidates.by_day(of.reference)
     drawn = [candidates.draw(days, random) for _ in range(draws)]
     lines = []
     print(results.markdown(HEAD, []), flush=True)
-    for name, shift in candidates.shifts(of, rules).items():
-        seen = [look(of, of.differences[i % len(of.differences)] + shift, each, rules, seed + i) for i, each in enumerate(drawn)]
+    for name, shift in candidates.shifts(of, demands).items():
+        seen = [look(of, of.differences[i % len(of.differences)] + shift, each, demands, seed + i) for i, each in enumerate(drawn)]
         lines.append(Line(name, seen))
         print(row(lines[-1]), flush=True)
     lines.append(Line("the slices together", [each for line in lines if " where " in line.name for each in line.seen]))

@@ -1,7 +1,7 @@
 """Build: make the release from `build/bundle` and its PASS, as an image, or as a folder for the target local."""
 
 from slipway import report, repository
-from slipway.bundle import assembly, image_checks
+from slipway.bundle import assembly
 from slipway.errors import ModelRefused
 from slipway.gate import verdict
 from slipway.project import Project
@@ -14,7 +14,7 @@ def build(project: Project) -> str:
     manifest = assembly.checked_bundle(project)
     judged = verdict.passed(project)
     name = assembly.make_release(project, manifest)
-    image = image_checks.check(project, name)
+    image = assembly.check_release(project, name)
     judged = judged.model_copy(update={"image": image})
     verdict.write(project, report.refused(judged, image.failures) if image.failures else judged)
     if image.failures:

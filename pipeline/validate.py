@@ -1,8 +1,8 @@
 """Validate: judge the candidate against the champion, which production runs now, on the frozen reference dataset."""
 
 from slipway import rules
-from slipway.gate import candidate, verdict
-from slipway.gate.judge import judge
+from slipway.gate import verdict
+from slipway.gate.judge import count_use, judge, read_candidate, refuse_other_data, write_data_docs
 from slipway.operate import champion as champions
 from slipway.project import Project
 from slipway.report import Judgement
@@ -12,15 +12,15 @@ from slipway.tracking import ledger
 
 def validate(project: Project, champion: str, ref: str = "", data_docs: bool = False) -> Judgement:
     """Judge `build/bundle` and write `build/gate.json`, `.md` and `.html`. Raises PipelineError when it cannot be judged."""
-    manifest = candidate.read_candidate(project)
+    manifest = read_candidate(project)
     verdict.forget(project)
     held_against = champions.resolve(project, champion)
     # While nothing is in production there is nothing to protect, and a first model brings its own rules.
     by = rules.of(project, ref if held_against else None)
     if data_docs:
-        candidate.write_docs(project, by)
-    candidate.refuse_other_data(project, manifest)
-    judged = candidate.counted(project, judge(project, str(project.bundle), held_against, by))
+        write_data_docs(project, by)
+    refuse_other_data(project, manifest)
+    judged = count_use(project, judge(project, str(project.bundle), held_against, by))
     if ref and held_against is None:
         judged.notes.append(f"Nothing is in production yet, so there is nothing to protect: {ref} was not asked for the rules.")
     text = verdict.write(project, judged)

@@ -1,18 +1,64 @@
 """By which rules a candidate is judged: those of this checkout, or of another git ref that a change cannot touch."""
 
 import shutil
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway import repository, thresholds
+from pydantic import BaseModel, ConfigDict, Field
+
+from slipway import repository
 from slipway.errors import PipelineError
 from slipway.project import Project
-from slipway.thresholds import Thresholds
 
 # What the verdict depends on beside the model; the first part is taken from the ref.
 TAKEN = ("validation/thresholds.toml", "validation/expectations.json", "validation/reference.csv")
 OWN = ("model/behaviour.py", "model/metrics.py", "model/features.py")
 HERE = "this checkout"
+
+
+class Strict(BaseModel):
+    """Strict, so that a misspelt rule is an error and not a rule that is not there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Floor(Strict):
+    """Limits on one metric."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Slices(Strict):
+    """How much a slice of the reference dataset must hold to be judged."""
+
+    min_rows: int = Field(ge=2)
+    min_groups: int = Field(ge=2)
+
+
+class Freshness(Strict):
+    """How old the newest training row may be, by a column of dates such as 2024-12-31."""
+
+    column: str
+    max_days: int = Field(ge=0)
+
+
+class Thresholds(Strict):
+    """The gate's rules."""
+
+    margin_fraction: float = Field(ge=0, lt=1)
+    confidence: float = Field(gt=0.5, lt=1)
+    resamples: int = Field(ge=200)
+    leak: float = Field(gt=0, le=1)
+    slices: Slices
+    freshness: Freshness | None = None
+    floors: dict[str, Floor]
+
+
+def load_thresholds(path: Path) -> Thresholds:
+    """Read the rules. Raises ValueError (TOML or value) with the place."""
+    return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -52,9 +98,9 @@ def of(project: Project, ref: str | None = None) -> Rules:
 def read(folder: Path) -> Thresholds:
     """Read the thresholds. Raises PipelineError."""
     try:
-        return thresholds.load(folder / "thresholds.toml")
+        return load_thresholds(folder / "thresholds.toml")
     except (OSError, ValueError) as error:
-        raise PipelineError(f"{folder / 'thresholds.toml'} cannot be read: {error} Next: correct it, then ./run validate.") from error
+        raise PipelineError(f"{folder / 'rules.toml'} cannot be read: {error} Next: correct it, then ./run validate.") from error
 
 
 def notes(rules: Rules) -> list[str]:

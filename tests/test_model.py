@@ -10,9 +10,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from model import features
-from slipway import thresholds
+from slipway import rules
 from slipway.bundle import training as train
-from slipway.gate import dataset, leak
+from slipway.gate import dataset
 from slipway.gate.scoring import compute_losses, compute_metrics
 from slipway.serving.frames import records
 from slipway.serving.parity import TOLERANCE, distance
@@ -59,7 +59,7 @@ def test_each_row_has_a_target_and_its_slices(path: Path) -> None:
 @each_dataset
 def test_each_row_can_be_sent_to_the_service(path: Path) -> None:
     rows = dataset.read(path)
-    assert len(ROWS.validate_json(json.dumps(records(rows[leak.inputs()])))) == len(rows)
+    assert len(ROWS.validate_json(json.dumps(records(rows[dataset.inputs()])))) == len(rows)
 
 
 def test_the_fitted_pipeline_answers_each_row_with_finite_numbers(answers: Any, reference: pd.DataFrame) -> None:
@@ -79,5 +79,5 @@ def test_right_answers_have_a_lower_loss_than_wrong_ones(truth: Any) -> None:
 
 def test_each_floor_has_a_metric(answers: Any, truth: Any) -> None:
     measured = compute_metrics(truth, answers)
-    assert set(thresholds.load(ROOT / "validation" / "thresholds.toml").floors) <= set(measured)
+    assert set(rules.load_thresholds(ROOT / "validation" / "thresholds.toml").floors) <= set(measured)
     assert all(np.isfinite(list(measured.values())))

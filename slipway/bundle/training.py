@@ -13,13 +13,12 @@ import pandas as pd
 from model import estimator, features
 from slipway import repository
 from slipway.bundle import data_reference, serveable, skops_file
-from slipway.bundle.estimators import refuse_kind
-from slipway.bundle.tasks import refuse_target, refuse_task
+from slipway.bundle.estimators import refuse_kind, refuse_target, refuse_task
 from slipway.errors import ModelRefused
-from slipway.gate import dataset, gate, leak, slices, statistics
+from slipway.gate import comparison, dataset, gate
 from slipway.gate.comparison import Sides
+from slipway.gate.losses import Values
 from slipway.gate.scoring import choose_trivial, compute_metrics
-from slipway.gate.statistics import Values
 from slipway.owner import owner_step, run_owner
 from slipway.project import Project
 from slipway.rules import Rules
@@ -39,7 +38,7 @@ def refuse_declaration() -> None:
 def learn(rows: pd.DataFrame, path: Path) -> Any:
     """Fit the owner's estimator on rows of a file. Raises PipelineError."""
     classes = dataset.read_classes(rows, path)
-    return fit(rows[leak.inputs()], dataset.read_truth(rows, classes, path), classes)
+    return fit(rows[dataset.inputs()], dataset.read_truth(rows, classes, path), classes)
 
 
 def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any:
@@ -60,7 +59,7 @@ def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any
 def ask(fitted: Any, rows: pd.DataFrame, classes: Sequence[Any] | None, on: str) -> Answers:
     """Have a fitted model answer rows of a file. Raises PipelineError when the answers are not numbers in the shape of the task."""
     with owner_step("answer", on):
-        answers = answer(fitted, rows[leak.inputs()], features.TASK)
+        answers = answer(fitted, rows[dataset.inputs()], features.TASK)
     shape = (len(rows), len(classes or ())) if features.TASK == "multiclass" else (len(rows),)
     if answers.shape != shape:
         raise ModelRefused(
@@ -93,7 +92,7 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
     dataset.read_truth(reference, classes, rules.reference)
     answers, learnt = ask(fitted, reference, classes, "the reference dataset"), ask(fitted, rows, classes, "data/train.csv")
     serveable.refuse_unanswered(fitted, reference)
-    config, asked = serveable.read_config(bundle / "config.toml"), records(reference[leak.inputs()])
+    config, asked = serveable.read_config(bundle / "config.toml"), records(reference[dataset.inputs()])
     chosen = serveable.choose_golden_rows(asked, config.max_rows, config.max_body_bytes)
     golden = {"rows": [asked[number] for number in chosen], "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
@@ -116,7 +115,7 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         bins=file(bundle, "bins.json"),
         data=described_data(project, project.train_data, rows).model_copy(update={"dvc_md5": kept.dvc_md5}),
         reference=described_data(project, rules.reference, reference),
-        features=parts.Features(columns=leak.inputs(), schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
+        features=parts.Features(columns=dataset.inputs(), schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
         trivial=run_owner("loss", choose_trivial, dataset.read_truth(rows, classes, project.train_data), classes),
         metrics=measure(rules, judged),
     )
@@ -159,11 +158,11 @@ def measure(rules: Rules, sides: Sides) -> parts.Metrics:
 
     def loss(chosen: Any) -> parts.Loss:
         groups = sides.reference.loc[chosen, features.GROUP] if features.GROUP else None
-        found = statistics.interval(losses[chosen], groups, rules.thresholds.confidence, rules.thresholds.resamples, seed=0)
+        found = gate.interval(losses[chosen], groups, rules.thresholds.confidence, rules.thresholds.resamples, seed=0)
         return parts.Loss(rows=found.rows, mean=found.mean, low=found.low, high=found.high)
 
     return parts.Metrics(
         values=run_owner("metrics", compute_metrics, sides.truth, sides.ours),
         loss=loss(np.ones(len(sides.reference), dtype=bool)),
-        slices={name: loss(chosen) for name, chosen in slices.masks(sides.reference).items() if chosen.any()},
+        slices={name: loss(chosen) for name, chosen in comparison.masks(sides.reference).items() if chosen.any()},
     )

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from model import features
-from slipway.bundle.tasks import refuse_target, refuse_task
+from slipway.bundle.estimators import refuse_target, refuse_task
 from slipway.doctor.draft import format_limit, quote
 from slipway.doctor.kinds import read_kind
 from slipway.doctor.limits import choose_limits
 from slipway.errors import ModelRefused
-from slipway.gate import truth
+from slipway.gate import scoring
 
 TARGET_NAME = re.compile(r"(?i)target|label|class|outcome|y|response")
 # Whole numbers of so few values are taken for classes.
@@ -69,15 +69,15 @@ def propose_target(names: list[str]) -> str:
 def check_task(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], lines: Lines) -> None:
     """Note the lines for TASK and POSITIVE where the target does not fit them."""
     column = tables[0][target]
-    task, positive = features.TASK, truth.positive()
+    task, positive = features.TASK, scoring.positive()
     if wrong := explain(refuse_task, task):
         reasons.append(wrong)
         task = propose_task(column)
     elif "TARGET" in lines:
         task = propose_task(column)
     try:
-        truth.order_classes(column, task, positive if task == "binary" else None)
-    except truth.TargetError as error:
+        scoring.order_classes(column, task, positive if task == "binary" else None)
+    except scoring.TargetError as error:
         task = propose_task(column)
         reasons.append(str(error).partition(" Next: ")[0].rstrip("."))
     if task != features.TASK:
@@ -89,11 +89,11 @@ def check_task(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], 
 def propose_positive(column: "pd.Series[Any]", positive: Any) -> str:
     """Return the line that says which of two labels is positive, nothing where that is clear."""
     try:
-        truth.order_classes(column.dropna(), "binary", positive)
-    except truth.TargetError:
-        counts = Counter(truth.read_labels(column.dropna()))
+        scoring.order_classes(column.dropna(), "binary", positive)
+    except scoring.TargetError:
+        counts = Counter(scoring.read_labels(column.dropna()))
         if len(counts) == 2:
-            return f"POSITIVE: str | int | bool | None = {format_value(truth.propose_positive(counts))}"
+            return f"POSITIVE: str | int | bool | None = {format_value(scoring.propose_positive(counts))}"
     return ""
 
 

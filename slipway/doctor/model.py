@@ -167,7 +167,7 @@ def describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> 
 def check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, reference: pd.DataFrame) -> Finding:
     """Tell whether the reference dataset can judge: its classes, how many rows and groups it has, and whether they were learnt from."""
     from model import features
-    from slipway.gate import dataset, gate, leak
+    from slipway.gate import dataset, gate
 
     what = "reference dataset"
     try:
@@ -177,8 +177,8 @@ def check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, refe
     groups = reference[features.GROUP].nunique() if features.GROUP else len(reference)
     if few := gate.few(reference[features.TARGET].tolist(), groups, features.TARGET):
         return mend(what, f"can judge nothing: {few}", "The gate judges on it.", "put more rows into validation/reference.csv")
-    both = leak.overlap(rows, reference)
-    return disjoint(len(both) if leak.exceeds_chance(rows, len(both), len(reference)) else 0, both[:5], len(both))
+    both = dataset.find_overlap(rows, reference)
+    return disjoint(len(both) if dataset.exceeds_chance(rows, len(both), len(reference)) else 0, both[:5], len(both))
 
 
 def disjoint(number: int, some: list[int], alike: int = 0) -> Finding:

@@ -17,9 +17,9 @@ from slipway.bundle import training as train
 from slipway.doctor.finding import Finding, good, mend, note
 from slipway.errors import PipelineError
 from slipway.gate import behaviour as cases
-from slipway.gate import dataset, leak
+from slipway.gate import dataset
+from slipway.gate.losses import Values
 from slipway.gate.scoring import choose_trivial, compute_losses, compute_metrics, repeat_constant
-from slipway.gate.statistics import Values
 from slipway.owner import read_next, run_owner
 from slipway.project import Project
 from slipway.rules import Rules
@@ -99,7 +99,7 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
 
 def compare_alone(found: Fit) -> float:
     """Return how far the stored model's answers to single rows are from those to all."""
-    some = found.rows[leak.inputs()].head(ANSWERS)
+    some = found.rows[dataset.inputs()].head(ANSWERS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.skops"
         skops_file.save(found.fitted, path)

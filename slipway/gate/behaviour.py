@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from model.features import Row
 from slipway import report
-from slipway.gate import leak
-from slipway.gate.statistics import Values
+from slipway.gate import dataset
+from slipway.gate.losses import Values
 
 SHOWN = 3
 
@@ -18,7 +18,7 @@ SHOWN = 3
 def held(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as a caller may send it. Raises ValidationError."""
     read = Row.model_validate_json(json.dumps(row)).model_dump(mode="json")
-    return dict(zip(leak.inputs(), read.values(), strict=True))  # by their columns, which are not the fields' names where there are aliases
+    return dict(zip(dataset.inputs(), read.values(), strict=True))  # by their columns, which may be aliases of the fields
 
 
 class Case(BaseModel):

@@ -3,20 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from model import features
 from slipway import report
-from slipway.gate import gate, slices
-from slipway.gate.gate import Slice, Verdict
-from slipway.gate.scoring import compute_losses, compute_metrics
-from slipway.gate.statistics import Interval, Values, interval
-from slipway.gate.truth import encode
+from slipway.gate import gate
+from slipway.gate.gate import Interval, Slice, Verdict, interval
+from slipway.gate.losses import Values
+from slipway.gate.scoring import compute_losses, compute_metrics, encode
 from slipway.report import Outcome
-from slipway.thresholds import Thresholds
+from slipway.rules import Thresholds
+
+Mask = NDArray[np.bool_]
+
+
+POINTS = 400
+STRETCHES = 60
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Sides:
 
     @cached_property
     def truth(self) -> Values:
-        """What was true, in the form of `slipway.gate.truth`. Raises TargetError."""
+        """What was true, in the form of `slipway.gate.scoring`. Raises TargetError."""
         return encode(self.reference[features.TARGET], self.classes)
 
     @cached_property
@@ -80,7 +87,7 @@ def compare(sides: Sides, rules: Thresholds, failures: Sequence[str], seed: int,
     return Compared(verdict, described(harm, margin), shown, notes)
 
 
-def measure(sides: Sides, against: Values, rules: Thresholds, seed: int, chosen: slices.Mask | None) -> Interval:
+def measure(sides: Sides, against: Values, rules: Thresholds, seed: int, chosen: Mask | None) -> Interval:
     """Return the candidate's loss minus that of another, in all rows or in some."""
     mask = slice(None) if chosen is None else chosen
     difference = (sides.losses(sides.ours) - sides.losses(against))[mask]
@@ -88,7 +95,7 @@ def measure(sides: Sides, against: Values, rules: Thresholds, seed: int, chosen:
     return interval(difference, groups, rules.confidence, rules.resamples, seed)
 
 
-def tolerated(sides: Sides, rules: Thresholds, chosen: slices.Mask | None) -> float:
+def tolerated(sides: Sides, rules: Thresholds, chosen: Mask | None) -> float:
     """Return the margin, in all rows or in some."""
     assert sides.theirs is not None
     mask = slice(None) if chosen is None else chosen
@@ -102,7 +109,7 @@ def by_slice(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
     theirs = sides.theirs
     found = [
         Slice(name, measure(sides, theirs, rules, seed, chosen), tolerated(sides, rules, chosen))
-        for name, chosen in slices.masks(sides.reference).items()
+        for name, chosen in masks(sides.reference).items()
         if chosen.any()
     ]
     return gate.adjust(found, rules.slices.min_rows, rules.slices.min_groups)
@@ -127,3 +134,63 @@ def described(harm: Interval, margin: float) -> report.Harm:
 def unit() -> str:
     """Say what is counted: rows, or groups of them."""
     return f"groups (values of {features.GROUP})" if features.GROUP else "rows"
+
+
+def masks(rows: pd.DataFrame) -> dict[str, Mask]:
+    """Return which rows are in which slice, by the slice's name; what is missing is a slice of its own."""
+    found: dict[str, Mask] = {}
+    for column, cuts in features.SLICES.items():
+        values = rows[column]
+        found |= by_value(column, values) if cuts is None else by_range(column, values, cuts)
+        if values.isna().any():
+            found[f"{column} missing"] = values.isna().to_numpy()
+    return found
+
+
+def by_value(column: str, values: "pd.Series[Any]") -> dict[str, Mask]:
+    """Return a slice for each value."""
+    return {f"{column} = {value}": (values == value).to_numpy() for value in sorted(values.dropna().unique())}
+
+
+def by_range(column: str, values: "pd.Series[float]", cuts: tuple[float, ...]) -> dict[str, Mask]:
+    """Return a slice for each stretch between cuts."""
+    edges = [-np.inf, *cuts, np.inf]
+    found = {}
+    for low, high in pairwise(edges):
+        below = "" if np.isinf(low) else f"{low:g} <= "
+        above = "" if np.isinf(high) else f" < {high:g}"
+        found[f"{below}{column}{above}"] = ((values >= low) & (values < high)).to_numpy()
+    return found
+
+
+def sample(sides: Sides) -> list[tuple[float, float, float | None]]:
+    """Return truth, candidate and champion of rows at even distances; of a classification the class' number and a probability."""
+    chosen = np.unique(np.linspace(0, len(sides.truth) - 1, POINTS).astype(int))
+    truth = sides.truth[chosen]
+    ours, theirs = (None if answers is None else said(answers[chosen], truth) for answers in (sides.ours, sides.theirs))
+    assert ours is not None
+    return [(float(truth[i]), float(ours[i]), None if theirs is None else float(theirs[i])) for i in range(len(chosen))]
+
+
+def said(answers: Values, truth: Values) -> Values:
+    """Return the number to draw for each row."""
+    return answers if answers.ndim == 1 else answers[np.arange(len(answers)), truth]
+
+
+def over_time(sides: Sides) -> list[tuple[str, float, float | None]]:
+    """Return the mean losses of both sides in stretches of groups in their order, or of rows; each by its first group or row."""
+    order = np.arange(len(sides.truth)) if sides.groups is None else sides.groups
+    stretch = order * min(STRETCHES, order.max() + 1) // (order.max() + 1)
+    sizes = np.bincount(stretch)
+    means = [None if each is None else np.bincount(stretch, weights=sides.losses(each)) / sizes for each in (sides.ours, sides.theirs)]
+    ours, theirs = means
+    assert ours is not None
+    first = np.unique(stretch, return_index=True)[1]
+    names = [f"row {row}" for row in first] if features.GROUP is None else [str(each) for each in firsts(sides, stretch)]
+    return [(names[i], float(ours[i]), None if theirs is None else float(theirs[i])) for i in range(len(sizes))]
+
+
+def firsts(sides: Sides, stretch: "np.typing.NDArray[np.intp]") -> list[object]:
+    """Return the first group of each stretch."""
+    names: list[object] = sides.reference[features.GROUP].groupby(stretch).min().tolist()
+    return names

@@ -1,18 +1,22 @@
 """Read a dataset and hold it against what is known of it."""
 
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from sklearn.model_selection import cross_val_score
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from model import data, features
 from slipway import report
 from slipway.errors import DataRefused, PipelineError, SuiteRefused
-from slipway.gate import expectations, gate, leak, truth
+from slipway.gate import expectations, gate, scoring
 from slipway.gate.expectations import Checked
-from slipway.gate.statistics import Values
+from slipway.gate.losses import Values
 from slipway.gate.suite import SuiteError
 from slipway.owner import owner_step
 from slipway.project import Project
@@ -90,16 +94,16 @@ def reference(rules: Rules) -> pd.DataFrame:
 def read_classes(rows: pd.DataFrame, path: Path) -> list[Any] | None:
     """Return the target's classes in the order of the answers' columns, None of a regression. Raises PipelineError."""
     try:
-        return truth.order_classes(rows[features.TARGET], features.TASK, truth.positive())
-    except truth.TargetError as error:
+        return scoring.order_classes(rows[features.TARGET], features.TASK, scoring.positive())
+    except scoring.TargetError as error:
         raise PipelineError(f"{path.name}: {error}") from error
 
 
 def read_truth(rows: pd.DataFrame, classes: Sequence[Any] | None, path: Path) -> Values:
-    """Return what was true in the form of `slipway.gate.truth`, shape (n,). Raises PipelineError."""
+    """Return what was true in the form of `slipway.gate.scoring`, shape (n,). Raises PipelineError."""
     try:
-        return truth.encode(rows[features.TARGET], classes)
-    except truth.TargetError as error:
+        return scoring.encode(rows[features.TARGET], classes)
+    except scoring.TargetError as error:
         raise PipelineError(f"{path.name}: {error}") from error
 
 
@@ -154,14 +158,14 @@ def examined(project: Project, rules: Rules, manifest: Manifest, held_out: pd.Da
     seen = report.Data(expectations=found.expectations, findings=found.findings, overlap=None)
     if found.findings:
         return seen, [f"data/train.csv is not what the expectations describe: {each.column} {each.observed}" for each in found.findings]
-    seen.overlap = leak.overlap(rows, held_out)
+    seen.overlap = find_overlap(rows, held_out)
     return seen, leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
 
 
 def leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.DataFrame, name: str) -> list[str]:
     """Say which features give the target away, and which of the rows held out are among rows to learn from, in the file of a name."""
     shared = f"{len(overlap)} of {len(held_out)} rows of the reference dataset are in {name} too: {gate.rows(overlap)}, from 0."
-    return leak.disguised(rows, rules.thresholds.leak) + ([shared] if leak.exceeds_chance(rows, len(overlap), len(held_out)) else [])
+    return disguised(rows, rules.thresholds.leak) + ([shared] if exceeds_chance(rows, len(overlap), len(held_out)) else [])
 
 
 def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
@@ -169,5 +173,65 @@ def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
     rows, file = refuse_unexpected(table, rules, DataRefused, then, new=True), table.path
     held_out = reference(rules)
     read_truth(held_out, read_classes(rows, file), rules.reference)
-    if said := leaks(rows, rules, leak.overlap(rows, held_out), held_out, file.name):
+    if said := leaks(rows, rules, find_overlap(rows, held_out), held_out, file.name):
         raise DataRefused(f"{file} may not be learnt from. {' '.join(said)} Nothing was changed. Next: correct the data, then {then}.")
+
+
+ROWS = 5000
+
+
+def find_overlap(rows: pd.DataFrame, reference: pd.DataFrame) -> list[int]:
+    """Return the numbers, from 0, of reference rows that are among other rows: same features, same target, same group."""
+    return [int(row) for row in hashes(reference[declared()]).isin(hashes(rows[declared()])).to_numpy().nonzero()[0]]
+
+
+def exceeds_chance(rows: pd.DataFrame, shared: int, reference: int) -> bool:
+    """Tell whether so many of the reference rows are among the training rows that it cannot be by chance.
+
+    Rows of few features are alike without having been copied, and then training rows are alike among themselves as often: each new row has
+    that chance of a twin. Beyond the mean of that binomial distribution and three of its standard deviations it is no chance.
+    """
+    twins = float(hashes(rows[declared()]).duplicated(keep=False).mean())
+    return shared > reference * twins + 3 * math.sqrt(reference * twins * (1 - twins))
+
+
+def inputs() -> list[str]:
+    """Return the declared features' columns."""
+    return [str(info.validation_alias or info.alias or name) for name, info in features.Row.model_fields.items()]
+
+
+def declared() -> list[str]:
+    """Return the columns of features, target and group."""
+    return [*inputs(), features.TARGET, *([features.GROUP] if features.GROUP else [])]
+
+
+def hashes(rows: pd.DataFrame) -> "pd.Series[int]":
+    """Return a number for each row's content; 1 and 1.0 are the same."""
+    numbers = dict.fromkeys(rows.select_dtypes("number").columns, float)
+    return pd.util.hash_pandas_object(rows.astype(numbers), index=False).reset_index(drop=True)
+
+
+def disguised(rows: pd.DataFrame, limit: float) -> list[str]:
+    """Say which features alone give the target away: a tree on nothing else explains more than a limit of rows it has not seen.
+
+    The score is R2 for a regression, balanced accuracy for a classification.
+    """
+    sample = rows.sample(min(len(rows), ROWS), random_state=0)
+    found = {column: alone(sample[column], sample[features.TARGET]) for column in inputs()}
+    return [
+        f"{column} alone explains {score:.3f} of {features.TARGET}, more than the {limit:g} in validation/thresholds.toml: "
+        "it is the target in disguise, or known only afterwards."
+        for column, score in found.items()
+        if score > limit
+    ]
+
+
+def alone(values: "pd.Series[Any]", target: "pd.Series[Any]") -> float:
+    """Return how well one feature predicts the target."""
+    numbers = values if pd.api.types.is_numeric_dtype(values) else pd.Series(pd.factorize(values)[0], index=values.index)
+    regression = features.TASK == "regression"
+    tree = (DecisionTreeRegressor if regression else DecisionTreeClassifier)(min_samples_leaf=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class with fewer rows than folds
+        scores = cross_val_score(tree, numbers.to_frame(), target, cv=3, scoring="r2" if regression else "balanced_accuracy")
+    return float(scores.mean())

@@ -16,7 +16,7 @@ import pandas as pd
 
 from slipway.gate.suite import NotEvaluated, Suite, find_columns, load_suite, one_line, raise_refused
 from slipway.report import Finding
-from slipway.thresholds import Freshness
+from slipway.rules import Freshness
 
 SHOWN_ROWS = 5
 

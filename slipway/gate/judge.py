@@ -8,18 +8,20 @@ import pandas as pd
 from model import behaviour as declared
 from slipway import report, rules
 from slipway.errors import PipelineError
-from slipway.gate import behaviour, dataset, gate, pictures
-from slipway.gate.comparison import Compared, Sides, compare
+from slipway.gate import behaviour, dataset, gate
+from slipway.gate.comparison import Compared, Sides, compare, over_time, sample
 from slipway.gate.predictor import Predictor, asked
 from slipway.gate.scoring import compute_metrics, repeat_constant
 from slipway.operate import chain
 from slipway.operate.champion import Champion
 from slipway.owner import owner_step
 from slipway.project import Project
-from slipway.report import Best, Case
+from slipway.report import Best, Case, Judgement
 from slipway.rules import Rules
+from slipway.say import line
 from slipway.serving.answers import Answers
-from slipway.serving.manifest import sha256
+from slipway.serving.manifest import Manifest, sha256
+from slipway.tracking import ledger
 
 
 def judge(project: Project, candidate: str, champion: Champion | None, by: Rules) -> report.Judgement:
@@ -80,7 +82,7 @@ def drawn(sides: Sides) -> dict[str, Any]:
     """Return the pictures' part of a judgement; there is nothing to draw of answers that are no numbers."""
     if gate.broken(sides.ours):
         return {}
-    return {"sample": pictures.sample(sides), "over_time": pictures.over_time(sides)}
+    return {"sample": sample(sides), "over_time": over_time(sides)}
 
 
 def ask_champion(project: Project, champion: Champion | None, reference: pd.DataFrame) -> tuple[Predictor | None, Answers | None]:
@@ -164,3 +166,39 @@ def another(champion: Predictor | None, named: str) -> list[str]:
         f"The reference dataset {named[:12]} is another than {champion.manifest.reference.sha256[:12]}, that of {champion.tag}: "
         "figures are not those of before, and its change needs a review of its own (.github/CODEOWNERS)."
     ]
+
+
+WEARS_OUT = 20
+
+
+def read_candidate(project: Project) -> Manifest:
+    """Return the manifest of the bundle that is to be judged. Raises PipelineError where there is none."""
+    path = project.bundle / "manifest.json"
+    if not path.is_file():
+        raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
+    return Manifest.model_validate_json(path.read_bytes())
+
+
+def refuse_other_data(project: Project, manifest: Manifest) -> None:
+    """Raise PipelineError when the bundle learnt from other data than lies here: what it learnt from could not be looked at."""
+    found = sha256(project.train_data.read_bytes()) if project.train_data.is_file() else "missing"
+    if found != manifest.data.sha256:
+        raise PipelineError(
+            f"{project.train_data} ({found[:12]}) is not what the bundle learnt from ({manifest.data.sha256[:12]}). Next: ./run train."
+        )
+
+
+def count_use(project: Project, judged: Judgement) -> Judgement:
+    """Record the judgement in the ledger, and return it with how many candidates the reference dataset was used for."""
+    uses = ledger.judged(project, judged)
+    worn = f"{uses} candidates were judged on this reference dataset. It wears out, as what is tried comes to fit it: collect another."
+    notes = [worn] if uses and uses >= WEARS_OUT else []
+    return judged.model_copy(update={"reference_uses": uses, "notes": judged.notes + notes})
+
+
+def write_data_docs(project: Project, by: Rules) -> None:
+    """Write what Great Expectations says of both datasets as pages."""
+    for path in (project.train_data, by.reference):
+        page = project.root / "build" / f"data_docs_{path.stem}.html"
+        page.write_text(dataset.checked(dataset.read(path), by).page(), encoding="utf-8")
+        line(f"Data Docs of {path.name}: {page}")

@@ -2,8 +2,7 @@
 
 from html import escape
 
-from slipway.gate.markup import Html, frame, paragraph, section, table
-from slipway.gate.plots import pairs
+from slipway.gate.markup import Html, frame, pairs, paragraph, section, table
 from slipway.watch.drift_report import HEAD, NEXT, Finding, Report, Verdict, cells
 
 KIND = {Verdict.DRIFT: "fail", Verdict.TOO_EARLY: "inconclusive", Verdict.NO_DRIFT: "pass", Verdict.TOO_FEW: "inconclusive"}

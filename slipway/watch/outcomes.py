@@ -9,7 +9,7 @@ import pandas as pd
 from model import features
 from slipway import rules
 from slipway.errors import PipelineError
-from slipway.gate import dataset, gate, leak
+from slipway.gate import dataset, gate
 from slipway.gate.comparison import Sides
 from slipway.gate.judge import align_classes, score_owner
 from slipway.gate.predictor import asked
@@ -48,7 +48,7 @@ def outcomes(project: Project, file: str) -> Outcomes:
 def read(path: Path) -> pd.DataFrame:
     """Read rows with their truth. Raises PipelineError."""
     rows = dataset.read(path)
-    if lacking := [name for name in leak.declared() if name not in rows]:
+    if lacking := [name for name in dataset.declared() if name not in rows]:
         raise PipelineError(f"{path} has no {', '.join(lacking)}. Expected: the features, and what was true as {features.TARGET}.")
     known = rows[rows[features.TARGET].notna()].reset_index(drop=True)
     groups = known[features.GROUP].nunique() if features.GROUP else len(known)

@@ -2,10 +2,9 @@
 
 from html import escape
 
-from slipway.gate import plots
+from slipway.gate import markup
 from slipway.gate.markup import Html, frame, listed, paragraph, section, table
-from slipway.gate.page import SYMBOLS
-from slipway.gate.page_pictures import span
+from slipway.gate.page import SYMBOLS, span
 from slipway.report import figure
 from slipway.watch.outcomes_verdict import HEAD, NEXT, Outcomes, cells
 
@@ -26,14 +25,14 @@ def page(said: Outcomes) -> str:
 
 def bars(said: Outcomes) -> str:
     """Return the differences as bars over a common scale."""
-    scale = plots.spanning([0.0, *(value for each in said.rivals for value in (each.harm.low, each.harm.high, each.harm.margin))])
+    scale = markup.spanning([0.0, *(value for each in said.rivals for value in (each.harm.low, each.harm.high, each.harm.margin))])
     ends = '<div class="ends"><span>← the live release is better</span><span>it is worse →</span></div>'
     drawn = "".join(
         f'<div class="{each.verdict.value.lower()}"><span>{escape(each.name)} <b>{each.verdict.value}</b></span>'
-        f"{plots.bar(each.harm, scale, f'{each.name}: {span(each.harm)}')}<small>{escape(span(each.harm))}</small></div>"
+        f"{markup.bar(each.harm, scale, f'{each.name}: {span(each.harm)}')}<small>{escape(span(each.harm))}</small></div>"
         for each in said.rivals
     )
-    axis = f'<div class="axis"><span></span><div>{ends}{plots.axis(scale)}</div><span></span></div>'
+    axis = f'<div class="axis"><span></span><div>{ends}{markup.axis(scale)}</div><span></span></div>'
     read = (
         "The dot is the difference that was measured, the bar is where the true one lies. Up to the dashed line being worse is tolerated."
     )

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from slipway.gate import gate
 from slipway.gate.comparison import Sides, described, measure, tolerated, unit
+from slipway.gate.losses import Values
 from slipway.gate.scoring import compute_metrics
-from slipway.gate.statistics import Values
 from slipway.report import Harm, Outcome, Part, figure
-from slipway.thresholds import Thresholds
+from slipway.rules import Thresholds
 
 TRIVIAL = "a trivial model"
 NEXT = {

@@ -14,7 +14,7 @@ from model import features
 from slipway import repository, rules
 from slipway.bundle import data_reference
 from slipway.errors import PipelineError
-from slipway.gate import dataset, leak
+from slipway.gate import dataset
 from slipway.project import Project
 from slipway.say import line, table
 from slipway.serving.manifest import sha256
@@ -107,8 +107,8 @@ def compare_data(before: pd.DataFrame, after: pd.DataFrame, hashes: tuple[str, s
 
 def count_new_rows(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, str]:
     """Return how many rows are only in the one, and only in the other, by what is declared of them."""
-    known = [name for name in leak.declared() if name in before and name in after]
-    left, right = leak.hashes(before[known]), leak.hashes(after[known])
+    known = [name for name in dataset.declared() if name in before and name in after]
+    left, right = dataset.hashes(before[known]), dataset.hashes(after[known])
     return str(int((~left.isin(right)).sum())), str(int((~right.isin(left)).sum()))
 
 

@@ -31,13 +31,13 @@ from slipway.doctor.datasets import import_file
 from slipway.doctor.draft import draft_columns
 from slipway.doctor.finding import GOOD, MEND, NOTE, Finding
 from slipway.doctor.suite import draft_suite
-from slipway.gate import dataset, expectations, leak
+from slipway.gate import dataset, expectations
 from slipway.gate.losses import balanced_log_loss, brier, log_loss
 from slipway.gate.scoring import compute_metrics
 from slipway.project import Project
 from slipway.serving.declared import FEATURES
 
-COLUMNS = leak.inputs()
+COLUMNS = dataset.inputs()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from slipway.bundle import serveable
 from slipway.cli import ROOT
 from slipway.errors import PipelineError
 from slipway.gate import drift_scores as drift
-from slipway.gate import plots
+from slipway.gate import markup
 from slipway.operate.process import free_port
 from slipway.watch import counted, drift_page, drift_report
 from slipway.watch import drift as verb
@@ -133,7 +133,7 @@ def test_a_release_that_has_not_been_asked_for_a_week_is_not_judged() -> None:
 
 
 def test_bars_are_as_high_as_their_shares() -> None:
-    drawn = plots.pairs(["a", "b"], [0.5, 0.25], [0.0, 1.0], "x")
+    drawn = markup.pairs(["a", "b"], [0.5, 0.25], [0.0, 1.0], "x")
     assert re.findall(r' height="([\d.]+)"/>', drawn) == ["70.0", "0.0", "35.0", "140.0"]
 
 

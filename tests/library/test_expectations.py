@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from slipway import rules, thresholds
+from slipway import rules
 from slipway.cli import ROOT
 from slipway.gate import expectations
 from slipway.gate.expectations import Checked
@@ -38,7 +38,7 @@ def suite(*declared: Any, **settings: Any) -> str:
     return json.dumps({"name": "rows", "expectations": list(declared), **settings})
 
 
-def check(folder: Path, text: str, freshness: thresholds.Freshness | None = None) -> Checked:
+def check(folder: Path, text: str, freshness: rules.Freshness | None = None) -> Checked:
     """Hold the frame against a suite."""
     (folder / "expectations.json").write_text(text, encoding="utf-8")
     return expectations.check(FRAME, folder / "expectations.json", freshness)
@@ -229,7 +229,7 @@ def test_a_suite_that_great_expectations_wrote_is_read(tmp_path: Path) -> None:
 
 def test_a_freshness_that_is_not_evaluated_says_where_it_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(NotEvaluated, match=r"number 2, .* of length \(\[freshness\] in validation/thresholds.toml\)"):
-        check(tmp_path, suite(HOLDS), thresholds.Freshness(column="length", max_days=1))
+        check(tmp_path, suite(HOLDS), rules.Freshness(column="length", max_days=1))
 
 
 def test_the_library_logs_as_before_afterwards(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from slipway import project
 from slipway.doctor import here
 from slipway.errors import PipelineError
-from slipway.gate import candidate as validate
+from slipway.gate import judge
 from slipway.operate.process import free_port
 from slipway.report import Outcome
 from slipway.serving.manifest import canonical, read
@@ -140,7 +140,7 @@ def test_a_reference_dataset_that_was_used_often_wears_out(
     road: Road, monkeypatch: pytest.MonkeyPatch, uses: int | None, worn: bool
 ) -> None:
     monkeypatch.setattr(ledger, "judged", lambda *_: uses)
-    told = validate.counted(road.project, judgement(Outcome.FAIL, None))
+    told = judge.count_use(road.project, judgement(Outcome.FAIL, None))
     assert told.reference_uses == uses
     assert [f"{uses} candidates were judged" in note for note in told.notes] == [True] * worn
 
@@ -232,7 +232,7 @@ def test_a_server_that_does_not_record_costs_one_warning_and_is_asked_once(
     with SERVERS[kind]() as (url, asked):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         ledger.trained(at)
-        assert validate.counted(at, one).reference_uses is None
+        assert judge.count_use(at, one).reference_uses is None
         ledger.pushed(at, "sha256:1")
         ledger.promoted(at, at.bundle, A, "sha256:1")
         said = road.run("track")

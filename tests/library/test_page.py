@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from slipway.gate import leak, markup, plots
+from slipway.gate import dataset, markup
 from slipway.gate.page import page
 from slipway.rehearsal import data as rehearsal_data
 from slipway.rehearsal import report as rehearsal_report
@@ -343,7 +343,7 @@ def test_the_same_judgement_gives_the_same_page() -> None:
 
 
 def test_points_of_a_class_stay_nearest_to_it() -> None:
-    moved = plots.beside([(float(each % 3), 0.5) for each in range(300)])
+    moved = markup.beside([(float(each % 3), 0.5) for each in range(300)])
     assert [round(across) for across, _ in moved] == [each % 3 for each in range(300)]
     assert len({across for across, _ in moved}) == 300
 
@@ -365,7 +365,7 @@ def test_lines_have_their_first_and_last_label() -> None:
     ],
 )
 def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
-    assert plots.Scale(low, high).ticks() == pytest.approx(expected)
+    assert markup.Scale(low, high).ticks() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -374,25 +374,25 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
     ids=["none", "zero", "alike", "tiny", "huge", "close", "not a number", "infinite"],
 )
 def test_whatever_the_values_they_can_be_drawn(values: list[float]) -> None:
-    scale = plots.spanning(values)
+    scale = markup.spanning(values)
     assert scale.low < scale.high
     assert len(scale.ticks()) <= 6
     assert all(0 <= scale.at(value) <= 100 for value in values if value == value)
-    drawn = plots.lines([values], "x") + plots.scatter([(value, value) for value in values], scale, scale, ("x", "y"), False)
+    drawn = markup.lines([values], "x") + markup.scatter([(value, value) for value in values], scale, scale, ("x", "y"), False)
     assert re.findall(r'"[^"]*(?:nan|inf)[^"]*"', drawn) == []
 
 
 @pytest.mark.parametrize("found", [harm(-3, -1, 1), harm(50, 60, 70), harm(-90, -80, -70), harm(-1, 0, 1, 0), harm(2, 2, 2, 0)])
 def test_zero_margin_and_interval_are_where_they_belong(found: Harm) -> None:
-    scale = plots.spanning([found.low, found.high, found.margin, 0.0])
-    text = plots.bar(found, scale, "x")
+    scale = markup.spanning([found.low, found.high, found.margin, 0.0])
+    text = markup.bar(found, scale, "x")
     at = {kind: float(each) for kind, each in re.findall(r'class="(zero|margin|bar)" x1="([\d.]+)%"', text)}
     assert at == {"zero": scale.at(0), "margin": scale.at(found.margin), "bar": scale.at(found.low)}
     assert (at["zero"] < at["margin"]) == (found.margin > 0)
     assert f'<rect class="zone" width="{scale.at(found.margin)}%"' in text
     assert "◀" not in text
     assert "▶" not in text
-    assert "no difference" in plots.marks(found, scale)
+    assert "no difference" in markup.marks(found, scale)
 
 
 # --- the rehearsal's page
@@ -461,5 +461,5 @@ def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed
     ids=["fractions", "whole numbers", "none"],
 )
 def test_what_is_measured_is_tried_in_another_unit(columns: dict[str, list[Any]], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leak, "inputs", lambda: list(columns))
+    monkeypatch.setattr(dataset, "inputs", lambda: list(columns))
     assert rehearsal_data.numbers(pd.DataFrame(columns)) == name.split()

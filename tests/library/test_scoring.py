@@ -9,12 +9,12 @@ import pytest
 
 from model import features, metrics
 from slipway.errors import PipelineError
-from slipway.gate import leak, losses
+from slipway.gate import dataset, losses
 from slipway.gate.comparison import Sides, compare
 from slipway.gate.judge import align_classes
 from slipway.gate.scoring import choose_trivial, compute_losses, compute_metrics, repeat_constant
 from slipway.report import Outcome
-from slipway.thresholds import Slices, Thresholds
+from slipway.rules import Slices, Thresholds
 
 RANDOM = np.random.default_rng(0)
 ROWS = 2000
@@ -114,13 +114,13 @@ def alike(values: int, rows: int) -> pd.DataFrame:
 
 
 def test_rows_that_are_alike_by_chance_are_no_leak_and_copied_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leak, "declared", lambda: ["x", "truth"])
+    monkeypatch.setattr(dataset, "declared", lambda: ["x", "truth"])
     rows, reference = alike(20_000, 5000), alike(20_000, 1000)
-    by_chance = len(leak.overlap(rows, reference))
+    by_chance = len(dataset.find_overlap(rows, reference))
     assert 150 < by_chance < 300
-    assert not leak.exceeds_chance(rows, by_chance, len(reference))
+    assert not dataset.exceeds_chance(rows, by_chance, len(reference))
     copied = pd.concat([rows, reference.head(200)], ignore_index=True)
-    assert leak.exceeds_chance(copied, len(leak.overlap(copied, reference)), len(reference))
+    assert dataset.exceeds_chance(copied, len(dataset.find_overlap(copied, reference)), len(reference))
     apart = pd.DataFrame({"x": np.arange(5000), "truth": 1.0})
-    assert leak.exceeds_chance(apart, 1, 1000)
-    assert not leak.exceeds_chance(apart, 0, 1000)
+    assert dataset.exceeds_chance(apart, 1, 1000)
+    assert not dataset.exceeds_chance(apart, 0, 1000)

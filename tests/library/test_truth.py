@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss as log_loss_of_sklearn
 from sklearn.utils.class_weight import compute_sample_weight
 
 from slipway.gate import losses
-from slipway.gate.truth import TargetError, encode, order_classes, propose_positive
+from slipway.gate.scoring import TargetError, encode, order_classes, propose_positive
 
 RANDOM = np.random.default_rng(0)
 

@@ -12,16 +12,31 @@ import pandas as pd
 import pytest
 
 from model import features
-from slipway import report, thresholds
-from slipway.gate import behaviour, dataset, expectations, leak, slices
-from slipway.gate.gate import Slice, adjust, broken, crept, few, floor_missed, insane, judge, margin, regressions
-from slipway.gate.statistics import Interval, groups_to_decide, holm, interval, tail
+from slipway import report, rules
+from slipway.gate import behaviour, comparison, dataset, expectations
+from slipway.gate.gate import (
+    Interval,
+    Slice,
+    adjust,
+    broken,
+    crept,
+    few,
+    floor_missed,
+    groups_to_decide,
+    holm,
+    insane,
+    interval,
+    judge,
+    margin,
+    regressions,
+    tail,
+)
 from slipway.report import Finding, Outcome
+from slipway.rules import Floor
 from slipway.serving.frames import records
-from slipway.thresholds import Floor
 
 ROOT = Path(__file__).resolve().parents[2]
-COLUMNS = leak.inputs()
+COLUMNS = dataset.inputs()
 
 
 def harm(low: float, mean: float, high: float, p: float = 0.5) -> Interval:
@@ -304,7 +319,7 @@ min_groups = 10
 def test_rules_are_read(tmp_path: Path) -> None:
     path = tmp_path / "thresholds.toml"
     path.write_text(WHOLE, encoding="utf-8")
-    assert thresholds.load(path).floors == {"score": Floor(max=1)}
+    assert rules.load_thresholds(path).floors == {"score": Floor(max=1)}
 
 
 @pytest.mark.parametrize(
@@ -333,7 +348,7 @@ def test_an_error_in_the_rules_is_named_with_its_place(tmp_path: Path, old: str,
     path = tmp_path / "thresholds.toml"
     path.write_text(WHOLE.replace(old, new), encoding="utf-8")
     with pytest.raises(ValueError, match=re.escape(said)):
-        thresholds.load(path)
+        rules.load_thresholds(path)
 
 
 # --- report
@@ -469,7 +484,7 @@ def test_a_missing_value_is_noticed_at_its_row(suite: Path) -> None:
 
 
 def test_rows_that_are_too_old_are_noticed(suite: Path) -> None:
-    limit = thresholds.Freshness(column="day", max_days=30)
+    limit = rules.Freshness(column="day", max_days=30)
     [finding] = expectations.check(TABLE.assign(day="2001-01-01"), suite, limit).findings
     assert (finding.column, finding.observed) == ("day", "2001-01-01")
     assert expectations.check(TABLE.assign(day=date.today().isoformat()), suite, limit).findings == []
@@ -486,7 +501,7 @@ def test_data_docs_are_a_page_that_names_what_does_not_hold(suite: Path) -> None
 
 def test_each_row_is_in_one_slice_of_each_column() -> None:
     reference = dataset.read(ROOT / "validation" / "reference.csv")
-    found = slices.masks(reference)
+    found = comparison.masks(reference)
     for column in features.SLICES:
         mine = [mask for name, mask in found.items() if f" {column} " in f" {name} "]
         assert (np.sum(mine, axis=0) == 1).all()
@@ -494,7 +509,7 @@ def test_each_row_is_in_one_slice_of_each_column() -> None:
 
 def test_a_column_is_cut_before_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "SLICES", {"size": (1.5, 3)})
-    found = slices.masks(pd.DataFrame({"size": [1.0, 1.5, 2.0, 3.0, math.nan]}))
+    found = comparison.masks(pd.DataFrame({"size": [1.0, 1.5, 2.0, 3.0, math.nan]}))
     assert {name: mask.nonzero()[0].tolist() for name, mask in found.items()} == {
         "size < 1.5": [0],
         "1.5 <= size < 3": [1, 2],
@@ -511,7 +526,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     """A table of another model: two features, of which one is the target in disguise, a target, and a group."""
     names = {"inputs": ["noise", "disguise"], "declared": ["noise", "disguise", "target", "place"]}
     for name, columns in names.items():
-        monkeypatch.setattr(leak, name, lambda columns=columns: columns)
+        monkeypatch.setattr(dataset, name, lambda columns=columns: columns)
     monkeypatch.setattr(features, "TARGET", "target")
     random = np.random.default_rng(0)
     target = random.integers(0, 5, 300)
@@ -519,20 +534,20 @@ def own(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
 
 
 def test_rows_of_the_reference_that_were_learnt_from_are_found(own: pd.DataFrame) -> None:
-    assert leak.overlap(own.tail(50), own.head(50)) == []
+    assert dataset.find_overlap(own.tail(50), own.head(50)) == []
     learnt = pd.concat([own.iloc[[3, 7]], own.tail(50)])
-    assert leak.overlap(learnt, own.head(50)) == [3, 7]
+    assert dataset.find_overlap(learnt, own.head(50)) == [3, 7]
 
 
 def test_a_row_is_the_same_whatever_its_type(own: pd.DataFrame) -> None:
-    assert leak.overlap(own.head(5).astype({"disguise": float, "target": float}), own) == [0, 1, 2, 3, 4]
+    assert dataset.find_overlap(own.head(5).astype({"disguise": float, "target": float}), own) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("task", "labels"), [("regression", None), ("multiclass", "abcde"), ("multiclass", range(5))], ids=str)
 def test_a_feature_that_is_the_target_is_found(own: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, task: str, labels: Any) -> None:
     monkeypatch.setattr(features, "TASK", task)
     rows = own.assign(**{name: own[name].map(lambda value: labels[value % 5]) for name in ("disguise", "target")}) if labels else own
-    [told] = leak.disguised(rows, 0.98)
+    [told] = dataset.disguised(rows, 0.98)
     assert told.startswith("disguise alone explains ")
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from model import features
-from slipway.gate import leak
+from slipway.gate import dataset
 from slipway.serving.declared import FEATURES
 
 SUITE = Path(__file__).parents[2] / "validation" / "expectations.json"
 EXPECTED: list[dict[str, Any]] = json.loads(SUITE.read_text(encoding="utf-8"))["expectations"]
-COLUMNS = leak.inputs()
+COLUMNS = dataset.inputs()
 DECLARED = {each.name: each for each in FEATURES}
 
 
