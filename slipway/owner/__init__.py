@@ -6,22 +6,30 @@
 The steps are the keys of `STEPS`.
 """
 
+import re
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
-from typing import ParamSpec, TypeVar
+from traceback import walk_stack
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 from slipway.errors import OwnerError, PipelineError
-from slipway.owner import place
+from slipway.owner import place as places
 from slipway.owner.hints import Hint, find_hint
 from slipway.owner.missing_module import explain_missing_library, explain_missing_module, find_moved_module
 from slipway.owner.place import Place
-from slipway.owner.raised import describe_error, list_frames
-from slipway.owner.warned import show_warnings
+from slipway.owner.raised import describe_error, list_frames, shorten
+from slipway.say import warn
 
-__all__ = ["STEPS", "explain_failure", "import_model", "is_owners", "owner_step", "read_next", "run_owner", "show_warnings"]
-Taken = ParamSpec("Taken")
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Args = ParamSpec("Args")
 Returned = TypeVar("Returned")
 
 
@@ -55,6 +63,13 @@ STEPS = {
 MODULES = ("model.features", "slipway.serving.rows", "model.data", "model.estimator", "model.metrics", "model.behaviour")
 # Where `Row` is read, when they are imported.
 READERS = ("slipway/serving/declared.py", "slipway/serving/rows.py", "slipway/serving/description.py")
+# Why a feature cannot have a name, although Python takes it.
+HIDDEN = "begins with an underscore, so pydantic does not take it for a feature"
+TAKEN = "is a name of pydantic's own, which it would take for the value where a request leaves the feature out"
+# A column may have the name of something that pydantic has: rows are read by `vars`, so nothing comes of it.
+SHADOWS = r'Field name "\w+" in "\w+" shadows an attribute in parent "'
+# The warnings that were printed, in this verb.
+PRINTED: ContextVar[set[str] | None] = ContextVar("PRINTED", default=None)
 
 
 @contextmanager
@@ -72,7 +87,7 @@ def owner_step(step: str, on: str = "", then: str = "./run train") -> Iterator[N
             raise explain_failure(error, step, on, then) from error
 
 
-def run_owner(step: str, function: Callable[Taken, Returned], *args: Taken.args, **kwargs: Taken.kwargs) -> Returned:
+def run_owner(step: str, function: Callable[Args, Returned], *args: Args.args, **kwargs: Args.kwargs) -> Returned:
     """Call a function of the owner's. Raises OwnerError."""
     with owner_step(step):
         return function(*args, **kwargs)
@@ -82,31 +97,46 @@ def import_model(then: str = "./run doctor") -> None:
     """Import all of `model/`, and read what it declares. Raises OwnerError."""
     with owner_step("import", on="model/", then=then):
         found = [import_module(each) for each in MODULES]
-        import_module("slipway.owner.fields").refuse_reserved_fields(found[0].Row, then)
+        refuse_reserved_fields(found[0].Row, then)
+
+
+def refuse_reserved_fields(row: "type[BaseModel]", then: str = "./run train") -> None:
+    """Raise OwnerError for a feature whose name pydantic needs for itself. Names such as `copy` and `json` are free."""
+    from pydantic import BaseModel
+
+    # pydantic gives these a default: its own attribute of the same name.
+    taken = [name for name, field in row.model_fields.items() if hasattr(BaseModel, name) and not field.is_required()]
+    for name, reason in {**dict.fromkeys(row.__private_attributes__, HIDDEN), **dict.fromkeys(taken, TAKEN)}.items():
+        free = name.strip("_") if name.startswith("_") else f"{name}_"
+        raise OwnerError(
+            str(places.find_field(row.__name__, name)),
+            f"{name} {reason}",
+            "reading Row",
+            "another name for this column",
+            f'write {free} there, and rows.rename(columns={{"{name}": "{free}"}}) in model/data.py; then {then}',
+        )
 
 
 def explain_failure(error: BaseException, step: str, on: str = "", then: str = "./run train") -> OwnerError:
-    """Return the sentence: where, what, while what, what was expected and what to do."""
-    known, text, where = STEPS[step], describe_error(error), find_failure(error, step)
-    doing = f"{known.doing} {on}" if on else known.doing.removesuffix(" on").removesuffix(" of")
-    hint = choose_hint(error, text, step) or Hint("", known.expected, "correct that line" if where.line else "correct that file")
+    """Return the sentence: where, what, while what, what was expected and what to do.
+
+    The place is the owner's line that failed; or made what failed; or defines what was called.
+    """
+    at, text = STEPS[step], describe_error(error)
+    where = places.find_place(error) or places.find_failed_part(error) or places.find_defined(at.file, at.name)
+    doing = f"{at.doing} {on}" if on else at.doing.removesuffix(" on").removesuffix(" of")
+    hint = choose_hint(error, text, step) or Hint("", at.expected, "correct that line" if where.line else "correct that file")
     return OwnerError(str(where), text, doing, hint.expected, f"{hint.fix}; then {then}")
 
 
-def find_failure(error: BaseException, step: str) -> Place:
-    """Return the owner's line that failed; or made what failed; or defines what was called."""
-    known = STEPS[step]
-    return place.find_place(error) or place.library_place_of(error) or place.defined_place(known.file, known.name)
-
-
 def choose_hint(error: BaseException, text: str, step: str) -> Hint | None:
-    """Return what is known about a message."""
+    """Return what is expected and what to do for an error and its text; None where nothing fits."""
     if isinstance(error, ImportError) and (moved := find_moved_module(error)):
         return Hint("", "a module of slipway/, where the library is now", f"correct that import: it is {moved} now")
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("model"):
         return Hint("", "a package that requirements/ locks", read_next(explain_missing_module(error)))
-    if isinstance(error, OSError) and (said := explain_missing_library(error)):
-        return Hint("", "the libraries of the system that packages want", read_next(said))
+    if isinstance(error, OSError) and (reason := explain_missing_library(error)):
+        return Hint("", "the libraries of the system that packages want", read_next(reason))
     return find_hint(text, step)
 
 
@@ -119,4 +149,55 @@ def is_owners(error: BaseException) -> bool:
     """Tell whether an error comes from the owner's code, or from what it declares."""
     frames = list_frames(error)
     reads = any(frame.f_code.co_name == "<module>" and frame.f_code.co_filename.endswith(READERS) for frame, _ in frames)
-    return place.find_place(error, causes=False) is not None or (reads and not isinstance(error, ImportError))
+    return places.find_place(error, causes=False) is not None or (reads and not isinstance(error, ImportError))
+
+
+# --- warnings
+
+
+@contextmanager
+def show_warnings(running: str = "") -> Iterator[None]:
+    """Print each warning of the owner's code in one line, once. What has nothing to do with their code is left as it is.
+
+    While a file of theirs is `running` all warnings are theirs, and none is an error.
+    """
+    printed, show_default = PRINTED.get(), warnings.showwarning
+    printed = set() if printed is None else printed
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+    ) -> None:
+        place = _find_warned(filename, lineno, sys._getframe(1))
+        if place is None and not running:
+            show_default(message, category, filename, lineno, file, line)
+        else:
+            _warn_once(f"{place or running}: {category.__name__}: {shorten(str(message))}", printed)
+
+    with warnings.catch_warnings():
+        if running:  # no warning ends what is run; what the owner's code ignores stays ignored
+            softened: list[Any] = [("default", *each[1:]) if each[0] == "error" else each for each in warnings.filters]
+            warnings.filters[:] = softened  # type: ignore[index]  # a list, whatever its stub says
+        warnings.filterwarnings("ignore", SHADOWS, UserWarning)
+        warnings.showwarning = show
+        token = PRINTED.set(printed)
+        try:
+            yield
+        finally:
+            PRINTED.reset(token)
+
+
+def _find_warned(filename: str, line: int, frame: FrameType) -> Place | None:
+    """Return where in the owner's code a warning comes from; None where it took no part."""
+    folder = places.find_model_folder()
+    if file := places.name_owned(filename, folder):
+        return Place(file, line)
+    frames = list(walk_stack(frame))[::-1]
+    return places.find_frame(frames, folder) or places.find_part(frames)
+
+
+def _warn_once(text: str, printed: set[str]) -> None:
+    """Print a warning unless one was printed that differs in its numbers only."""
+    alike = re.sub(r"\d[\d.,]*(e[+-]?\d+)?", "0", text)
+    if alike not in printed:
+        printed.add(alike)
+        warn(text)

@@ -248,13 +248,11 @@ HINTS = [
 
 def find_hint(text: str, step: str) -> Hint | None:
     """Return the first hint that fits what was raised in a step, as `Type: message`."""
-    return next((each for each in HINTS if (step in each.steps or not each.steps) and fits(each, text)), None)
+    return next((each for each in HINTS if (step in each.steps or not each.steps) and _fits(each, text)), None)
 
 
-def fits(hint: Hint, text: str) -> bool:
+def _fits(hint: Hint, text: str) -> bool:
     """Tell whether a hint is for this message; where rows were lost it is text only if hardly any are left, one for each column."""
     found = re.search(hint.pattern, text)
-    if not found:
-        return False
-    counts = found.groupdict()
-    return not counts.get("few") or 2 * int(counts["few"]) < int(counts["all"])
+    counts = found.groupdict() if found else {}
+    return bool(found) and (not counts.get("few") or 2 * int(counts["few"]) < int(counts["all"]))

@@ -21,7 +21,7 @@ def follow_causes(error: BaseException) -> Iterator[BaseException]:
     waiting: list[BaseException | None] = [error]
     while waiting:
         each = waiting.pop(0)
-        if each is None or any(each is other for other in seen):
+        if each is None or any(each is one for one in seen):
             continue
         seen.append(each)
         yield each
@@ -35,15 +35,15 @@ def list_frames(error: BaseException) -> Frames:
 
 def describe_error(error: BaseException) -> str:
     """Return type and message of an error; the line that raised it, or what it was raised from, where it has none."""
-    text, root = shorten(read_message(error)), find_root(error)
+    text, root = shorten(read_message(error)), _find_root(error)
     if text and root and (more := shorten(read_message(root))) not in text:
         text += f" (from {type(root).__name__}: {more})"
     elif not text:
-        text = f"from {type(root).__name__}: {shorten(read_message(root))}" if root else raising_line(error)
+        text = f"from {type(root).__name__}: {shorten(read_message(root))}" if root else _read_raising_line(error)
     return f"{type(error).__name__}: {text}".rstrip(": .")
 
 
-def find_root(error: BaseException) -> BaseException | None:
+def _find_root(error: BaseException) -> BaseException | None:
     """Return the last that an error was raised from and that says something, or the first of a group."""
     found: list[BaseException] = [*getattr(error, "exceptions", ())][:1]
     last = error
@@ -76,7 +76,6 @@ def shorten(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "…"
 
 
-def raising_line(error: BaseException) -> str:
-    """Return the line that raised an error, such as an assertion."""
+def _read_raising_line(error: BaseException) -> str:
     frames = list_frames(error)
     return linecache.getline(frames[-1][0].f_code.co_filename, frames[-1][1]).strip() if frames else ""

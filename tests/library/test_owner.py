@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from slipway import rehearsal, repository
 from slipway.cli import ROOT, VERBS, find_module, main
 from slipway.errors import DataRefused, ModelRefused, OwnerError, PipelineError
-from slipway.owner import STEPS, choose_hint, explain_failure, fields, is_owners, owner_step, place, run_owner
+from slipway.owner import STEPS, choose_hint, explain_failure, is_owners, owner_step, place, refuse_reserved_fields, run_owner
 from slipway.owner.hints import HINTS
 from slipway.owner.missing_module import find_moved_module
 from slipway.owner.raised import LONGEST
@@ -423,7 +423,7 @@ def test_a_warning_that_has_nothing_to_do_with_the_owner_is_left_alone() -> None
 def test_a_feature_with_a_name_of_pydantic_s_own_is_refused(write: Write, name: str) -> None:
     text = f"from pydantic import BaseModel\nclass Row(BaseModel):\n    months: int\n    {name}: int  # MARK"
     with pytest.raises(OwnerError) as raised:
-        fields.refuse_reserved_fields(write(text, "features.py")["Row"])
+        refuse_reserved_fields(write(text, "features.py")["Row"])
     assert str(raised.value).startswith(f"model/features.py, line {marked(text)}: {name} ")
     assert f'rows.rename(columns={{"{name}": "{name.strip("_") if name.startswith("_") else name + "_"}"}})' in str(raised.value)
 
@@ -437,7 +437,7 @@ def test_a_feature_may_be_called_as_a_method_of_pydantic_that_is_no_more() -> No
         validate: int  # type: ignore[assignment]
         model_year: int
 
-    fields.refuse_reserved_fields(Row)
+    refuse_reserved_fields(Row)
 
 
 # --- the verbs, in projects whose model is broken
