@@ -19,7 +19,7 @@ from slipway import project
 from slipway.operate import docker_engine
 from slipway.operate.process import free_port, wait_ready
 from slipway.operate.targets.kubernetes import Kubernetes
-from slipway.operate.targets.proxy_container import IMAGE
+from slipway.operate.targets.proxy import IMAGE
 from tests.library import cluster
 
 REPLICAS = (1, 2, 3, 4)

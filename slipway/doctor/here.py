@@ -9,7 +9,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from slipway import address, http_client
 from slipway.doctor.finding import Finding, good, mend
 from slipway.errors import PipelineError
-from slipway.operate.targets import certificate
+from slipway.operate.targets import haproxy
 from slipway.project import Project
 from slipway.tracking import ledger
 
@@ -27,8 +27,8 @@ def tls(project: Project) -> Finding:
         return good("certificate", "none: callers come with http")
     why, fix = "Callers are refused when it has expired.", f"put the renewed one into {project.certificate}, and deploy"
     try:
-        pem = certificate.read(project.certificate)
-        certificate.check(pem, project.certificate)
+        pem = haproxy.read_certificate(project.certificate)
+        haproxy.check_certificate(pem, project.certificate)
     except PipelineError as error:
         return mend("certificate", str(error).partition(". ")[0], why, fix)
     days = (load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days

@@ -15,8 +15,8 @@ from slipway.operate.docker_engine import CONFINED
 from slipway.operate.host import secrets
 from slipway.operate.record import ENVIRONMENT
 from slipway.operate.switch import KEPT
-from slipway.operate.targets.lock_container import moment
-from slipway.operate.targets.proxy_container import IMAGE, ProxyContainer
+from slipway.operate.targets.containers import parse_time
+from slipway.operate.targets.proxy import IMAGE, Proxy
 from slipway.project import Project
 
 # The first engine whose API the verbs speak.
@@ -80,7 +80,7 @@ def disk(what: str, project: Project, client: docker.DockerClient) -> Finding:
 
 def clock(what: str, _: Project, client: docker.DockerClient) -> Finding:
     """Hold its clock against the one here."""
-    off = (moment(client.info()["SystemTime"]) - datetime.now(UTC)).total_seconds()
+    off = (parse_time(client.info()["SystemTime"]) - datetime.now(UTC)).total_seconds()
     if abs(off) <= CLOCK_SECONDS:
         return good(what, "as here")
     why = "Logs and history cannot be put beside each other, and TLS certificates are refused."
@@ -89,7 +89,7 @@ def clock(what: str, _: Project, client: docker.DockerClient) -> Finding:
 
 def port(what: str, project: Project, client: docker.DockerClient) -> Finding:
     """Look whether the address is the proxy's, or free."""
-    proxy = ProxyContainer(project, client).container()
+    proxy = Proxy(project, client).find_container()
     if proxy and proxy.status == "running":
         return good(what, f"{project.address}, the proxy's")
     at = {"80/tcp": (project.host, project.port)}

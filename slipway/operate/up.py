@@ -5,7 +5,7 @@ import os
 from slipway.errors import PipelineError
 from slipway.operate import lock
 from slipway.operate.switch import state_of
-from slipway.operate.targets import watch
+from slipway.operate.targets import monitoring
 from slipway.operate.targets.docker import Docker
 from slipway.project import Project
 from slipway.say import line
@@ -20,10 +20,10 @@ def up(project: Project) -> None:
         )
     target = Docker(project)
     with lock.held(target, "up"):
-        target.proxy.ensure()
+        target.proxy.ensure_running()
         target.tell(state_of(target).live, begin=True)
     line(
-        watch.where(project.watch, os.environ.get("DOCKER_HOST", ""))
+        monitoring.format_pages(project.watch, os.environ.get("DOCKER_HOST", ""))
         if project.watch
         else "The proxy runs. [watch] is not in project.toml."
     )

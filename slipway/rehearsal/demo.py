@@ -89,7 +89,7 @@ def demo(project: Project, keep: bool) -> Ended:
 def note(project: Project) -> None:
     """Have what watches the project on this machine's engine, if something does, know that a rollback was rehearsed."""
     target = Docker(project)
-    if target.watching.volume.drilled():
+    if target.monitoring.volume.write_drill():
         target.tell(state_of(target).live)
 
 

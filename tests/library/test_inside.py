@@ -11,7 +11,7 @@ import pytest
 
 from slipway.errors import PipelineError
 from slipway.operate.process import free_port
-from slipway.operate.targets import inside
+from slipway.operate.targets import images
 
 # What a model with some hundred features is asked for its proof: more than Linux takes in one word.
 WIDE = [{f"feature_{number}": number / 3 for number in range(400)}] * 32
@@ -40,7 +40,7 @@ def address() -> Iterator[str]:
 
 def by_words(command: list[str], given: str) -> tuple[int, str]:
     """Run a command as the target docker does."""
-    done = subprocess.run([sys.executable, *command[1:], *inside.words(given)], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, *command[1:], *images.split_words(given)], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -51,14 +51,14 @@ def by_input(command: list[str], given: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("run", [by_words, by_input])
-def test_a_wide_model_is_asked_too(address: str, run: inside.Run) -> None:
-    assert len(json.dumps(WIDE)) > 3 * inside.WORD
-    assert inside.asking(run, "it", address)(("/echo", WIDE), ("/echo", [1])) == [WIDE, [1]]
+def test_a_wide_model_is_asked_too(address: str, run: images.Run) -> None:
+    assert len(json.dumps(WIDE)) > 3 * images.WORD
+    assert images.build_fetch(run, "it", address)(("/echo", WIDE), ("/echo", [1])) == [WIDE, [1]]
 
 
 @pytest.mark.parametrize("run", [by_words, by_input])
-def test_who_does_not_answer_well_is_told(address: str, run: inside.Run) -> None:
+def test_who_does_not_answer_well_is_told(address: str, run: images.Run) -> None:
     with pytest.raises(PipelineError, match=r"it does not answer as it should: /other: HTTP/1\.0 503 .*\[1\]\. Next: \./run status\."):
-        inside.asking(run, "it", address)(("/other", [1]))
+        images.build_fetch(run, "it", address)(("/other", [1]))
     with pytest.raises(PipelineError, match=r"it does not answer as it should: /echo: .*refused\. Next: "):
-        inside.asking(run, "it", f"127.0.0.1:{free_port()}")(("/echo", [1]))
+        images.build_fetch(run, "it", f"127.0.0.1:{free_port()}")(("/echo", [1]))

@@ -24,7 +24,7 @@ from slipway.bundle import skops_file
 from slipway.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
 from slipway.gate import dataset
 from slipway.operate import lock, process
-from slipway.operate.targets import Target, compose_container, haproxy, release_container
+from slipway.operate.targets import Target, compose, haproxy, images
 from slipway.operate.targets.haproxy import NOBODY, Slots
 from slipway.project import Project
 from slipway.serving.release import load_model
@@ -40,8 +40,8 @@ STATES = [Slots(), Slots(("one", NOBODY), 0), Slots(("one", "two"), 0), Slots(("
 @pytest.mark.parametrize("slots", STATES)
 def test_the_proxys_state_is_read_from_the_config_that_was_written(slots: Slots) -> None:
     template = (ROOT / "infra" / "haproxy.cfg").read_text(encoding="utf-8")
-    text = haproxy.config(template, slots)
-    assert haproxy.parse(text) == slots
+    text = haproxy.format_config(template, slots)
+    assert haproxy.parse_config(text) == slots
     assert "$" not in text
     assert f"# live: {slots.live_container or 'nobody'}\n" in text
     assert ("  bind :8000 ssl crt /usr/local/etc/haproxy/certificate.pem ssl-min-ver TLSv1.2\n" in text) is slots.tls
@@ -50,7 +50,7 @@ def test_the_proxys_state_is_read_from_the_config_that_was_written(slots: Slots)
 
 
 def test_only_the_live_slot_takes_callers() -> None:
-    assert haproxy.config("$slots", Slots(("one", "two"), 1)) == "  server a one:8080 disabled\n  server b two:8080"
+    assert haproxy.format_config("$slots", Slots(("one", "two"), 1)) == "  server a one:8080 disabled\n  server b two:8080"
 
 
 def test_a_switch_goes_to_the_slot_that_is_not_live_and_back_without_moving() -> None:
@@ -67,19 +67,19 @@ def test_a_new_slot_is_checked_without_callers_and_then_has_them_all() -> None:
     before = Slots(("one", NOBODY), 0)
     after = before.switched("two")
     address = "set server releases/b addr 10.0.0.2 port 8080"
-    assert haproxy.arrive(before, after, "10.0.0.2") == ["set server releases/b fqdn two", address, "set server releases/b state drain"]
-    assert haproxy.leave(after) == ["set server releases/b state ready", "set server releases/a state drain"]
+    assert haproxy.fill_slot(before, after, "10.0.0.2") == ["set server releases/b fqdn two", address, "set server releases/b state drain"]
+    assert haproxy.move_callers(after) == ["set server releases/b state ready", "set server releases/a state drain"]
 
 
 def test_a_warm_standby_keeps_its_slot_and_is_told_its_address() -> None:
     before = Slots(("one", "two"), 1)
     address = "set server releases/a addr 10.0.0.1 port 8080"
-    assert haproxy.arrive(before, before.switched("one"), "10.0.0.1") == [address, "set server releases/a state drain"]
+    assert haproxy.fill_slot(before, before.switched("one"), "10.0.0.1") == [address, "set server releases/a state drain"]
 
 
 def test_what_serves_already_is_not_taken_from_callers() -> None:
     before = Slots(("one", "two"), 1)
-    assert haproxy.arrive(before, before.switched("two"), "10.0.0.2") == ["set server releases/b addr 10.0.0.2 port 8080"]
+    assert haproxy.fill_slot(before, before.switched("two"), "10.0.0.2") == ["set server releases/b addr 10.0.0.2 port 8080"]
 
 
 SERVERS = """1
@@ -99,8 +99,8 @@ def test_a_slot_is_up_once_its_own_container_was_checked(operational: int, healt
 
 
 def test_which_process_answers_is_read_from_what_it_says() -> None:
-    assert haproxy.process("Name: HAProxy\nProcess_num: 1\nPid: 23\nUptime: 0d\n") == "23"
-    assert haproxy.process("") is None
+    assert haproxy.parse_process("Name: HAProxy\nProcess_num: 1\nPid: 23\nUptime: 0d\n") == "23"
+    assert haproxy.parse_process("") is None
 
 
 # --- project.toml
@@ -291,7 +291,7 @@ def test_an_address_of_either_kind_is_taken_and_asked(root: Path, given: str, ho
 
 
 def test_what_compose_publishes_has_no_brackets_for_docker() -> None:
-    assert compose_container.published(["[::1]:8080:8000", "127.0.0.1:9:9"], {}) == {
+    assert compose.parse_ports(["[::1]:8080:8000", "127.0.0.1:9:9"], {}) == {
         "ports": {"8000/tcp": ("::1", 8080), "9/tcp": ("127.0.0.1", 9)}
     }
 
@@ -666,9 +666,9 @@ def test_an_archive_is_unpacked_nowhere_else(tmp_path: Path, name: str) -> None:
         if name.startswith(".."):
             if hasattr(tarfile, "data_filter"):
                 with pytest.raises(tarfile.OutsideDestinationError):
-                    release_container.extract_safely(taken, tmp_path / "into")
+                    images.extract_safely(taken, tmp_path / "into")
         else:
-            release_container.extract_safely(taken, tmp_path / "into")
+            images.extract_safely(taken, tmp_path / "into")
             assert (tmp_path / "into" / name).read_text() == "content"
 
 
@@ -679,5 +679,5 @@ def test_an_archive_is_unpacked_by_the_python_of_debian_12(tmp_path: Path, monke
     monkeypatch.delattr(tarfile, "data_filter", raising=False)
     monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(lambda member, _: member), raising=False)
     with tarfile.open(tmp_path / "all.tar") as taken:
-        release_container.extract_safely(taken, tmp_path / "into")
+        images.extract_safely(taken, tmp_path / "into")
     assert (tmp_path / "into" / "file").read_text() == "content"

@@ -13,9 +13,9 @@ from slipway.cli import ROOT
 from slipway.errors import Busy, PipelineError
 from slipway.operate.targets import chart, cluster, lease, pods
 from slipway.operate.targets.cluster import Away, Cluster, Conflict, Ended, Gone
+from slipway.operate.targets.images import LABEL
 from slipway.operate.targets.kubernetes import Kubernetes
 from slipway.operate.targets.lease import Lease
-from slipway.operate.targets.release_container import LABEL
 from tests.library.test_watching import NEW
 
 NO_IMAGE = {"reason": "ErrImagePull", "message": "no"}

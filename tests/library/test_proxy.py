@@ -28,10 +28,10 @@ from slipway import project
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine, registry
 from slipway.operate.process import free_port
-from slipway.operate.targets import certificate, compose_container, haproxy, watch
 from slipway.operate.targets import compose as compose_file
+from slipway.operate.targets import haproxy, monitoring
+from slipway.operate.targets.monitoring import SERVICES, Monitoring
 from slipway.operate.targets.proxy import Proxy
-from slipway.operate.targets.watch_containers import SERVICES, WatchContainers
 from tests.conftest import PROJECT, wait_until
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
@@ -121,7 +121,7 @@ def test_a_certificate_that_is_not_fit_is_told(made: Callable[[], str], fault: s
     path = tmp_path / "callers.pem"
     path.write_text(made())
     with pytest.raises(PipelineError) as told:
-        certificate.check(certificate.read(path), path)
+        haproxy.check_certificate(haproxy.read_certificate(path), path)
     assert str(told.value).startswith(f"{path} ")
     assert fault in str(told.value)
     assert str(told.value).endswith("Next: put it right, or correct [deploy] certificate in project.toml.")
@@ -131,10 +131,10 @@ def test_a_certificate_is_read_without_empty_lines(tmp_path: Path) -> None:
     made = pem()
     path = tmp_path / "callers.pem"
     path.write_bytes(made.replace("\n", "\r\n\r\n").encode())
-    assert certificate.read(path) == made
-    certificate.check(made, path)
+    assert haproxy.read_certificate(path) == made
+    haproxy.check_certificate(made, path)
     with pytest.raises(PipelineError, match=r"absent cannot be read: .* Next: put it there"):
-        certificate.read(tmp_path / "absent")
+        haproxy.read_certificate(tmp_path / "absent")
 
 
 # With an engine.
@@ -164,12 +164,12 @@ class Host:
     def serve(self, name: str) -> Container:
         """Have a release answer, with its name."""
         proxy = self.proxy
-        proxy.ensure()
+        proxy.ensure_running()
         registry.ensure(self.client, PYTHON)
         command = ["python", "-c", RELEASE, name]
         found = self.client.containers.run(PYTHON, command, name=f"{self.name}-{name}", network=self.name, detach=True)
         self.releases.append(found)
-        proxy.switch(str(found.name))
+        proxy.switch_traffic(str(found.name))
         return found
 
     def get(self, scheme: str = "http") -> str:
@@ -190,7 +190,7 @@ class Host:
 
     def remove(self) -> None:
         """Take everything away."""
-        WatchContainers(project.load(self.root), self.client, PYTHON).remove()
+        Monitoring(project.load(self.root), self.client, PYTHON).remove()
         self.proxy.remove()
 
     def made(self, service: str) -> dict[str, Any]:
@@ -239,12 +239,12 @@ def compose() -> None:
 @pytest.mark.docker
 @pytest.mark.usefixtures("compose", "watching_images")
 def test_compose_and_the_verbs_make_the_same(host: Host) -> None:
-    described = compose_file.of(project.load(host.root))
+    described = compose_file.load(project.load(host.root))
     services = list(described["services"])
     assert services == ["proxy", *SERVICES]
-    host.proxy.ensure()
+    host.proxy.ensure_running()
     for service in SERVICES:
-        compose_container.create(host.client, described, service)
+        compose_file.create_container(host.client, described, service)
     by_verbs = {service: host.made(service) for service in services}
     host.remove()
     host.compose("create")
@@ -253,7 +253,7 @@ def test_compose_and_the_verbs_make_the_same(host: Host) -> None:
     assert by_verbs["proxy"]["mounts"] == {("volume", f"{host.name}-proxy", haproxy.FOLDER, True)}
     for service in SERVICES:
         assert [each["HostIp"] for [each] in by_verbs[service]["PortBindings"].values()] == ["127.0.0.1"]
-        assert ("volume", f"{host.name}-watch", watch.FOLDER, False) in by_verbs[service]["mounts"]
+        assert ("volume", f"{host.name}-watch", monitoring.FOLDER, False) in by_verbs[service]["mounts"]
     joined = {service: set(each["networks"]) for service, each in by_verbs.items()}
     assert {service for service in services if host.name in joined[service]} == {"proxy", "prometheus"}
     assert {service for service in services if f"{host.name}-watch" in joined[service]} == set(SERVICES)
@@ -266,23 +266,23 @@ def test_compose_and_the_verbs_make_the_same(host: Host) -> None:
 
 @pytest.mark.docker
 def test_the_lock_runs_on_the_proxys_image(host: Host) -> None:
-    assert compose_file.of(project.load(host.root))["services"]["proxy"]["image"] == host.proxy.image
+    assert compose_file.load(project.load(host.root))["services"]["proxy"]["image"] == host.proxy.image
 
 
 @pytest.mark.docker
 @pytest.mark.usefixtures("compose")
 def test_the_verbs_use_what_compose_made(host: Host) -> None:
     host.compose()
-    before = host.proxy.container()
+    before = host.proxy.find_container()
     host.serve("one")
-    assert (host.get(), host.proxy.container()) == ("one", before)
-    host.proxy.append("history.jsonl", "{}\n")
+    assert (host.get(), host.proxy.find_container()) == ("one", before)
+    host.proxy.append_file("history.jsonl", "{}\n")
     host.compose()  # again, which changes nothing
-    assert (host.get(), host.proxy.container()) == ("one", before)
+    assert (host.get(), host.proxy.find_container()) == ("one", before)
     assert before is not None
     before.restart()
     wait_until(lambda: answers(host))
-    assert (host.get(), host.proxy.read("history.jsonl")) == ("one", "{}\n")
+    assert (host.get(), host.proxy.read_file("history.jsonl")) == ("one", "{}\n")
 
 
 def answers(host: Host) -> bool:
@@ -300,7 +300,7 @@ def test_a_certificate_is_taken_and_renewed_while_callers_stay(host: Host, capsy
     path, first, second = host.root / "callers.pem", pem(), pem()
     path.write_text(first)
     host.say("callers.pem")
-    host.proxy.ensure()
+    host.proxy.ensure_running()
     assert (host.get("https"), host.shown()) == ("one", without(first, "key"))
     with pytest.raises(httpx.TransportError):
         host.get()  # not a word in the clear
@@ -309,20 +309,20 @@ def test_a_certificate_is_taken_and_renewed_while_callers_stay(host: Host, capsy
         host.serve("two")
         assert host.shown() == without(second, "key")
     path.write_text(without(second, "key"))
-    host.proxy.ensure()
+    host.proxy.ensure_running()
     assert "holds no key" in capsys.readouterr().err
     path.unlink()
-    host.proxy.ensure()
+    host.proxy.ensure_running()
     assert "cannot be read" in capsys.readouterr().err
-    container = host.proxy.container()
+    container = host.proxy.find_container()
     assert container is not None
     container.restart()
-    wait_until(lambda: host.proxy.process() is not None)
+    wait_until(lambda: host.proxy.read_process() is not None)
     assert (host.get("https"), host.shown()) == ("two", without(second, "key"))
     listed = host.proxy.run("stat", "-c", "%n %a %u", haproxy.CERTIFICATE, haproxy.CONFIG).split()
     assert listed == [haproxy.CERTIFICATE, "600", "99", haproxy.CONFIG, "644", "0"]
     host.say("")
-    host.proxy.ensure()
+    host.proxy.ensure_running()
     assert host.get() == "two"
 
 
@@ -348,26 +348,26 @@ def test_with_a_wrong_certificate_nothing_is_changed(host: Host, there: bool) ->
     for name, said in (("callers.pem", "and not now"), ("absent.pem", "cannot be read")):
         host.say(name)
         with pytest.raises(PipelineError, match=said):
-            host.proxy.ensure()
-    assert (host.proxy.container() is not None, host.client.networks.list(names=[f"^{host.name}$"]) != []) == (there, there)
+            host.proxy.ensure_running()
+    assert (host.proxy.find_container() is not None, host.client.networks.list(names=[f"^{host.name}$"]) != []) == (there, there)
     assert not there or host.get() == "one"
 
 
 @pytest.mark.docker
 def test_a_config_that_haproxy_does_not_take_changes_nothing(host: Host) -> None:
     host.serve("one")
-    before = host.proxy.read("haproxy.cfg")
+    before = host.proxy.read_file("haproxy.cfg")
     path = host.root / "infra" / "haproxy.cfg"
     path.write_text(path.read_text(encoding="utf-8").replace("retries 3", "tries 3"), encoding="utf-8")
     with pytest.raises(PipelineError, match="tries"):
-        host.proxy.ensure()
-    assert (host.get(), host.proxy.read("haproxy.cfg")) == ("one", before)
+        host.proxy.ensure_running()
+    assert (host.get(), host.proxy.read_file("haproxy.cfg")) == ("one", before)
 
 
 @pytest.mark.docker
 def test_a_config_that_was_changed_is_taken_while_callers_are_served(host: Host) -> None:
     host.serve("one")
-    before, path, stop, heard = host.proxy.process(), host.root / "infra" / "haproxy.cfg", threading.Event(), list[str]()
+    before, path, stop, heard = host.proxy.read_process(), host.root / "infra" / "haproxy.cfg", threading.Event(), list[str]()
 
     def ask() -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{host.port}") as caller:
@@ -383,7 +383,7 @@ def test_a_config_that_was_changed_is_taken_while_callers_are_served(host: Host)
     try:
         wait_until(lambda: len(heard) > 20)
         path.write_text(path.read_text(encoding="utf-8").replace("retries 3", "retries 4"), encoding="utf-8")
-        host.proxy.ensure()
+        host.proxy.ensure_running()
         asked = len(heard)
         wait_until(lambda: len(heard) > asked + 20)
     finally:
@@ -391,7 +391,7 @@ def test_a_config_that_was_changed_is_taken_while_callers_are_served(host: Host)
         for each in callers:
             each.join()
     assert set(heard) == {"one"}
-    assert host.proxy.process() not in {None, before}
+    assert host.proxy.read_process() not in {None, before}
 
 
 @pytest.mark.docker
@@ -435,13 +435,13 @@ def test_slow_callers_are_sent_away_while_others_are_served(host: Host) -> None:
 def test_only_the_proxys_own_container_reaches_the_runtime_interface(host: Host) -> None:
     neighbour = host.serve("one")
     proxy = host.proxy
-    container = proxy.container()
+    container = proxy.find_container()
     assert container is not None
-    assert proxy.process() is not None
+    assert proxy.read_process() is not None
     ports = [str(haproxy.CALLERS), str(haproxy.PORT), "9999"]
     _, heard = docker_engine.run(neighbour, ["python", "-c", CONNECT, proxy.name, *ports])
     assert heard.split() == ports[:2]
     with pytest.raises(OSError):  # noqa: PT011  # refused, or no way there, by what the engine runs on
-        socket.create_connection((proxy.address(proxy.name), 9999), timeout=5)
+        socket.create_connection((proxy.find_address(proxy.name), 9999), timeout=5)
     container.reload()
     assert set(container.ports) == {"8000/tcp"}

@@ -17,9 +17,9 @@ from slipway.cli import ROOT
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine
 from slipway.operate.process import free_port
-from slipway.operate.targets import compose, compose_container, volume, watch
+from slipway.operate.targets import compose, containers, monitoring
 from slipway.operate.targets.docker import Docker
-from slipway.operate.targets.watch_containers import SERVICES
+from slipway.operate.targets.monitoring import SERVICES
 from slipway.project import Watch
 from slipway.rehearsal import demo
 from tests.conftest import Registry, Road, wait_until
@@ -35,31 +35,31 @@ COMPOSE = ROOT / compose.PATH
 
 
 def test_each_release_that_runs_is_asked_under_its_tag() -> None:
-    assert json.loads(watch.targets({"demand-2": B, "demand-1": A})) == [
+    assert json.loads(monitoring.format_targets({"demand-2": B, "demand-1": A})) == [
         {"targets": ["demand-1:8080"], "labels": {"release": A}},
         {"targets": ["demand-2:8080"], "labels": {"release": B}},
     ]
-    assert json.loads(watch.targets({})) == []
+    assert json.loads(monitoring.format_targets({})) == []
 
 
 def test_facts_are_what_is_live_and_when_a_rollback_was_rehearsed() -> None:
-    [group] = json.loads(watch.facts(B, 1767225600.4))["groups"]
+    [group] = json.loads(monitoring.format_rules(B, 1767225600.4))["groups"]
     assert group["rules"] == [
         {"record": "release_recorded", "expr": "vector(1)", "labels": {"release": B}},
         {"record": "drill_success_timestamp_seconds", "expr": "vector(1767225600)"},
     ]
-    [group] = json.loads(watch.facts(None, 0))["groups"]
+    [group] = json.loads(monitoring.format_rules(None, 0))["groups"]
     assert [each["record"] for each in group["rules"]] == ["drill_success_timestamp_seconds"]
 
 
 @pytest.mark.parametrize(("there", "at"), [({}, 7), ({"drilled": "5\n"}, 5), ({"drilled": "torn"}, 7)])
 def test_a_rehearsal_that_nobody_noted_counts_from_now(there: dict[str, str], at: float) -> None:
-    assert watch.drilled(there, 7) == at
+    assert monitoring.parse_drill(there, 7) == at
 
 
 def test_only_what_infra_watch_holds_no_more_is_stale() -> None:
-    there = dict.fromkeys(["rules/old.yml", "rules/drift.yml", "secrets/hook", *watch.OWN], "")
-    assert watch.stale(there, {"rules/drift.yml": ""}) == ["rules/old.yml"]
+    there = dict.fromkeys(["rules/old.yml", "rules/drift.yml", "secrets/hook", *monitoring.OWN], "")
+    assert monitoring.list_stale(there, {"rules/drift.yml": ""}) == ["rules/old.yml"]
 
 
 def test_what_lies_in_infra_watch_goes_along(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_what_lies_in_infra_watch_goes_along(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("drift.yml", ".DS_Store", "drift.yml~"):
         (folder / name).write_text(name)
-    assert watch.files(tmp_path) == {"rules/drift.yml": "drift.yml"}
-    assert {"prometheus.yml", "alertmanager.yml", "grafana/datasources/prometheus.yml"} <= set(watch.files(ROOT))
+    assert monitoring.load_files(tmp_path) == {"rules/drift.yml": "drift.yml"}
+    assert {"prometheus.yml", "alertmanager.yml", "grafana/datasources/prometheus.yml"} <= set(monitoring.load_files(ROOT))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_lies_in_infra_watch_goes_along(tmp_path: Path) -> None:
     ],
 )
 def test_it_is_said_where_to_look(engine: str, command: str | None) -> None:
-    lines = watch.where(WATCH, engine).splitlines()
+    lines = monitoring.format_pages(WATCH, engine).splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["grafana", "prometheus", "alertmanager"]
     assert all(line.split()[1].startswith("http://127.0.0.1:") for line in lines[:3])
     assert [line.strip() for line in lines[4:]] == ([command] if command else [])
@@ -116,8 +116,8 @@ def test_what_is_not_set_or_written_otherwise_is_refused(text: str) -> None:
 
 def every_word(text: str) -> dict[str, dict[str, Any]]:
     """Return what the SDK is told of each service."""
-    found = compose.described(text, SETTINGS)
-    return {service: compose_container.words(found, service) for service in found["services"]}
+    found = compose.parse(text, SETTINGS)
+    return {service: compose.list_arguments(found, service) for service in found["services"]}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_only_the_proxy_listens_elsewhere_than_on_the_loopback() -> None:
 
 
 def test_there_is_no_password_anywhere() -> None:
-    texts = [COMPOSE.read_text(encoding="utf-8"), *watch.files(ROOT).values()]
+    texts = [COMPOSE.read_text(encoding="utf-8"), *monitoring.load_files(ROOT).values()]
     assert [text for text in texts if "password:" in text.lower() or "ADMIN_PASSWORD" in text] == []
 
 
@@ -202,9 +202,9 @@ def place(road: Road) -> Docker:
     return found
 
 
-def containers(road: Road) -> dict[str, Container]:
+def services(road: Road) -> dict[str, Container]:
     """Return what watches."""
-    return {service: found for service in SERVICES if (found := place(road).watching.container(service))}
+    return {service: found for service in SERVICES if (found := place(road).monitoring.find_container(service))}
 
 
 def asked(road: Road, query: str) -> dict[str, float]:
@@ -223,7 +223,7 @@ def follows(road: Road, live: str, *running: str) -> None:
 
 def told(road: Road) -> dict[str, str]:
     """Return the files that what watches reads."""
-    with place(road).watching.volume.writing() as (_, there):
+    with place(road).monitoring.volume.open() as (_, there):
         return there
 
 
@@ -240,7 +240,7 @@ def test_the_first_deploy_starts_it_and_it_follows_deploys_and_rollbacks(road: R
     road.stop()
     said = road.must("deploy", A)
     assert said.err == ""
-    assert set(containers(road)) == set(SERVICES)
+    assert set(services(road)) == set(SERVICES)
     follows(road, A, A)
     assert [set(each) for each in [asked(road, "ml_release_info")]] == [{A}]
     assert asked(road, f'count(up{{instance="{road.project.name}-1"}})') == {"": 1}
@@ -254,11 +254,11 @@ def test_the_first_deploy_starts_it_and_it_follows_deploys_and_rollbacks(road: R
 @pytest.mark.docker
 def test_up_says_where_to_look_and_again_changes_nothing(road: Road) -> None:
     standing(road)
-    before = {name: (each.id, each.attrs["State"]["StartedAt"]) for name, each in containers(road).items()}
+    before = {name: (each.id, each.attrs["State"]["StartedAt"]) for name, each in services(road).items()}
     files = told(road)
     said = road.must("up")
     assert [line.split()[0] for line in said.out.splitlines()] == ["grafana", "prometheus", "alertmanager"]
-    assert {name: (each.id, each.attrs["State"]["StartedAt"]) for name, each in containers(road).items()} == before
+    assert {name: (each.id, each.attrs["State"]["StartedAt"]) for name, each in services(road).items()} == before
     assert told(road) == files
     for line in said.out.splitlines():
         assert httpx.get(line.split()[1].rpartition("/")[0], follow_redirects=True).is_success
@@ -267,12 +267,12 @@ def test_up_says_where_to_look_and_again_changes_nothing(road: Road) -> None:
 @pytest.mark.docker
 def test_what_runs_is_confined_and_told_by_this_machine_alone(road: Road) -> None:
     standing(road)
-    for service, container in containers(road).items():
+    for service, container in services(road).items():
         found = container.attrs["HostConfig"]
         assert [each["HostIp"] for [each] in container.attrs["NetworkSettings"]["Ports"].values() if each] == ["127.0.0.1"]
         assert (found["ReadonlyRootfs"], found["CapDrop"], found["SecurityOpt"]) == (True, ["ALL"], ["no-new-privileges"])
         assert found["Memory"] > 0
-        assert {each["Destination"] for each in container.attrs["Mounts"] if not each["RW"]} == {watch.FOLDER}, service
+        assert {each["Destination"] for each in container.attrs["Mounts"] if not each["RW"]} == {monitoring.FOLDER}, service
         assert docker_engine.run(container, ["id", "-u"])[1].strip() != "0"
 
 
@@ -284,15 +284,15 @@ def test_a_rollback_does_not_fail_by_what_watches(road: Road) -> None:
         raise APIError("no space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(volume, "put_all", full)
+        patch.setattr(containers, "write_files", full)
         said, refused = road.must("rollback"), road.run("up")
     assert f"{A} serves, was {B}" in said.out
     why = f"The volume {road.project.name}-watch cannot be written: no space left on device. Next: mend that, then ./run up."
     assert said.err == f"warning: what watches does not know of it, until ./run up: {why}\n"
     road.serves(A)
     assert (refused.code, refused.err) == (2, f"error: {why}\n")
-    with place(road).watching.volume.writing() as (hand, _):
-        volume.put_all(hand, watch.FOLDER, {f"{watch.TARGETS}/full": ""})  # a folder in the place of a file
+    with place(road).monitoring.volume.open() as (hand, _):
+        containers.write_files(hand, monitoring.FOLDER, {f"{monitoring.TARGETS}/full": ""})  # a folder in the place of a file
     road.must("up")
     follows(road, A, A, B)
 
@@ -300,8 +300,8 @@ def test_a_rollback_does_not_fail_by_what_watches(road: Road) -> None:
 @pytest.mark.docker
 def test_a_rehearsal_is_noted(road: Road) -> None:
     standing(road)
-    with place(road).watching.volume.writing() as (hand, there):
-        place(road).watching.volume.put(hand, there, {watch.DRILLED: "5\n"})
+    with place(road).monitoring.volume.open() as (hand, there):
+        place(road).monitoring.volume.write_changed(hand, there, {monitoring.DRILLED: "5\n"})
     road.must("up")
     wait_until(lambda: asked(road, "drill_success_timestamp_seconds") == {"": 5})
     demo.note(road.project)
@@ -311,15 +311,15 @@ def test_a_rehearsal_is_noted(road: Road) -> None:
 @pytest.mark.docker
 def test_what_changes_in_the_files_is_taken_over(road: Road) -> None:
     standing(road)
-    before = {name: each.id for name, each in containers(road).items()}
+    before = {name: each.id for name, each in services(road).items()}
     rules, look, settings = (road.root / name for name in ("infra/watch/rules/more.yml", "infra/watch/prometheus.yml", "project.toml"))
     rules.write_text("groups: [{name: more, rules: [{record: more, expr: vector(2)}]}]\n", encoding="utf-8")
     settings.write_text(settings.read_text(encoding="utf-8").replace("days = 30", "days = 40"), encoding="utf-8")
-    with place(road).watching.volume.writing() as (hand, there):
-        place(road).watching.volume.put(hand, there, {"secrets/hook": "a person's own"})
+    with place(road).monitoring.volume.open() as (hand, there):
+        place(road).monitoring.volume.write_changed(hand, there, {"secrets/hook": "a person's own"})
     road.must("up")
     wait_until(lambda: asked(road, "more") == {"": 2})
-    now = {name: each.id for name, each in containers(road).items()}
+    now = {name: each.id for name, each in services(road).items()}
     assert {name for name in now if now[name] != before[name]} == {"prometheus"}
     assert asked(road, "count_over_time(release_recorded[1h])")[B] > 1  # what it saw before is still there
     whole = look.read_text(encoding="utf-8")
@@ -356,18 +356,18 @@ def test_a_port_that_is_taken_is_told(road: Road) -> None:
 def test_prometheus_and_alertmanager_take_what_the_verbs_write(tmp_path: Path, watching_images: dict[str, str]) -> None:
     folder = tmp_path / "watch"
     shutil.copytree(ROOT / "infra" / "watch", folder)
-    (folder / watch.TARGETS).write_text(watch.targets({"demand-1": A}), encoding="utf-8")
-    (folder / watch.FACTS).write_text(watch.facts('v1.0.0-"odd"', 1767225600), encoding="utf-8")
+    (folder / monitoring.TARGETS).write_text(monitoring.format_targets({"demand-1": A}), encoding="utf-8")
+    (folder / monitoring.FACTS).write_text(monitoring.format_rules('v1.0.0-"odd"', 1767225600), encoding="utf-8")
     tmp_path.chmod(0o755)
 
     def check(service: str, *command: str) -> str:
-        run = ["docker", "run", "--rm", "--network", "none", "--volume", f"{folder}:{watch.FOLDER}:ro", "--user", "0"]
+        run = ["docker", "run", "--rm", "--network", "none", "--volume", f"{folder}:{monitoring.FOLDER}:ro", "--user", "0"]
         image = watching_images[f"{service.upper()}_IMAGE"]
         done = subprocess.run([*run, "--entrypoint", command[0], image, *command[1:]], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    said = check("prometheus", "promtool", "check", "config", f"{watch.FOLDER}/prometheus.yml")
-    assert f"{watch.FOLDER}/facts.yml" in said
-    assert f"{watch.FOLDER}/rules/alerts.yml" in said
-    check("alertmanager", "amtool", "check-config", f"{watch.FOLDER}/alertmanager.yml")
+    said = check("prometheus", "promtool", "check", "config", f"{monitoring.FOLDER}/prometheus.yml")
+    assert f"{monitoring.FOLDER}/facts.yml" in said
+    assert f"{monitoring.FOLDER}/rules/alerts.yml" in said
+    check("alertmanager", "amtool", "check-config", f"{monitoring.FOLDER}/alertmanager.yml")

@@ -1,4 +1,4 @@
-"""Ask a service, from inside its own place: read as text by `inside.py`, and run there with `python -c HOST:PORT SECONDS QUESTIONS`.
+"""Ask a service, from inside its own place: read as text by `images.py`, and run there with `python -c HOST:PORT SECONDS QUESTIONS`.
 
 Plain sockets: the libraries for HTTP take longer to import than the rest takes. HTTP/1.0: the answer ends with the connection.
 """

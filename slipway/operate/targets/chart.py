@@ -7,7 +7,7 @@ from typing import Any
 
 from slipway.operate.chain import Deployment
 from slipway.operate.targets.cluster import Cluster
-from slipway.operate.targets.release_container import LABEL
+from slipway.operate.targets.images import LABEL
 
 STAGED = "app.kubernetes.io/component=staged"
 

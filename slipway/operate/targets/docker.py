@@ -10,14 +10,12 @@ from docker.models.containers import Container
 from slipway.errors import PipelineError
 from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, appended, events
-from slipway.operate.targets import Fetch, haproxy, retention
+from slipway.operate.targets import Fetch, haproxy, images
+from slipway.operate.targets.containers import START_SECONDS, LockContainer, build_fetch, create_release, wait_ready
 from slipway.operate.targets.haproxy import Slots
-from slipway.operate.targets.images import Images
-from slipway.operate.targets.lock_container import LockContainer
-from slipway.operate.targets.proxy import Proxy
-from slipway.operate.targets.proxy_slots import HISTORY
-from slipway.operate.targets.release_container import LABEL, PROJECT, START_SECONDS, asking, create, deployment, wait_ready
-from slipway.operate.targets.watch_containers import WatchContainers
+from slipway.operate.targets.images import LABEL, PROJECT, Images, read_deployment
+from slipway.operate.targets.monitoring import Monitoring
+from slipway.operate.targets.proxy import HISTORY, Proxy
 from slipway.project import Project
 
 
@@ -28,9 +26,9 @@ class Docker(Images):
         super().__init__(project)
         self.proxy = Proxy(project, self.client)
         self.lock = LockContainer(self.client, f"{project.name}-lock", self.proxy.image)
-        self.watching = WatchContainers(project, self.client, self.proxy.image)
+        self.monitoring = Monitoring(project, self.client, self.proxy.image)
 
-    def standing(self, digest: str) -> Container | None:
+    def find_standing(self, digest: str) -> Container | None:
         """Return its container, or its standby's."""
         return next((each for each in self.containers() if each.labels[LABEL + "digest"] == digest), None)
 
@@ -40,27 +38,27 @@ class Docker(Images):
 
     def deployed(self) -> list[Deployment]:
         """Read the labels."""
-        return [deployment(container) for container in self.containers()]
+        return [read_deployment(container.labels) for container in self.containers()]
 
     def live_sequence(self) -> int | None:
         """Ask the proxy which container it was told."""
-        return sequence_of(self.proxy.slots())
+        return sequence_of(self.proxy.read_state()[1])
 
     def look(self) -> tuple[list[Event], int | None]:
         """Read what lies beside the proxy's config, and it."""
-        lines, slots = self.proxy.look()
+        lines, slots = self.proxy.read_state()
         return events(lines), sequence_of(slots)
 
     @contextmanager
     def staged(self, wanted: Deployment) -> Iterator[Fetch]:
         """Start a container beside the live one; a warm standby runs already."""
-        self.proxy.ensure()
-        container = self.container(wanted) or create(self.client, self.project, self.predictor(wanted.digest), wanted)
+        self.proxy.ensure_running()
+        container = self.container(wanted) or create_release(self.client, self.project, self.predictor(wanted.digest), wanted)
         address = f"127.0.0.1:{haproxy.RELEASE_PORT}"
         if container.status != "running":
             container.start()
-            wait_ready(container, asking(container, address))
-        yield asking(container, address, patience=START_SECONDS)
+            wait_ready(container, build_fetch(container, address))
+        yield build_fetch(container, address, patience=START_SECONDS)
 
     def warm(self, deployment: Deployment) -> bool:
         """Ask for its container."""
@@ -71,14 +69,14 @@ class Docker(Images):
         """Have the proxy send callers there."""
         container = self.container(wanted)
         assert container is not None
-        self.proxy.switch(str(container.name))
+        self.proxy.switch_traffic(str(container.name))
 
     def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask through the proxy, from inside its network: a remote host's address need not be reachable from here."""
         live = self.live_container()
         if live is None:
             raise PipelineError("Nothing is live. Next: ./run deploy TAG.")
-        return {"the proxy": asking(live, f"{self.proxy.name}:{haproxy.PORT}")(*questions)}
+        return {"the proxy": build_fetch(live, f"{self.proxy.name}:{haproxy.PORT}")(*questions)}
 
     def running_digest(self) -> str:
         """Ask the engine from which image the live container was made."""
@@ -103,31 +101,30 @@ class Docker(Images):
             if int(container.labels[LABEL + "sequence"]) not in {live.sequence, live.previous}:
                 container.stop()
                 container.remove(force=True)
-        retention.keep(self.client, self.project, {each.digest for each in kept})
+        images.keep_images(self.client, self.project, {each.digest for each in kept})
 
     def tell(self, live: Deployment | None, begin: bool = False) -> None:
         """Have Prometheus know the containers that run, and what is live; `begin` starts what watches, too."""
         if self.project.watch:
-            releases = {str(each.name): deployment(each).tag for each in self.containers() if each.status == "running"}
-            act = self.watching.up if begin else self.watching.tell
+            releases = {str(each.name): read_deployment(each.labels).tag for each in self.containers() if each.status == "running"}
+            act = self.monitoring.start if begin else self.monitoring.notify
             act(releases, live.tag if live else None)
 
     def note(self, event: Event) -> None:
         """Append a line to a file beside the proxy's config."""
-        self.proxy.append(HISTORY, appended(self.proxy.read(HISTORY) or "", event))
+        self.proxy.append_file(HISTORY, appended(self.proxy.read_file(HISTORY) or "", event))
 
     def history(self) -> list[Event]:
         """Read the lines."""
-        return events(self.proxy.read(HISTORY) or "")
+        return events(self.proxy.read_file(HISTORY) or "")
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Take the lock on the host."""
-        self.proxy.pull()
         self.lock.acquire(holder, takeover)
 
     def holder(self) -> dict[str, str] | None:
         """Ask the host."""
-        return self.lock.holder()
+        return self.lock.read_holder()
 
     def release(self) -> None:
         """Give the lock back."""
@@ -141,9 +138,9 @@ class Docker(Images):
         """Take everything away: releases, proxy, its state, what watches and what it has seen, network."""
         for container in self.containers():
             container.remove(force=True)
-        retention.forget(self.client, self.project)
+        images.remove_keepers(self.client, self.project)
         self.release()
-        self.watching.remove()
+        self.monitoring.remove()
         self.proxy.remove()
 
     def containers(self) -> list[Container]:
@@ -157,7 +154,7 @@ class Docker(Images):
 
     def live_container(self) -> Container | None:
         """Return the container that callers are sent to."""
-        name = (self.proxy.known or self.proxy.slots()).live_container
+        name = (self.proxy.slots or self.proxy.read_state()[1]).live_container
         found = [each for each in self.containers() if each.name == name]
         return found[0] if found else None
 

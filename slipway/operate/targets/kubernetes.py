@@ -11,13 +11,12 @@ from typing import Any
 from slipway.errors import Moved, PipelineError
 from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event
-from slipway.operate.targets import Fetch, chart, inside, pods, records
+from slipway.operate.targets import Fetch, chart, images, pods, records
 from slipway.operate.targets.chart import Chart
 from slipway.operate.targets.cluster import PATIENCE_SECONDS, Cluster, Ended, Object, patiently
-from slipway.operate.targets.images import Images
+from slipway.operate.targets.images import LABEL, Images
 from slipway.operate.targets.lease import Lease
 from slipway.operate.targets.records import NAME, NotRecorded, Records
-from slipway.operate.targets.release_container import LABEL
 from slipway.project import Project
 
 # A node may have to be brought up first, and the image pulled.
@@ -84,7 +83,7 @@ class Kubernetes(Images):
         try:
             self.wait(wanted, staged=True)
             name = chart.staged_name(self.project.name, wanted.sequence)
-            yield inside.asking(partial(self.execute, name), name, "127.0.0.1:8080")
+            yield images.build_fetch(partial(self.execute, name), name, "127.0.0.1:8080")
         finally:
             self.chart.unstage(wanted.sequence)
 
@@ -124,7 +123,7 @@ class Kubernetes(Images):
         deadline = time.monotonic() + NODE_SECONDS
         while True:
             try:
-                return inside.asking(partial(self.execute, name), name, "127.0.0.1:8080")(*questions)
+                return images.build_fetch(partial(self.execute, name), name, "127.0.0.1:8080")(*questions)
             except NotReached:
                 if time.monotonic() > deadline:
                     raise
@@ -148,8 +147,8 @@ class Kubernetes(Images):
         """Read of which image the pods are that callers are sent to."""
         found = self.objects("pods,endpointslices")
         called = pods.called(found)
-        images = {pods.image(each) for each in pods.of_kind(found, "Pod") if pods.name(each) in called}
-        return ", ".join(sorted(each.partition("@")[2] for each in images)) or "none"
+        references = {pods.image(each) for each in pods.of_kind(found, "Pod") if pods.name(each) in called}
+        return ", ".join(sorted(each.partition("@")[2] for each in references)) or "none"
 
     def running(self) -> str:
         """Count the restarts of the live release's pods: pods themselves may come and go."""

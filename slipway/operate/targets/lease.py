@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway.errors import Busy, PipelineError
 from slipway.operate.targets.cluster import Cluster, Conflict, Gone, Object
-from slipway.operate.targets.release_container import LABEL
+from slipway.operate.targets.images import LABEL
 
 PREFIX = LABEL + "lock."
 # A holder that has not renewed it for so long is gone.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from slipway.operate.targets.release_container import LABEL
+from slipway.operate.targets.images import LABEL
 
 Object = dict[str, Any]
 SEQUENCE = LABEL + "sequence"

@@ -7,7 +7,7 @@ from slipway.errors import PipelineError
 from slipway.operate.chain import Deployment, from_record
 from slipway.operate.journal import Event, appended, events
 from slipway.operate.targets.cluster import Cluster, Conflict, Object
-from slipway.operate.targets.release_container import LABEL
+from slipway.operate.targets.images import LABEL
 
 # What proof takes, and what the pods are given. The model is in the image.
 FILES = ("manifest.json", "golden.json", "config.toml")

@@ -15,7 +15,7 @@ from docker.errors import APIError
 
 from slipway.operate.digest import digest_of
 from slipway.operate.targets import docker as on_docker
-from slipway.operate.targets.release_container import unpack
+from slipway.operate.targets.images import unpack
 from slipway.serving.manifest import canonical, sha256
 from tests.conftest import Road
 from tests.library.faults.conftest import Suffers

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from slipway.cli import ROOT
-from slipway.operate.targets import lock_container
+from slipway.operate.targets import containers
 from slipway.serving.parity import TOLERANCE, distance
 from tests.conftest import Road, Said
 from tests.library.faults.conftest import Suffers
@@ -155,7 +155,7 @@ def after(road: Road, steps: list[str], step: int, folder: Path, *verb: str) -> 
 def five_minutes_later(road: Road, *verb: str) -> Said:
     """Run a verb when a lock whose container was not started is stale."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lock_container, "NOT_RUNNING_SECONDS", 0)
+        patch.setattr(containers, "NOT_RUNNING_SECONDS", 0)
         return road.run(*verb)
 
 

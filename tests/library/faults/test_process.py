@@ -16,10 +16,10 @@ import pytest
 
 from slipway.errors import PipelineError
 from slipway.operate import process
+from slipway.operate.targets import containers
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets import local as on_local
-from slipway.operate.targets import release_container
-from slipway.operate.targets.proxy_container import IMAGE
+from slipway.operate.targets.proxy import IMAGE
 from slipway.operate.targets.supervisor import WORKERS, workers
 from slipway.rehearsal import load
 from tests.conftest import Road, wait_until
@@ -81,7 +81,7 @@ def test_a_terminated_process(live: Road, suffers: Suffers) -> None:
 def test_a_release_that_never_becomes_ready(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch, tag: str, sentence: str) -> None:
     if tag == STUCK:
         monkeypatch.setattr(process, "START_SECONDS", 4)
-        monkeypatch.setattr(release_container, "START_SECONDS", 4)
+        monkeypatch.setattr(containers, "START_SECONDS", 4)
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", tag), 2, sentence)
     monkeypatch.undo()
@@ -212,7 +212,7 @@ def test_stale_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyP
 )
 def test_a_proxy_that_is_started_again(live: Road, suffers: Suffers) -> None:
     assert isinstance(live.place, on_docker.Docker)
-    proxy = live.place.proxy.container()
+    proxy = live.place.proxy.find_container()
     assert proxy
     with live.unchanged(), suffers(B, may_fail=True):
         proxy.restart()

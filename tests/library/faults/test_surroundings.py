@@ -17,7 +17,7 @@ from slipway.operate.process import free_port
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets import supervisor
 from slipway.operate.targets.haproxy import FOLDER
-from slipway.operate.targets.proxy_container import IMAGE
+from slipway.operate.targets.proxy import IMAGE
 from tests.conftest import Registry, Road
 from tests.library.faults.conftest import Relayed, Suffers, as_root
 from tests.library.faults.page import fault

@@ -1,0 +1,208 @@
+"""Containers of one host with Docker Engine: those of releases, the one that is the lock, and the files in them."""
+
+import io
+import re
+import tarfile
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+from docker.models.containers import Container
+
+from slipway.errors import Busy, PipelineError
+from slipway.operate import docker_engine, registry
+from slipway.operate.chain import Deployment
+from slipway.operate.docker_engine import CONFINED, STAYING, said
+from slipway.operate.service_log import wait_for_reason
+from slipway.operate.targets import Fetch, haproxy, images
+from slipway.operate.targets.images import LOCK, PROJECT
+from slipway.project import Project
+
+START_SECONDS = 60
+# An older lock belongs to a run that was killed: one that does not run, and one whose connection nobody ended.
+NOT_RUNNING_SECONDS, RUNNING_SECONDS = 300, 1800
+
+
+def find_container(client: docker.DockerClient, name: str) -> Container | None:
+    """Return the container of a name, None where there is none."""
+    with suppress(NotFound):
+        return client.containers.get(name)
+    return None
+
+
+def start_container(container: Container, failure: str, fix: str) -> None:
+    """Start a container, or remove it. Raises PipelineError, with the engine's reason between the two sentences."""
+    try:
+        container.start()
+    except APIError as error:
+        container.remove(force=True)
+        raise PipelineError(f"{failure}: {error.explanation}. {fix}") from error
+
+
+def remove_all(client: docker.DockerClient, names: Iterable[str], network: str) -> None:
+    """Remove the containers and volumes of these names, then a network."""
+    for name in names:
+        with suppress(NotFound):
+            client.containers.get(name).remove(force=True)
+        for volume in client.volumes.list(filters={"name": f"^{name}$"}):
+            volume.remove()
+    for found in client.networks.list(names=[f"^{network}$"]):
+        found.remove()
+
+
+# The container of a release.
+
+
+def create_release(client: docker.DockerClient, project: Project, image: str, wanted: Deployment) -> Container:
+    """Create a release's container in the project's network; its place in the chain is on its labels."""
+    settings = {"RELEASE_TAG": wanted.tag, "RELEASE_DIGEST": wanted.digest, "HOST": "0.0.0.0", "PORT": str(haproxy.RELEASE_PORT)}
+    return client.containers.create(
+        image,
+        name=f"{project.name}-{wanted.sequence}",
+        labels={PROJECT: project.name, **images.label_deployment(wanted)},
+        environment=settings,
+        network=project.name,
+        **STAYING,
+        **CONFINED,
+    )
+
+
+def build_fetch(container: Container, address: str, patience: float = 0.0) -> Fetch:
+    """Return how to ask a service at HOST:PORT, from inside a container; it has so many seconds to begin to listen."""
+
+    def run(command: list[str], text: str) -> tuple[int, str]:
+        try:
+            code, output = docker_engine.run(container, [*command, *images.split_words(text)])
+            failed = code != 0 and images.FAILED in output
+            return code, f"{output.strip()} {wait_for_reason(lambda: docker_engine.read_log(container))}" if failed else output
+        except DockerException as error:
+            raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
+
+    return images.build_fetch(run, str(container.name), address, patience)
+
+
+def wait_ready(container: Container, fetch: Fetch) -> None:
+    """Wait until a release is ready. Raises PipelineError when it ends or takes too long, with the end of its log."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        container.reload()
+        if container.status != "running" or container.attrs["RestartCount"]:
+            raise PipelineError(f"The release ended instead of becoming ready. {said(container)} Next: mend that, and try again.")
+        try:
+            fetch(("/readyz", None))
+        except PipelineError:
+            time.sleep(0.1)
+        else:
+            return
+    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {said(container)} Next: mend that, and try again.")
+
+
+# Files, through the engine's API: they can be read and written while the container is stopped.
+
+
+def read_file(container: Container, path: str) -> str | None:
+    """Read a file, None where there is none."""
+    return read_folder(container, path).get(PurePosixPath(path).name)
+
+
+def read_folder(container: Container, path: str) -> dict[str, str]:
+    """Read the files of a folder, or the one that the path names, by their names; nothing where there is none."""
+    return {name.name: text for name, text in _read_archive(container, path).items() if len(name.parts) <= 2}
+
+
+def read_tree(container: Container, path: str) -> dict[str, str]:
+    """Read all files below a folder by their paths in it; bytes that are no UTF-8 are replaced."""
+    return {str(PurePosixPath(*name.parts[1:])): text for name, text in _read_archive(container, path, errors="replace").items()}
+
+
+def _read_archive(container: Container, path: str, errors: str = "strict") -> dict[PurePosixPath, str]:
+    try:
+        stream, _ = container.get_archive(path)
+    except NotFound:
+        return {}
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+        found = [(PurePosixPath(member.name), archive.extractfile(member)) for member in archive.getmembers()]
+        return {name: file.read().decode(errors=errors) for name, file in found if file}
+
+
+def write_files(container: Container, folder: str, texts: dict[str, str], only_for: int | None = None) -> None:
+    """Write files below a folder by their paths in it, readable for all or for one user of the container only."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in sorted({str(parent) for each in texts for parent in PurePosixPath(each).parents} - {"."}):
+            member = tarfile.TarInfo(name)
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
+        for name, text in texts.items():
+            content, member = text.encode(), tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o644
+            if only_for is not None:
+                member.mode, member.uid, member.gid = 0o600, only_for, only_for
+            archive.addfile(member, io.BytesIO(content))
+    container.put_archive(folder, buffer.getvalue())
+
+
+# The lock.
+
+
+class LockContainer:
+    """The lock of an environment: a container of a fixed name, of which there can be one; its labels name the holder.
+
+    A deploy's lives as long as the deploy: it reads its standard input, and ends when that connection does. A rollback's is not started,
+    since that takes time; it lasts seconds, and the next rollback takes it over.
+    """
+
+    def __init__(self, client: docker.DockerClient, name: str, image: str) -> None:
+        self.client, self.name, self.image = client, name, image
+        self.connection: Any = None
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Take the lock. Raises Busy when another run holds it, unless it is to be taken over."""
+        registry.ensure(self.client, self.image)
+        found = find_container(self.client, self.name)
+        if found and (takeover or self._is_stale(found)):
+            self.release()
+        labels = {LOCK + key: value for key, value in holder.items()}
+        try:
+            lock = self.client.containers.create(
+                self.image, name=self.name, labels=labels, entrypoint=["cat"], stdin_open=True, network_mode="none", **CONFINED
+            )
+            if not takeover:
+                self.connection = lock.attach_socket(params={"stdin": 1, "stream": 1})
+                lock.start()
+        except APIError as error:
+            if error.status_code == 409:
+                raise Busy(f"{self.read_holder()}") from error
+            raise PipelineError(f"The lock could not be taken: {error}. Next: ./run status.") from error
+
+    def read_holder(self) -> dict[str, str] | None:
+        """Return who holds the lock, with `gone` where the connection has ended: who lost it goes on holding it."""
+        found = find_container(self.client, self.name)
+        if found is None:
+            return None
+        gone = {"gone": "yes"} if found.status == "exited" else {}
+        return gone | {key.removeprefix(LOCK): value for key, value in found.labels.items() if key.startswith(LOCK)}
+
+    def release(self) -> None:
+        """Remove the lock."""
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+        if found := find_container(self.client, self.name):
+            with suppress(NotFound):  # another took it over
+                found.remove(force=True)
+
+    def _is_stale(self, found: Container) -> bool:
+        # By the host's clock: those of the machines that deploy may be off.
+        age = (parse_time(self.client.info()["SystemTime"]) - parse_time(found.attrs["Created"])).total_seconds()
+        return found.status == "exited" or age > (RUNNING_SECONDS if found.status == "running" else NOT_RUNNING_SECONDS)
+
+
+def parse_time(text: str) -> datetime:
+    """Parse a time of the engine's, which has nanoseconds."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text))
