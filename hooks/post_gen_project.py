@@ -1,4 +1,4 @@
-"""Note which template the project is from, and make it a git repository with a first commit. Whatever git says, the project stays."""
+"""Note the template, link the pages, and make a git repository with a first commit. Whatever git says, the project stays."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 MESSAGE = "Start from the Slipway template"
@@ -53,13 +54,22 @@ def note_template() -> None:
 
 def note_library() -> None:
     """Write into project.toml what the library is, so that an edit of it can be told."""
-    sys.path.insert(0, os.curdir)
-    sys.dont_write_bytecode = True
     from slipway.template.library import hash_library, read_library
 
     path = Path("project.toml")
     text = path.read_text(encoding="utf-8").replace('\nlibrary = ""\n', f'\nlibrary = "{hash_library(read_library(Path()))}"\n')
     path.write_bytes(text.encode())
+
+
+def link() -> None:
+    """Link the pages to those that stay with the template, by what project.toml says of it."""
+    from slipway.template.pages import link_pages
+
+    template = tomllib.loads(Path("project.toml").read_text(encoding="utf-8"))["template"]
+    for page in ("README.md", "data/README.md", *(path.as_posix() for path in Path("docs").glob("*.md"))):
+        text = Path(page).read_text(encoding="utf-8")
+        linked = link_pages(page, text, lambda path: Path(path).exists(), template["url"], template["version"])
+        Path(page).write_bytes(linked.encode())
 
 
 def identity() -> tuple[str, ...]:
@@ -80,10 +90,13 @@ def first_commit() -> bool:
 
 def main() -> None:
     """Make a repository unless the folder is one; inside another one too, as GitHub reads workflows only at a root."""
+    sys.path.insert(0, os.curdir)
+    sys.dont_write_bytecode = True
     there = bool(shutil.which("git"))
     if there:
         note_template()
     note_library()
+    link()
     if Path(".git").exists():
         return
     if not (there and first_commit()):

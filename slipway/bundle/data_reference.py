@@ -79,7 +79,8 @@ def told(reference: Reference, name: str, commit: str) -> str:
     back = "dvc pull" if reference.dvc else f"git checkout HEAD -- {name}"
     if not committed:
         there = f"{name} ({found}) is in no commit" if found else f"There is no {name}"
-        return f"{there}. Next: put it there, git add {name} and git commit; where it is too large for git, see docs/data.md. {TRY}"
+        dvc = f"where it is too large for git: dvc add {name}, then git commit {name}.dvc"
+        return f"{there}. Next: put it there, git add {name} and git commit; {dvc}. {TRY}"
     if not found:
         return f"There is no {name}, and commit {commit} refers to one ({committed}). Next: {back}."
     on = f"dvc add {name} and git commit {name}.dvc" if reference.dvc else f"git commit {name}"

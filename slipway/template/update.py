@@ -30,11 +30,17 @@ def update(project: Project, to: str, no_test: bool) -> None:
             line(f"Nothing to update: the project has {has.version} of {has.url}, and {tag} has nothing newer.")
             return
         branch = unused(root, f"update-{tag}")
-        done = applied(root, patch(root, has.version, old, tag, new), branch)
+        template_files.refuse_foreign(root, {has.version: old, tag: new})
+        removed, kept = template_files.withdraw(root, old, new)
+        done = applied(root, patch(root, has.version, old, tag, new, kept), branch)
     git(root, "switch", "--quiet", "--create", branch, done)
     line(f"{has.url}: {has.version} -> {tag}\n{git(root, 'diff', *repository.AS_GIT, '--stat', 'HEAD~', 'HEAD')}\n{left(root, old, new)}")
     if edits := edited(root, old):
         line(edits)
+    if removed:
+        line(f"Only in the template from now on: {', '.join(removed)}\nTo read one: git show {new[:12]}:{removed[0]}")
+    if kept:
+        line(f"Only in the template from now on, and kept since edited here: {', '.join(kept)}")
     if not no_test:
         run_tests(root, branch)
     line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
@@ -52,9 +58,9 @@ def unused(root: Path, branch: str) -> str:
     return branch
 
 
-def patch(root: Path, had: str, old: str, tag: str, new: str) -> str:
+def patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str]) -> str:
     """Store the change of what a project receives from the template as a commit of its own; returns it. Raises PipelineError."""
-    before, after = template_files.tree_before(root, old, had), template_files.tree_after(root, new, had, tag)
+    before, after = template_files.tree_before(root, old, had, kept), template_files.tree_after(root, new, had, tag, kept)
     base = git(root, "commit-tree", before, "-m", f"Template {had}")
     return git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}")
 

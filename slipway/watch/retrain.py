@@ -62,7 +62,9 @@ def kept_by_dvc(project: Project, file: Path) -> bool:
     data_reference.refuse_other(project)
     dvc = data_reference.of(project).dvc
     if dvc and not shutil.which("dvc"):
-        raise PipelineError("DVC keeps the training data, and there is no dvc on the PATH. Next: install it, as docs/data.md says.")
+        raise PipelineError(
+            'DVC keeps the training data, and there is no dvc on the PATH. Next: uv tool install "dvc[s3]", or [gs], [azure] or [ssh].'
+        )
     return dvc
 
 

@@ -17,10 +17,12 @@ Bake = Callable[..., Path]
 Environment = dict[str, str]
 Contents = dict[str, tuple[bool, bytes]]
 
-RENDERED = {"README.md", "project.toml", ".github/CODEOWNERS"}
+# With the project's names in them, or with links to the template's pages.
+LINKED = ("README.md", "data/README.md", "docs/README.md", "docs/rollback.md", "docs/watching.md", "docs/your-model.md")
+RENDERED = {*LINKED, "project.toml", ".github/CODEOWNERS"}
 # Of what the list names, and of the rest; a new file at the root belongs on the list or here.
 STAYS_BEHIND = (".github/workflows/template.yml", "tests/conftest.py", "tests/library/", "tests/template/")
-NEVER_LISTED = (".ci/", "LICENSE", "bench/", "cookiecutter.json", "hooks/", "{{cookiecutter.project_slug}}/")
+NEVER_LISTED = (".ci/", "LICENSE", "bench/", "cookiecutter.json", "docs/", "hooks/", "{{cookiecutter.project_slug}}/")
 API = "import sys; from cookiecutter.main import cookiecutter; cookiecutter(sys.argv[1], no_input=True)"
 
 
@@ -49,7 +51,7 @@ def expected(template: Path, tracked: list[str]) -> Contents:
     listed = json.loads((template / "cookiecutter.json").read_text())["_copy_without_render"]
     root = contents(template)
     named = [name for name in tracked if any(name == entry or name.startswith(f"{entry}/") for entry in listed)]
-    return {name: root[name] for name in named if not name.startswith(STAYS_BEHIND)}
+    return without_rendered({name: root[name] for name in named if not name.startswith(STAYS_BEHIND)})
 
 
 def absolute_path(template: Path, _: Path) -> str:

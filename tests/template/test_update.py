@@ -42,11 +42,23 @@ CHANGED = {
     f"{RENDERED}/project.toml": ("\n[bake]\n", "# said since v1.1.0\n\n[bake]\n"),
     "bench/README.md": ("#", "# Newer:"),
     "tests/template/conftest.py": ('"""', '"""Newer. '),
-    "cookiecutter.json": ('    "data",\n', '    "LICENSE",\n    "data",\n'),
+    "cookiecutter.json": (
+        '    "data",\n    "docs/README.md",\n    "docs/rollback.md",\n',
+        '    "LICENSE",\n    "data",\n    "docs/README.md",\n',
+    ),
+    "docs/README.md": ("# Pages", "# Newer pages"),
 }
 ARRIVES = {
-    *(".github/workflows/ci.yml", "LICENSE", "docs/inputs.md", "docs/newer.md", "infra/haproxy.cfg", "project.toml"),
-    *("tests/test_road.py", "slipway/gate/gate.py"),
+    *(
+        ".github/workflows/ci.yml",
+        "LICENSE",
+        "docs/README.md",
+        "docs/rollback.md",
+        "docs/watching.md",
+        "infra/compose.yaml",
+        "infra/haproxy.cfg",
+    ),
+    *("infra/newer.yaml", "project.toml", "tests/test_road.py", "slipway/gate/gate.py"),
 }
 IN_VALIDATION = "validation/reference.csv, validation/thresholds.toml"
 IS_NAMED = f"data/README.md, model/estimator.py, model/newer.md, {IN_VALIDATION}, .github/CODEOWNERS, README.md"
@@ -107,9 +119,9 @@ def versions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(copy, "tag", "-a", "-m", "", "v1.0.0")
     for name, (old, new) in CHANGED.items():
         replace(copy / name, old, new)
-    for name in ("docs/newer.md", "model/newer.md"):
+    for name in ("infra/newer.yaml", "model/newer.md"):
         (copy / name).write_text("# Newer\n")
-    (copy / "docs" / "inputs.md").unlink()
+    (copy / "infra" / "compose.yaml").unlink()
     commit(copy, "Newer")
     for tag in ("v1.1.0", "v1.1.0-rc1", "v1.0.9", "nightly"):
         git(copy, "tag", tag)
@@ -194,7 +206,7 @@ def test_what_the_template_changed_comes_and_what_is_the_owners_stays(
     assert git(project, "rev-parse", "HEAD~") == before == git(project, "rev-parse", "main")
     assert git(project, "for-each-ref", REFS) == git(project, "tag") == ""
     assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
-    assert git(project, "ls-files", "docs/inputs.md") == ""
+    assert git(project, "ls-files", "infra/compose.yaml", "docs/rollback.md") == ""
     workflow, settled = (project / ".github/workflows/ci.yml").read_text(), settings(project)
     assert OWN_STEP in workflow
     assert "all is green" in workflow
@@ -215,6 +227,39 @@ def test_what_is_the_owners_and_changed_in_the_template_is_named(project: Path, 
     shown = git(project, *shlex.split(command)[1:])
     assert "+## See it twice" in shown
     assert "+# newer" in shown
+
+
+def test_a_page_that_stays_with_the_template_from_now_on_is_removed_and_named(versions: Path, project: Path, update: Update) -> None:
+    _, out, _ = update()
+    assert "Only in the template from now on: docs/rollback.md\n" in out
+    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To read one")]
+    assert git(project, *shlex.split(command)[1:]) == git(versions, "show", "v1.1.0:docs/rollback.md")
+
+
+def test_such_a_page_that_was_edited_here_is_kept(project: Path, update: Update) -> None:
+    (project / "docs" / "rollback.md").write_text("# Call Ada\n")
+    commit(project, "Edited")
+    code, out, _ = update()
+    assert code == 0
+    assert "Only in the template from now on, and kept since edited here: docs/rollback.md\n" in out
+    assert (project / "docs" / "rollback.md").read_text() == "# Call Ada\n"
+
+
+def test_links_to_the_template_s_pages_move_to_the_new_version(versions: Path, project: Path, update: Update) -> None:
+    """Also where the address became known later, and where a page was edited."""
+    address = "https://github.com/o/slipway"
+    git(project, "config", f"url.{versions.as_uri()}.insteadOf", address)
+    replace(project / "project.toml", versions.as_uri(), address)
+    replace(project / "docs" / "watching.md", "# Watching", "# Watching, here")
+    index, watching = (project / "docs" / name for name in ("README.md", "watching.md"))
+    assert "(README.md)" in watching.read_text()
+    watching.write_text(watching.read_text().replace("(README.md)", f"({address}/blob/v1.0.0/docs/service.md)"))
+    commit(project, "The address")
+    assert update()[0] == 0
+    assert f"[service.md]({address}/blob/v1.1.0/docs/service.md)" in index.read_text()
+    assert f"]({address}/blob/v1.1.0/docs/service.md)" in watching.read_text()
+    assert "# Watching, here" in watching.read_text()
+    assert index.read_text().startswith("# Newer pages")
 
 
 @usual_environment
