@@ -239,12 +239,12 @@ class Road:
     namespace: Namespace | None = None
 
     @classmethod
-    def copied(cls, root: Path) -> "Road":
-        """Copy the project, give it a name and a port of its own, and make the first commit."""
+    def copied(cls, root: Path, replicas: int = 2) -> "Road":
+        """Copy the project, give it a name and a port of its own, and make the first commit. `replicas`: pods on a cluster."""
         rehearsal.copy(ROOT, root)
         own = PROJECT.format(name=f"road-{uuid.uuid4().hex[:8]}", port=free_port())
         (root / "project.toml").write_text(own, encoding="utf-8")
-        cluster.shrink(root)
+        cluster.shrink(root, replicas)
         repository.git(root, "init", "--quiet", "--initial-branch=main")
         road = cls(root)
         road.commit("The project")

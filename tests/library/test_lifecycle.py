@@ -152,7 +152,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
 
     B has learnt from more rows than A, C from all; half of what WEAK learnt from has another row's target.
     """
-    road = Road.copied(tmp_path_factory.mktemp("road") / "project")
+    road = Road.copied(tmp_path_factory.mktemp("road") / "project", replicas=1)
     # No floors, for the same reason.
     (road.root / "validation" / "thresholds.toml").write_text(NO_FLOORS)
     rows = training_rows(road)

@@ -1,6 +1,6 @@
 """A verb that is killed with SIGKILL at each of its steps: a release that is complete and proven serves, and the verb can be run again.
 
-At each when the page is written, which takes half an hour; at every ninth otherwise.
+At each when the page is written, which takes half an hour; at every twelfth otherwise.
 Two releases, each judged against the other, are deployed over each other by turns, so nothing has to be trained or judged in between.
 """
 
@@ -29,7 +29,7 @@ from tests.library.test_lifecycle import NO_FLOORS, A, B, both, pushed, state, w
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     """Two releases, each with a verdict against the other."""
-    road = Road.copied(tmp_path_factory.mktemp("killed") / "project")
+    road = Road.copied(tmp_path_factory.mktemp("killed") / "project", replicas=1)
     (road.root / "validation" / "thresholds.toml").write_text(NO_FLOORS)
     road.make(A)
     road.make(B, champion=str(road.kept(A) / "bundle"))
@@ -50,7 +50,7 @@ def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
 @pytest.fixture
 def every(request: pytest.FixtureRequest) -> int:
     """How many steps further the next kill is."""
-    return 1 if request.config.getoption("--write-faults") else 9
+    return 1 if request.config.getoption("--write-faults") else 12
 
 
 @fault(
