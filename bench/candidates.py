@@ -29,7 +29,7 @@ class Material:
 
     def margin(self, rules: Thresholds, mask: Mask | slice = slice(None)) -> float:
         """Return the margin in some rows."""
-        return gate.margin(rules.margin_fraction, float(self.champion[mask].mean()), float(self.trivial[mask].mean()))
+        return gate.compute_margin(rules.margin_fraction, float(self.champion[mask].mean()), float(self.trivial[mask].mean()))
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def material(random: np.random.Generator) -> Material:
         fitted = estimator.build().fit(learnt[columns], learnt[features.TARGET])
         return scores.loss(truth, fitted.predict(reference[columns]))
 
-    champion, masks = losses(rows), comparison.masks(reference)
+    champion, masks = losses(rows), comparison.mask_slices(reference)
     differences = [neutral(losses(rows.iloc[draw(days, random).rows]) - champion, masks) for _ in range(CANDIDATES)]
     trivial = scores.loss(truth, np.full(len(truth), rows[features.TARGET].mean()))
     return Material(reference, trivial, champion, differences)
@@ -79,7 +79,7 @@ def shifts(of: Material, rules: Thresholds) -> dict[str, Values]:
     found = {"equal": 0 * everywhere} | {
         f"worse by {k} everywhere": by * everywhere for k, by in (("half a margin", 0.5), ("1 margin", 1), ("2 margins", 2))
     }
-    for name, mask in comparison.masks(of.reference).items():
+    for name, mask in comparison.mask_slices(of.reference).items():
         if mask.sum() >= rules.slices.min_rows and of.reference[features.GROUP][mask].nunique() >= rules.slices.min_groups:
             found[f"worse by 2 margins where {name}"] = 2 * of.margin(rules, mask) * mask
     return found

@@ -83,7 +83,7 @@ def measure(root: Path) -> dict[str, float]:
     ready = time.perf_counter()
     of = project.load(root, "local")
     with memory.watched() as peaks:
-        judged = judge(of, str(of.bundle), champion.resolve(of, str(root / "build" / "champion")), rules.of(of))
+        judged = judge(of, str(of.bundle), champion.resolve(of, str(root / "build" / "champion")), rules.load_rules(of))
     done = time.perf_counter()
     assert judged.verdict.value == "PASS", judged.reasons
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -11,12 +11,12 @@ from slipway.say import line, summary
 def build(project: Project) -> str:
     """Build the release for the project's target and return its name: a folder, or a local image. Raises PipelineError."""
     repository.refuse_changes(project.root, "build")
-    manifest = assembly.checked_bundle(project)
-    judged = verdict.passed(project)
+    manifest = assembly.check_bundle(project)
+    judged = verdict.read_passed(project)
     name = assembly.make_release(project, manifest)
     image = assembly.check_release(project, name)
     judged = judged.model_copy(update={"image": image})
-    verdict.write(project, report.refused(judged, image.failures) if image.failures else judged)
+    verdict.write(project, report.add_failures(judged, image.failures) if image.failures else judged)
     if image.failures:
         failed = f"The gate says FAIL of {name}: {' '.join(image.failures)}"
         summary(failed)

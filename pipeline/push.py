@@ -3,7 +3,7 @@
 import json
 
 from slipway import repository
-from slipway.bundle.assembly import checked_bundle
+from slipway.bundle.assembly import check_bundle
 from slipway.errors import PipelineError
 from slipway.gate import verdict
 from slipway.operate import targets
@@ -15,8 +15,8 @@ from slipway.tracking import ledger
 def push(project: Project) -> str:
     """Push the release of the commit that is checked out and return its digest. Raises PipelineError."""
     repository.refuse_changes(project.root, "push")
-    manifest = checked_bundle(project)
-    judged = verdict.passed(project)
+    manifest = check_bundle(project)
+    judged = verdict.read_passed(project)
     if judged.image is None or not project.release.is_dir():
         raise PipelineError("There is no release to push. Next: ./run build.")
     digest = targets.of(project).push(manifest.commit)

@@ -18,8 +18,8 @@ def train(project: Project, uncommitted_data: bool = False) -> Manifest:
         training.refuse_declaration()
         if not uncommitted_data:
             data_reference.refuse_other(project)
-        by = rules.of(project)
-        rows, reference = dataset.training(project, by), dataset.reference(by)
+        by = rules.load_rules(project)
+        rows, reference = dataset.read_training(project, by), dataset.read_reference(by)
         fitted = training.learn(rows, project.train_data)
         manifest = training.write_bundle(project, fitted, rows, reference, by)
     verdict.forget(project)

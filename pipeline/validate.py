@@ -16,7 +16,7 @@ def validate(project: Project, champion: str, ref: str = "", data_docs: bool = F
     verdict.forget(project)
     held_against = champions.resolve(project, champion)
     # While nothing is in production there is nothing to protect, and a first model brings its own rules.
-    by = rules.of(project, ref if held_against else None)
+    by = rules.load_rules(project, ref if held_against else None)
     if data_docs:
         write_data_docs(project, by)
     refuse_other_data(project, manifest)
@@ -25,7 +25,7 @@ def validate(project: Project, champion: str, ref: str = "", data_docs: bool = F
         judged.notes.append(f"Nothing is in production yet, so there is nothing to protect: {ref} was not asked for the rules.")
     text = verdict.write(project, judged)
     if judged.reference_uses is not None:  # what was told of once is not told of again
-        ledger.shown(project, verdict.documents(project))
+        ledger.shown(project, verdict.list_documents(project))
     line(f"{text}\n\nThe page: {project.gate.with_suffix('.html')}")
     summary(text)
     return judged

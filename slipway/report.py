@@ -158,59 +158,59 @@ class Judgement(Part):
     """For the picture: first group (or row number) of a stretch of the reference dataset, mean loss of candidate and champion there."""
 
 
-def refused(judged: Judgement, failures: list[str]) -> Judgement:
+def add_failures(judged: Judgement, failures: list[str]) -> Judgement:
     """Return a judgement that is FAIL for more reasons."""
     reasons = [*(judged.reasons if judged.verdict is Outcome.FAIL else []), *failures]
     return judged.model_copy(update={"verdict": Outcome.FAIL, "exit_code": Outcome.FAIL.exit_code, "reasons": reasons})
 
 
-def carried(judged: Judgement) -> Judgement:
+def strip_circumstances(judged: Judgement) -> Judgement:
     """Return a judgement as the release carries it: without what depends on when and where: the same inputs give the same release."""
     return judged.model_copy(update={"at": "", "reference_uses": None, "notes": [], "image": None})
 
 
-def markdown(judged: Judgement) -> str:
+def format_markdown(judged: Judgement) -> str:
     """Return `gate.md`: the verdict first, then the figures, then what to do."""
     champion, image = judged.champion, judged.image
     against = f"{champion.tag} ({champion.digest[:19]})" if champion else "a trivial model (first release)"
     sides = f"{judged.candidate.tag} ({judged.candidate.manifest_sha256[:12]}) against {against}"
     blocks = [
         f"## Gate: {judged.verdict.value}",
-        listed("- ", judged.reasons),
-        listed("> ", judged.notes),
+        _list_sentences("- ", judged.reasons),
+        _list_sentences("> ", judged.notes),
         f"{sides}, on the reference dataset {judged.reference_sha256[:12]}, by the rules of {judged.rules}.",
-        "\n".join(["| metric | candidate | champion |", "|---|---|---|", *metrics(judged)]),
-        "\n".join(["| slice | rows | harm | margin | |", "|---|---|---|---|---|", *map(row, judged.slices[:MOST_LINES])])
+        "\n".join(["| metric | candidate | champion |", "|---|---|---|", *_list_metrics(judged)]),
+        "\n".join(["| slice | rows | harm | margin | |", "|---|---|---|---|---|", *map(_format_slice, judged.slices[:MOST_LINES])])
         if judged.slices
         else "",
-        f"The release has {image.size_mb:.0f} MB; 99 of 100 requests took up to {figure(image.p99_ms)} ms." if image else "",
+        f"The release has {image.size_mb:.0f} MB; 99 of 100 requests took up to {format_figure(image.p99_ms)} ms." if image else "",
         NEXT[judged.verdict],
     ]
     return "\n\n".join(block for block in blocks if block)
 
 
-def listed(mark: str, said: list[str]) -> str:
+def _list_sentences(mark: str, said: list[str]) -> str:
     """Return sentences as lines; of very many the first."""
     more = [f"{mark}… and {len(said) - MOST_LINES} more, in gate.json"] if len(said) > MOST_LINES else []
     return "\n".join([*(mark + each for each in said[:MOST_LINES]), *more])
 
 
-def metrics(judged: Judgement) -> list[str]:
+def _list_metrics(judged: Judgement) -> list[str]:
     """Return the rows of the table of metrics."""
     champion = judged.champion
     theirs = {"loss": champion.loss, **champion.metrics} if champion else {}
     both = {"loss": judged.candidate.loss, **judged.candidate.metrics}
-    rows = [f"| {name} | {figure(value)} | {figure(theirs.get(name))} |" for name, value in both.items()]
+    rows = [f"| {name} | {format_figure(value)} | {format_figure(theirs.get(name))} |" for name, value in both.items()]
     return [*rows, f"| loss of a trivial model | {judged.trivial_loss:.4g} | |"]
 
 
-def row(of: Slice) -> str:
+def _format_slice(of: Slice) -> str:
     """Return a slice as a row of the table."""
     said = "not judged: too few" if of.p is None else "**worse**" if of.failed else "ok"
     name = of.name.replace("|", "\\|")
     return f"| {name} | {of.rows} | {of.mean:+.4g} ({of.low:+.4g} to {of.high:+.4g}) | {of.margin:.4g} | {said} |"
 
 
-def figure(value: float | None) -> str:
+def format_figure(value: float | None) -> str:
     """Write a figure; a dash where there is none."""
     return "–" if value is None else f"{value:.4g}"

@@ -81,10 +81,10 @@ class Rules:
         return self.folder / "reference.csv"
 
 
-def of(project: Project, ref: str | None = None) -> Rules:
+def load_rules(project: Project, ref: str | None = None) -> Rules:
     """Return the rules of the checkout, or of a git ref. Raises PipelineError."""
     if not ref:
-        return Rules(project.root / "validation", HERE, read(project.root / "validation"), [])
+        return Rules(project.root / "validation", HERE, _read_thresholds(project.root / "validation"), [])
     commit = repository.commit_named(project.root, ref)
     folder = project.root / "build" / "rules"
     shutil.rmtree(folder, ignore_errors=True)
@@ -92,10 +92,10 @@ def of(project: Project, ref: str | None = None) -> Rules:
     for name in TAKEN:
         (folder / name).write_bytes(repository.show(project.root, commit, name))
     changed = repository.altered(project.root, commit, (*TAKEN, *OWN))
-    return Rules(folder / "validation", commit[:12], read(folder / "validation"), changed)
+    return Rules(folder / "validation", commit[:12], _read_thresholds(folder / "validation"), changed)
 
 
-def read(folder: Path) -> Thresholds:
+def _read_thresholds(folder: Path) -> Thresholds:
     """Read the thresholds. Raises PipelineError."""
     try:
         return load_thresholds(folder / "thresholds.toml")
@@ -103,7 +103,7 @@ def read(folder: Path) -> Thresholds:
         raise PipelineError(f"{folder / 'rules.toml'} cannot be read: {error} Next: correct it, then ./run validate.") from error
 
 
-def notes(rules: Rules) -> list[str]:
+def describe_altered(rules: Rules) -> list[str]:
     """Say what of a change would alter the judging."""
     taken, own = ([name for name in names if name in rules.altered] for names in (TAKEN, OWN))
     said = [f"This change alters {', '.join(taken)}. It is judged without that, by the rules of {rules.source}."] if taken else []

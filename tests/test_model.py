@@ -46,7 +46,7 @@ def truth(reference: pd.DataFrame) -> Any:
 @pytest.fixture(scope="module")
 def answers(reference: pd.DataFrame) -> Any:
     """The answers of a fitted pipeline to the reference dataset."""
-    return train.ask(fit(), reference, CLASSES, "the reference dataset")
+    return train.predict(fit(), reference, CLASSES, "the reference dataset")
 
 
 @each_dataset
@@ -59,7 +59,7 @@ def test_each_row_has_a_target_and_its_slices(path: Path) -> None:
 @each_dataset
 def test_each_row_can_be_sent_to_the_service(path: Path) -> None:
     rows = dataset.read(path)
-    assert len(ROWS.validate_json(json.dumps(records(rows[dataset.inputs()])))) == len(rows)
+    assert len(ROWS.validate_json(json.dumps(records(rows[dataset.list_inputs()])))) == len(rows)
 
 
 def test_the_fitted_pipeline_answers_each_row_with_finite_numbers(answers: Any, reference: pd.DataFrame) -> None:
@@ -68,7 +68,7 @@ def test_the_fitted_pipeline_answers_each_row_with_finite_numbers(answers: Any, 
 
 
 def test_a_second_fit_gives_the_same_answers(answers: Any, reference: pd.DataFrame) -> None:
-    assert distance(train.ask(fit(), reference, CLASSES, "the reference dataset"), answers) <= TOLERANCE
+    assert distance(train.predict(fit(), reference, CLASSES, "the reference dataset"), answers) <= TOLERANCE
 
 
 def test_right_answers_have_a_lower_loss_than_wrong_ones(truth: Any) -> None:

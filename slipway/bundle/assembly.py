@@ -25,10 +25,10 @@ from slipway.serving.release import load
 def make_release(project: Project, manifest: Manifest) -> str:
     """Make the release for the project's target and return its name: a folder, or a local image. Raises PipelineError."""
     assemble(project)
-    return docker_engine.build(project, manifest.commit, labels(project, manifest)) if project.as_image else str(project.release)
+    return docker_engine.build(project, manifest.commit, make_labels(project, manifest)) if project.as_image else str(project.release)
 
 
-def checked_bundle(project: Project) -> Manifest:
+def check_bundle(project: Project) -> Manifest:
     """Return the manifest of a bundle that is whole and of the commit that is checked out. Raises PipelineError."""
     if not project.bundle.is_dir():
         raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
@@ -52,7 +52,7 @@ def assemble(project: Project) -> None:
         (project.release / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project.root / name, project.release / name)
     shutil.copytree(project.bundle, project.release / "release")
-    carried = report.carried(Judgement.model_validate_json(project.gate.read_bytes()))
+    carried = report.strip_circumstances(Judgement.model_validate_json(project.gate.read_bytes()))
     (project.release / "release" / "gate.json").write_bytes(canonical(carried.model_dump(mode="json")))
     set_modes(project.release)
 
@@ -63,7 +63,7 @@ def set_modes(folder: Path) -> None:
         each.chmod(0o755 if each.is_dir() or each.stat().st_mode & 0o100 else 0o644)
 
 
-def labels(project: Project, manifest: Manifest) -> dict[str, str]:
+def make_labels(project: Project, manifest: Manifest) -> dict[str, str]:
     """Return the labels of the image."""
     return {
         "org.opencontainers.image.revision": manifest.commit,
@@ -77,23 +77,23 @@ WARM_UP, REQUESTS, ROUNDS = 20, 200, 3
 
 def check_release(project: Project, name: str) -> Image:
     """Ask a built release its golden rows, measure it, and hold it against the budget. Raises PipelineError when it cannot be asked."""
-    size = docker_engine.size_mb(name) if project.as_image else folder_mb(Path(name))
+    size = docker_engine.size_mb(name) if project.as_image else _measure_folder(Path(name))
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
-        with started(project, name) as url, http_client.open_client(url, timeout=60) as client:
-            answers = post(client, golden["rows"]).json()["predictions"]
-            difference, p99 = distance(answers, golden["answers"]), latency(client, golden["rows"], project.p99_ms)
+        with _start_release(project, name) as url, http_client.open_client(url, timeout=60) as client:
+            answers = _post(client, golden["rows"]).json()["predictions"]
+            difference, p99 = distance(answers, golden["answers"]), _measure_latency(client, golden["rows"], project.p99_ms)
     except (NotServing, ServiceFailed, httpx.HTTPError) as error:
         return Image(golden_difference=None, p99_ms=None, size_mb=size, failures=[f"The release does not serve: {error}"])
-    return Image(golden_difference=difference, p99_ms=p99, size_mb=size, failures=failures(project, difference, p99, size))
+    return Image(golden_difference=difference, p99_ms=p99, size_mb=size, failures=_find_failures(project, difference, p99, size))
 
 
-def started(project: Project, name: str) -> AbstractContextManager[str]:
+def _start_release(project: Project, name: str) -> AbstractContextManager[str]:
     """Start a built release, by its image's name or its folder."""
     return docker_engine.serving(name) if project.as_image else serving(Path(name), Path(name) / "release")
 
 
-def failures(project: Project, difference: float, p99: float, size: float) -> list[str]:
+def _find_failures(project: Project, difference: float, p99: float, size: float) -> list[str]:
     """Say what the budget in project.toml, or parity, refuses."""
     said = []
     if not difference <= TOLERANCE:
@@ -107,34 +107,34 @@ def failures(project: Project, difference: float, p99: float, size: float) -> li
     return said
 
 
-def latency(client: httpx.Client, rows: list[dict[str, Any]], budget: float) -> float:
+def _measure_latency(client: httpx.Client, rows: list[dict[str, Any]], budget: float) -> float:
     """Return the 99th percentile in ms of requests with one row, one after the other: of the first round within the budget, or the best."""
     for row in rows[:WARM_UP]:
-        timed(client, row)
+        _time_request(client, row)
     found = float("inf")
     for _ in range(ROUNDS):
-        found = min(found, percentile(client, rows, budget))
+        found = min(found, _measure_round(client, rows, budget))
         if found <= budget:
             break
     return found
 
 
-def percentile(client: httpx.Client, rows: list[dict[str, Any]], budget: float) -> float:
+def _measure_round(client: httpx.Client, rows: list[dict[str, Any]], budget: float) -> float:
     """Return the 99th percentile in ms of a round of requests, which ends early when it cannot be within the budget any more."""
     times: list[float] = []
     while len(times) < REQUESTS and sum(each > budget for each in times) <= REQUESTS / 100:
-        times.append(timed(client, rows[len(times) % len(rows)]))
+        times.append(_time_request(client, rows[len(times) % len(rows)]))
     return float(np.quantile(times, 0.99))
 
 
-def timed(client: httpx.Client, row: dict[str, Any]) -> float:
+def _time_request(client: httpx.Client, row: dict[str, Any]) -> float:
     """Return the ms that a request takes."""
     start = time.perf_counter()
-    post(client, row)
+    _post(client, row)
     return 1000 * (time.perf_counter() - start)
 
 
-def post(client: httpx.Client, rows: Any) -> httpx.Response:
+def _post(client: httpx.Client, rows: Any) -> httpx.Response:
     """Send a row, or several. Raises ServiceFailed, and HTTPError when the answer is another error."""
     response = client.post("/predict", json=rows)
     if response.status_code == FAILED:
@@ -142,6 +142,6 @@ def post(client: httpx.Client, rows: Any) -> httpx.Response:
     return response.raise_for_status()
 
 
-def folder_mb(folder: Path) -> float:
+def _measure_folder(folder: Path) -> float:
     """Return the size of a folder in MB, of its files alone."""
     return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e6

@@ -32,22 +32,22 @@ class Reference:
         return self.committed if self.dvc and self.held else None
 
 
-def file(project: Project) -> str:
+def name_file(project: Project) -> str:
     """Return the training data's name in the project."""
     return project.train_data.relative_to(project.root).as_posix()
 
 
-def of(project: Project) -> Reference:
+def read_reference(project: Project) -> Reference:
     """Return the data reference of the commit that is checked out. Raises PipelineError where it cannot be read."""
-    root, name, there = project.root, file(project), project.train_data.is_file()
+    root, name, there = project.root, name_file(project), project.train_data.is_file()
     repository.head(root)
     if pointer := repository.blob(root, f"{name}.dvc"):
         text = repository.git(root, "cat-file", "blob", pointer)
-        return Reference(True, recorded(text, project.train_data), md5(project.train_data) if there else None)
+        return Reference(True, _read_md5(text, project.train_data), hash_md5(project.train_data) if there else None)
     return Reference(False, repository.blob(root, name), repository.git(root, "hash-object", "--", name) if there else None)
 
 
-def recorded(text: str, path: Path) -> str:
+def _read_md5(text: str, path: Path) -> str:
     """Return the md5 of a file that DVC recorded. Raises PipelineError where there is none."""
     try:
         [found] = [str(each["md5"]) for each in yaml.safe_load(text)["outs"] if each["path"] == path.name]
@@ -60,7 +60,7 @@ def recorded(text: str, path: Path) -> str:
     return found
 
 
-def md5(path: Path) -> str:
+def hash_md5(path: Path) -> str:
     """Return a file's MD5 in hexadecimal."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -68,12 +68,12 @@ def md5(path: Path) -> str:
 
 def refuse_other(project: Project) -> None:
     """Raise PipelineError unless what lies here is what the commit refers to: a release could not say what it learnt from."""
-    reference = of(project)
+    reference = read_reference(project)
     if not reference.held:
-        raise PipelineError(told(reference, file(project), repository.head(project.root)[:12]))
+        raise PipelineError(_describe_mismatch(reference, name_file(project), repository.head(project.root)[:12]))
 
 
-def told(reference: Reference, name: str, commit: str) -> str:
+def _describe_mismatch(reference: Reference, name: str, commit: str) -> str:
     """Say what is wrong, and what to type."""
     found, committed = (reference.found or "")[:12], (reference.committed or "")[:12]
     back = "dvc pull" if reference.dvc else f"git checkout HEAD -- {name}"

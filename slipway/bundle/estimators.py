@@ -61,7 +61,9 @@ def refuse_task(task: Any) -> None:
     word = str(task).strip().lower().replace(" ", "_").replace("-", "_")
     close = get_close_matches(word, [*TASKS, *HINTS], n=1, cutoff=0.8)
     hint = next((f'"{each}"' if each in TASKS else HINTS[each] for each in close), "a number is a regression, two classes are binary")
-    raise refused(f"TASK in {DECLARATION} is {task!r}", f"one of {', '.join(map(quoted, TASKS))}", f"write one of them there ({hint})")
+    raise _make_refusal(
+        f"TASK in {DECLARATION} is {task!r}", f"one of {', '.join(map(_quote, TASKS))}", f"write one of them there ({hint})"
+    )
 
 
 def refuse_target(target: Any) -> None:
@@ -70,20 +72,20 @@ def refuse_target(target: Any) -> None:
         return
     if isinstance(target, list | tuple | set) and len(target) > 1:
         names = ", ".join(map(repr, target))
-        raise refused(
+        raise _make_refusal(
             f"TARGET in {DECLARATION} names {len(target)} columns ({names})",
             "one: a release answers one question",
             "name one column there, and make a project for each of the others",
         )
-    raise refused(f"TARGET in {DECLARATION} is {target!r}", "the name of one column", 'write TARGET = "name"')
+    raise _make_refusal(f"TARGET in {DECLARATION} is {target!r}", "the name of one column", 'write TARGET = "name"')
 
 
-def quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Return a text as it is written in Python."""
     return f'"{text}"'
 
 
-def refused(given: str, expected: str, edit: str) -> ModelRefused:
+def _make_refusal(given: str, expected: str, edit: str) -> ModelRefused:
     """Return the refusal."""
     return ModelRefused(f"{given}, expected is {expected}. Nothing was changed. Next: {edit}; then ./run train.")
 
@@ -104,22 +106,22 @@ def refuse_kind(estimator: Any, task: Any, target: Any) -> None:
 def refuse_no_estimator(estimator: Any) -> None:
     """Raise ModelRefused when this is no object that can be fitted."""
     if estimator is None:
-        raise refused(f"build() in {FILE} returns None", "an unfitted estimator", "end it with `return` and the pipeline")
+        raise _make_refusal(f"build() in {FILE} returns None", "an unfitted estimator", "end it with `return` and the pipeline")
     if inspect.isclass(estimator):
         name = estimator.__name__
-        raise refused(f"build() in {FILE} returns the class {name}", "an object of it", f"write `return {name}()`, with its brackets")
+        raise _make_refusal(f"build() in {FILE} returns the class {name}", "an object of it", f"write `return {name}()`, with its brackets")
     if isinstance(estimator, list | tuple | dict):
-        raise refused(f"build() in {FILE} returns a {type(estimator).__name__}", "an estimator", "put the steps into Pipeline([...])")
+        raise _make_refusal(f"build() in {FILE} returns a {type(estimator).__name__}", "an estimator", "put the steps into Pipeline([...])")
     if not callable(getattr(estimator, "fit", None)):
         what = f"a {type(estimator).__name__}" + (f" ({estimator.__name__})" if inspect.isroutine(estimator) else "")
-        raise refused(f"build() in {FILE} returns {what}, which has no fit", "an unfitted estimator of scikit-learn", "return one")
+        raise _make_refusal(f"build() in {FILE} returns {what}, which has no fit", "an unfitted estimator of scikit-learn", "return one")
 
 
 def refuse_fitted(estimator: Any, last: Any) -> None:
     """Raise ModelRefused when what is to learn has learnt already."""
-    if isinstance(last, FrozenEstimator) or (is_fitted(estimator) and not is_fitted(cloned(estimator))):
-        raise refused(
-            f"build() in {FILE} returns {name_of(last)} that is fitted already",
+    if isinstance(last, FrozenEstimator) or (_is_fitted(estimator) and not _is_fitted(_clone(estimator))):
+        raise _make_refusal(
+            f"build() in {FILE} returns {_name_class(last)} that is fitted already",
             "an unfitted one: what a release has learnt from is recorded, and the gate repeats it",
             "leave out .fit(...) and FrozenEstimator, and build it from its parameters",
         )
@@ -127,81 +129,83 @@ def refuse_fitted(estimator: Any, last: Any) -> None:
 
 def refuse_several_outputs(estimator: Any, last: Any) -> None:
     """Raise ModelRefused when it answers several targets."""
-    tags = tags_of(estimator)
+    tags = _read_tags(estimator)
     if tags is not None and not tags.target_tags.single_output:
         inner = getattr(last, "estimator", None)
-        instead = f"take {name_of(inner)} itself" if inner is not None else "take the estimator for one target, such as Lasso"
-        raise refused(f"{name_of(last)} in {FILE} answers several targets", "one: a release answers one question", instead)
+        instead = f"take {_name_class(inner)} itself" if inner is not None else "take the estimator for one target, such as Lasso"
+        raise _make_refusal(f"{_name_class(last)} in {FILE} answers several targets", "one: a release answers one question", instead)
 
 
 def refuse_other_kinds(estimator: Any, last: Any) -> None:
     """Raise ModelRefused when it ranks, clusters, detects, or only transforms."""
-    tags, name = tags_of(estimator), name_of(last)
+    tags, name = _read_tags(estimator), _name_class(last)
     kind = "clusterer" if isinstance(last, BiclusterMixin) else tags and tags.estimator_type
     expected = "a regressor or a classifier"
     if type(last).__name__ in RANKERS:
-        raise refused(f"{name} in {FILE} ranks rows against each other", expected, RANKING)
+        raise _make_refusal(f"{name} in {FILE} ranks rows against each other", expected, RANKING)
     if kind in KINDS:
-        raise refused(f"{name} in {FILE} {KINDS[kind][0]}", expected, KINDS[kind][1])
+        raise _make_refusal(f"{name} in {FILE} {KINDS[kind][0]}", expected, KINDS[kind][1])
     if getattr(last, "refit", True) is False:
-        raise refused(f"{name} in {FILE} has refit=False, so that it cannot answer", "a model", f"leave out refit=False in {FILE}")
-    if not any(hasattr(estimator, method) for method in ("predict", "predict_proba")) and not fits_final(last):
-        raise refused(f"{name} in {FILE} comes last and does not predict", expected, "put one behind it, as the last step of the Pipeline")
+        raise _make_refusal(f"{name} in {FILE} has refit=False, so that it cannot answer", "a model", f"leave out refit=False in {FILE}")
+    if not any(hasattr(estimator, method) for method in ("predict", "predict_proba")) and not _fits_final(last):
+        raise _make_refusal(
+            f"{name} in {FILE} comes last and does not predict", expected, "put one behind it, as the last step of the Pipeline"
+        )
 
 
 def refuse_other_task(estimator: Any, last: Any, task: str) -> None:
     """Raise ModelRefused when a regressor is to classify, or the reverse."""
-    tags = tags_of(estimator)
-    kind, name = tags and tags.estimator_type, name_of(last)
+    tags = _read_tags(estimator)
+    kind, name = tags and tags.estimator_type, _name_class(last)
     other = name.replace("Regressor", "Classifier") if kind == "regressor" else name.replace("Classifier", "Regressor")
-    instead = f"take a {wanted(task)}" + (f", such as {other}," if other != name else "") + f" in {FILE}"
-    if kind in ("regressor", "classifier") and kind != wanted(task):
+    instead = f"take a {_name_kind(task)}" + (f", such as {other}," if other != name else "") + f" in {FILE}"
+    if kind in ("regressor", "classifier") and kind != _name_kind(task):
         task_of_it = '"regression"' if kind == "regressor" else CLASSES
-        raise refused(
-            f"{name} in {FILE} is a {kind}, and TASK is {quoted(task)}",
-            f"a {wanted(task)}",
+        raise _make_refusal(
+            f"{name} in {FILE} is a {kind}, and TASK is {_quote(task)}",
+            f"a {_name_kind(task)}",
             f"{instead}; or correct TASK in {DECLARATION} ({task_of_it})",
         )
 
 
 def refuse_no_probabilities(estimator: Any, last: Any) -> None:
     """Raise ModelRefused when it only names a class."""
-    without = [each for each in members(last) if not has_probabilities(each)] if has_probabilities(estimator) else [last]
+    without = [each for each in _list_members(last) if not _has_probabilities(each)] if _has_probabilities(estimator) else [last]
     if without:
-        name = name_of(without_probabilities(last_step(without[0])))
-        raise refused(
+        name = _name_class(_find_without_probabilities(last_step(without[0])))
+        raise _make_refusal(
             f"{name} in {FILE} answers no probabilities (it has no predict_proba)",
             "a classifier that does: the service answers probabilities, and the gate judges them",
             f"write {PROBABILITIES.get(name, f'CalibratedClassifierCV({name}(...))')} in its place",
         )
 
 
-def without_probabilities(last: Any) -> Any:
+def _find_without_probabilities(last: Any) -> Any:
     """Return the estimator within another that is the reason why that has no probabilities."""
     while type(last).__name__ not in PROBABILITIES:
         inner = next((each for name in ("estimator", "final_estimator") if (each := getattr(last, name, None)) is not None), None)
-        if inner is None or has_probabilities(inner):
+        if inner is None or _has_probabilities(inner):
             return last
         last = last_step(inner)
     return last
 
 
-def wanted(task: str) -> str:
+def _name_kind(task: str) -> str:
     """Return the kind of estimator that a task takes."""
     return "regressor" if task == "regression" else "classifier"
 
 
-def has_probabilities(estimator: Any) -> bool:
+def _has_probabilities(estimator: Any) -> bool:
     """Tell whether this will answer probabilities; a stack that names no final estimator takes a logistic regression, but only in `fit`."""
-    return hasattr(estimator, "predict_proba") or fits_final(last_step(estimator))
+    return hasattr(estimator, "predict_proba") or _fits_final(last_step(estimator))
 
 
-def fits_final(last: Any) -> bool:
+def _fits_final(last: Any) -> bool:
     """Tell whether this is a stack that names no final estimator."""
     return isinstance(last, StackingClassifier | StackingRegressor) and last.final_estimator is None
 
 
-def members(last: Any) -> Iterator[Any]:
+def _list_members(last: Any) -> Iterator[Any]:
     """Yield the estimators whose probabilities a vote takes the mean of."""
     if isinstance(last, VotingClassifier):
         yield from (each for _, each in last.estimators if each != "drop")
@@ -212,13 +216,13 @@ def last_step(estimator: Any) -> Any:
     while True:
         if isinstance(steps := getattr(estimator, "steps", None), list) and steps:
             estimator = steps[-1][1]
-        elif hasattr(estimator, "fit") and around(estimator):
+        elif hasattr(estimator, "fit") and _wraps_one(estimator):
             estimator = estimator.estimator
         else:
             return estimator
 
 
-def around(estimator: Any) -> bool:
+def _wraps_one(estimator: Any) -> bool:
     """Tell whether an estimator hands each question on to the one it was made with."""
     if getattr(estimator, "refit", True) is False:
         return False
@@ -227,14 +231,14 @@ def around(estimator: Any) -> bool:
     )
 
 
-def tags_of(estimator: Any) -> Any:
+def _read_tags(estimator: Any) -> Any:
     """Return scikit-learn's tags, None of an estimator that has none."""
     with suppress(Exception):  # whatever an estimator of somebody's own raises
         return get_tags(estimator)
     return None
 
 
-def is_fitted(estimator: Any) -> bool:
+def _is_fitted(estimator: Any) -> bool:
     """Tell whether an estimator has learnt; one that learns nothing always has."""
     with suppress(Exception):  # whatever it raises where it is not
         check_is_fitted(estimator)
@@ -242,13 +246,13 @@ def is_fitted(estimator: Any) -> bool:
     return False
 
 
-def cloned(estimator: Any) -> Any:
+def _clone(estimator: Any) -> Any:
     """Return the estimator as it was before fitting, or itself where that is not known."""
     with suppress(Exception):  # whatever the constructor of an estimator of somebody's own raises
         return clone(estimator)
     return estimator
 
 
-def name_of(estimator: Any) -> str:
+def _name_class(estimator: Any) -> str:
     """Return the name of an estimator's class, or the word that stands for one."""
     return repr(estimator) if isinstance(estimator, str) else type(estimator).__name__

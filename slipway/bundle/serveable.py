@@ -39,16 +39,18 @@ PARSE = (
 )
 
 
-def watched(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
+def make_bins(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
     """Cut the training data and the answers to it into the bins in which the service counts."""
     found = columns(rows)
     return bins.Watched(
-        features={each.name: cut(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
-        predictions=cut(answers if answers.ndim == 1 else answers.argmax(axis=1), range(answers.shape[1]) if answers.ndim == 2 else ()),
+        features={each.name: cut_bins(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
+        predictions=cut_bins(
+            answers if answers.ndim == 1 else answers.argmax(axis=1), range(answers.shape[1]) if answers.ndim == 2 else ()
+        ),
     )
 
 
-def cut(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
+def cut_bins(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
     """Cut a column into bins, and note how far parts of it are from all of it: each begins in the middle of the one before."""
     whole = bins.of(column, categories)
     rows = min(max(FEWEST_ROWS, len(column) // MOST_PARTS), len(column))
@@ -56,7 +58,7 @@ def cut(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
     return whole.model_copy(update={"usual": drift.usual(np.array(shares), np.asarray(whole.shares), max(rows, 1))})
 
 
-def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled:
+def check_compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled:
     """Compile the model as the service does, and hold its answers on the whole reference dataset against the pipeline's."""
     differences: list[float] = []
 
@@ -70,19 +72,19 @@ def compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled
 def refuse_unanswered(fitted: Any, reference: pd.DataFrame) -> None:
     """Raise ModelRefused when the model cannot answer a category or a text that it never saw, and a request may have one."""
     for each in FEATURES:
-        if (each.open or (each.kind is str and not each.categories)) and each.takes(unseen(each)):
-            row = reference[[feature.name for feature in FEATURES]].head(1).assign(**{each.name: unseen(each)})
+        if (each.open or (each.kind is str and not each.categories)) and each.takes(make_unseen(each)):
+            row = reference[[feature.name for feature in FEATURES]].head(1).assign(**{each.name: make_unseen(each)})
             try:
                 answer(fitted, row, features.TASK)
             except Exception as error:  # whatever an encoder, or a step of the owner's, raises
                 may_be, edit = (CATEGORY, ENCODE) if each.categories else (TEXT, PARSE)
                 raise ModelRefused(
-                    f"By model/features.py {each.name} may be {may_be}, and the model cannot answer {unseen(each)!r} "
+                    f"By model/features.py {each.name} may be {may_be}, and the model cannot answer {make_unseen(each)!r} "
                     f"({describe_error(error)}). Nothing was changed. Next: {edit}; then ./run train."
                 ) from error
 
 
-def unseen(feature: Feature) -> Any:
+def make_unseen(feature: Feature) -> Any:
     """Return a value that is none of a feature's categories."""
     return max(feature.categories) + 1 if feature.kind is int else "a word that nobody uses"
 

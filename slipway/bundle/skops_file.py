@@ -37,8 +37,8 @@ def save(pipeline: Any, path: Path) -> None:
         raise refuse_unsaved(error, pipeline) from error
     with zipfile.ZipFile(buffer) as given, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
         schema = json.loads(given.read("schema.json"))
-        stamped = settle(schema)
-        parts = {new: without_stamps(given.read(old)) if old in stamped else given.read(old) for old, new in renumber(schema).items()}
+        stamped = _settle(schema)
+        parts = {new: _drop_stamps(given.read(old)) if old in stamped else given.read(old) for old, new in renumber(schema).items()}
         parts["schema.json"] = json.dumps(schema, indent=1).encode()
         for name, content in sorted(parts.items()):
             written.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
@@ -70,7 +70,7 @@ def renumber(schema: Node) -> dict[str, str]:
     return files
 
 
-def settle(schema: Node) -> set[str]:
+def _settle(schema: Node) -> set[str]:
     """Make what hangs on the process, and not on the model, the same everywhere, in place; returns the files with a stamp in them.
 
     Raises ModelRefused.
@@ -80,20 +80,20 @@ def settle(schema: Node) -> set[str]:
         if node["__loader__"] == "ObjectNode":
             attributes = (node.get("content") or {}).get("content")
             if isinstance(attributes, dict):
-                settle_attributes(attributes)
-                settle_threads(attributes)
+                _settle_attributes(attributes)
+                _settle_threads(attributes)
             if node["__module__"].startswith("catboost."):
                 stamped |= {each["file"] for each in nodes(node) if each["__loader__"] == "BytesNode"}
         elif node["__loader__"] == "DictNode":
-            settle_keys(node)
+            _settle_keys(node)
         elif node["__loader__"] == "SetNode":
-            node["content"].sort(key=text)
+            node["content"].sort(key=_sort_key)
         elif node["__loader__"] == "ConstructorFromReduceNode" and node["__class__"] == "frozenset":
-            node["content"]["content"][0]["content"].sort(key=text)
+            node["content"]["content"][0]["content"].sort(key=_sort_key)
     return stamped
 
 
-def without_stamps(content: bytes) -> bytes:
+def _drop_stamps(content: bytes) -> bytes:
     """Return a model of CatBoost without its stamps."""
     model = importlib.import_module("catboost").CatBoost()  # by name, since only a project that uses it has it
     model.load_model(blob=content)
@@ -102,36 +102,36 @@ def without_stamps(content: bytes) -> bytes:
     return bytes(model.__getstate__()["__model"])
 
 
-def settle_attributes(attributes: dict[str, Any]) -> None:
+def _settle_attributes(attributes: dict[str, Any]) -> None:
     """Forget memory addresses and the clock, and keep of the distributions that a search drew from only their names."""
     if "_stop_words_id" in attributes:  # where a CountVectorizer's stop words were in memory; it only warns by it
-        attributes["_stop_words_id"] = plain(0)
+        attributes["_stop_words_id"] = _make_plain(0)
     if "refit_time_" in attributes:
-        attributes["refit_time_"] = plain(0.0)
+        attributes["refit_time_"] = _make_plain(0.0)
     results = attributes.get("cv_results_", {}).get("content")
     if isinstance(results, dict):
-        results.update({name: plain(None) for name in TIMES if name in results})
+        results.update({name: _make_plain(None) for name in TIMES if name in results})
     for node in nodes(attributes.get("param_distributions")):
         if node["__loader__"] == "ObjectNode" and node["__module__"].startswith("scipy.stats."):
             name = f"{node['__module__']}.{node['__class__']}"
             node.clear()
-            node.update(plain(name))
+            node.update(_make_plain(name))
 
 
-def plain(value: Any) -> Node:
+def _make_plain(value: Any) -> Node:
     """Return the node of a plain value."""
     return {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": json.dumps(value), "is_json": True}
 
 
-def settle_threads(attributes: dict[str, Any]) -> None:
+def _settle_threads(attributes: dict[str, Any]) -> None:
     """Forget how many cores LightGBM found on the machine; 0 stands for all."""
     if {"_handle", "params"} <= attributes.keys() and isinstance(attributes["_handle"].get("content"), str):
         attributes["_handle"]["content"] = re.sub(r"\[num_threads: [0-9]+\]", "[num_threads: 0]", attributes["_handle"]["content"])
         if "num_threads" in attributes["params"]["content"]:
-            attributes["params"]["content"]["num_threads"] = plain(0)
+            attributes["params"]["content"]["num_threads"] = _make_plain(0)
 
 
-def settle_keys(node: Node) -> None:
+def _settle_keys(node: Node) -> None:
     """Keep the keys of a dict apart: JSON knows texts only, so that 1 and "1" become one, and skops reads "false" as true."""
     content, types = node["content"], node["key_types"]["content"]
     if len(content) != len(types):
@@ -143,16 +143,16 @@ def settle_keys(node: Node) -> None:
     node["content"] = {"" if key == "false" and flag else key: value for (key, value), flag in zip(content.items(), of_bool, strict=True)}
 
 
-def text(node: Any) -> str:
+def _sort_key(node: Any) -> str:
     """Return a node as text to sort by, without what differs from one process to another."""
-    return json.dumps(without_addresses(node))
+    return json.dumps(_drop_addresses(node))
 
 
-def without_addresses(value: Any) -> Any:
+def _drop_addresses(value: Any) -> Any:
     """Return a copy without the addresses of nodes."""
     if isinstance(value, list):
-        return [without_addresses(each) for each in value]
+        return [_drop_addresses(each) for each in value]
     if not isinstance(value, dict):
         return value
     dropped = ("__id__", "file") if is_node(value) else ()
-    return {key: without_addresses(each) for key, each in value.items() if key not in dropped}
+    return {key: _drop_addresses(each) for key, each in value.items() if key not in dropped}

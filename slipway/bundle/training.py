@@ -38,7 +38,7 @@ def refuse_declaration() -> None:
 def learn(rows: pd.DataFrame, path: Path) -> Any:
     """Fit the owner's estimator on rows of a file. Raises PipelineError."""
     classes = dataset.read_classes(rows, path)
-    return fit(rows[dataset.inputs()], dataset.read_truth(rows, classes, path), classes)
+    return fit(rows[dataset.list_inputs()], dataset.read_truth(rows, classes, path), classes)
 
 
 def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any:
@@ -56,17 +56,17 @@ def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any
     return fitted
 
 
-def ask(fitted: Any, rows: pd.DataFrame, classes: Sequence[Any] | None, on: str) -> Answers:
+def predict(fitted: Any, rows: pd.DataFrame, classes: Sequence[Any] | None, on: str) -> Answers:
     """Have a fitted model answer rows of a file. Raises PipelineError when the answers are not numbers in the shape of the task."""
     with owner_step("answer", on):
-        answers = answer(fitted, rows[dataset.inputs()], features.TASK)
+        answers = answer(fitted, rows[dataset.list_inputs()], features.TASK)
     shape = (len(rows), len(classes or ())) if features.TASK == "multiclass" else (len(rows),)
     if answers.shape != shape:
         raise ModelRefused(
             f"On {on} the model answers in shape {answers.shape}. Expected: {shape} for TASK = {features.TASK!r}. Nothing was changed. "
             "Next: correct model/estimator.py or TASK, then ./run train."
         )
-    if broken := gate.broken(answers):
+    if broken := gate.describe_not_finite(answers):
         raise ModelRefused(f"On {on} {broken} Nothing was changed. Next: correct model/estimator.py, then ./run train.")
     return answers
 
@@ -76,28 +76,28 @@ def write_bundle(project: Project, fitted: Any, rows: pd.DataFrame, reference: p
     bundle = project.bundle.with_name("bundle.new")
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.mkdir(parents=True)
-    manifest = write(project, bundle, fitted, rows, reference, rules)
+    manifest = write_files(project, bundle, fitted, rows, reference, rules)
     (bundle / "manifest.json").write_bytes(parts.canonical(manifest.model_dump(mode="json")))
     shutil.rmtree(project.bundle, ignore_errors=True)
     bundle.rename(project.bundle)
     return manifest
 
 
-def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame, rules: Rules) -> parts.Manifest:
+def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, reference: pd.DataFrame, rules: Rules) -> parts.Manifest:
     """Write everything but the manifest, and return that. Raises ModelRefused when the model cannot be stored, or does not answer."""
     skops_file.save(fitted, bundle / "model.skops")
     skops_file.refuse_unloadable(bundle / "model.skops")
     shutil.copyfile(project.root / "service" / "config.toml", bundle / "config.toml")
     classes = dataset.read_classes(rows, project.train_data)
     dataset.read_truth(reference, classes, rules.reference)
-    answers, learnt = ask(fitted, reference, classes, "the reference dataset"), ask(fitted, rows, classes, "data/train.csv")
+    answers, learnt = predict(fitted, reference, classes, "the reference dataset"), predict(fitted, rows, classes, "data/train.csv")
     serveable.refuse_unanswered(fitted, reference)
-    config, asked = serveable.read_config(bundle / "config.toml"), records(reference[dataset.inputs()])
+    config, asked = serveable.read_config(bundle / "config.toml"), records(reference[dataset.list_inputs()])
     chosen = serveable.choose_golden_rows(asked, config.max_rows, config.max_body_bytes)
     golden = {"rows": [asked[number] for number in chosen], "answers": answers[chosen].tolist()}
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
-    kept, judged = data_reference.of(project), Sides(reference, answers, None, answers, classes)
-    watched = serveable.watched(rows, learnt)
+    kept, judged = data_reference.read_reference(project), Sides(reference, answers, None, answers, classes)
+    watched = serveable.make_bins(rows, learnt)
     (bundle / "bins.json").write_bytes(parts.canonical(watched.model_dump(mode="json")))
     return parts.Manifest(
         project=project.name,
@@ -109,29 +109,29 @@ def write(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame, refer
         lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
         task=features.TASK,
         target=features.TARGET,
-        model=described(fitted, bundle, serveable.compiled(fitted, reference, answers), classes),
-        config=file(bundle, "config.toml"),
-        golden=file(bundle, "golden.json"),
-        bins=file(bundle, "bins.json"),
-        data=described_data(project, project.train_data, rows).model_copy(update={"dvc_md5": kept.dvc_md5}),
-        reference=described_data(project, rules.reference, reference),
-        features=parts.Features(columns=dataset.inputs(), schema_sha256=schema_sha256(), contract_version=features.CONTRACT_VERSION),
+        model=_describe_model(fitted, bundle, serveable.check_compiled(fitted, reference, answers), classes),
+        config=_describe_file(bundle, "config.toml"),
+        golden=_describe_file(bundle, "golden.json"),
+        bins=_describe_file(bundle, "bins.json"),
+        data=_describe_data(project, project.train_data, rows).model_copy(update={"dvc_md5": kept.dvc_md5}),
+        reference=_describe_data(project, rules.reference, reference),
+        features=parts.Features(columns=dataset.list_inputs(), schema_sha256=_hash_schema(), contract_version=features.CONTRACT_VERSION),
         trivial=run_owner("loss", choose_trivial, dataset.read_truth(rows, classes, project.train_data), classes),
-        metrics=measure(rules, judged),
+        metrics=_measure(rules, judged),
     )
 
 
-def file(bundle: Path, name: str) -> parts.File:
+def _describe_file(bundle: Path, name: str) -> parts.File:
     """Describe a file of the bundle."""
     return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
 
 
-def described(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
+def _describe_model(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
     """Describe the fitted model."""
     parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
     last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
     return parts.Model(
-        **file(bundle, "model.skops").model_dump(),
+        **_describe_file(bundle, "model.skops").model_dump(),
         estimator=type(last).__name__,
         parameters=parameters,
         classes=None if classes is None else list(classes),
@@ -139,7 +139,7 @@ def described(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequenc
     )
 
 
-def described_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:
+def _describe_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:
     """Describe a dataset."""
     groups = frame[features.GROUP].astype(str) if features.GROUP else None
     span = None if groups is None else (groups.min(), groups.max())
@@ -147,22 +147,22 @@ def described_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.D
     return parts.Data(source=source, sha256=parts.sha256(path.read_bytes()), rows=len(frame), span=span)
 
 
-def schema_sha256() -> str:
+def _hash_schema() -> str:
     """Return the hash of the input contract."""
     return parts.sha256(parts.canonical(features.Row.model_json_schema()))
 
 
-def measure(rules: Rules, sides: Sides) -> parts.Metrics:
+def _measure(rules: Rules, sides: Sides) -> parts.Metrics:
     """Measure answers on the reference dataset, overall and by slice. Raises PipelineError."""
     losses = run_owner("loss", sides.losses, sides.ours)
 
     def loss(chosen: Any) -> parts.Loss:
         groups = sides.reference.loc[chosen, features.GROUP] if features.GROUP else None
-        found = gate.interval(losses[chosen], groups, rules.thresholds.confidence, rules.thresholds.resamples, seed=0)
+        found = gate.bootstrap_mean(losses[chosen], groups, rules.thresholds.confidence, rules.thresholds.resamples, seed=0)
         return parts.Loss(rows=found.rows, mean=found.mean, low=found.low, high=found.high)
 
     return parts.Metrics(
         values=run_owner("metrics", compute_metrics, sides.truth, sides.ours),
         loss=loss(np.ones(len(sides.reference), dtype=bool)),
-        slices={name: loss(chosen) for name, chosen in comparison.masks(sides.reference).items() if chosen.any()},
+        slices={name: loss(chosen) for name, chosen in comparison.mask_slices(sides.reference).items() if chosen.any()},
     )

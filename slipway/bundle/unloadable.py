@@ -41,15 +41,15 @@ def refuse_unsaved(error: BaseException, pipeline: Any = None) -> ModelRefused:
         where, said, edit = "", "a part of it refers to itself", "keep no reference to the whole in a part"
     else:
         chain = find_unsaved("", pipeline) if pipeline is not None else []
-        where = f", {'.'.join(name for name, _ in chain if name)}, of type {full_name(chain[-1][1])}" if chain else ""
-        said, edit = " ".join(str(error).split()) or "no reason given", mend([value for _, value in chain])
+        where = f", {'.'.join(name for name, _ in chain if name)}, of type {_name_type(chain[-1][1])}" if chain else ""
+        said, edit = " ".join(str(error).split()) or "no reason given", _suggest_edit([value for _, value in chain])
     return ModelRefused(
         f"The fitted pipeline has a part that skops does not store{where} ({type(error).__name__}: {said}). Nothing was changed. "
         f"Next: {edit}; then ./run train."
     )
 
 
-def mend(chain: Sequence[Any]) -> str:
+def _suggest_edit(chain: Sequence[Any]) -> str:
     """Return the edit that mends what is not stored, by what holds it: the last of a chain of objects, each within the one before."""
     top = type(chain[-1]).__module__.partition(".")[0] if chain else ""
     if top == "pandas":
@@ -62,18 +62,18 @@ def mend(chain: Sequence[Any]) -> str:
 
 def find_unsaved(name: str, value: Any, seen: frozenset[int] = frozenset()) -> list[tuple[str, Any]]:
     """Return the way to the innermost part that skops does not store: names, and what they stand for."""
-    for each_name, each in inner(value):
-        if id(each) not in seen and not is_saved(each):
+    for each_name, each in _list_parts(value):
+        if id(each) not in seen and not _is_saved(each):
             return [(name or type(value).__name__, value), *find_unsaved(str(each_name), each, seen | {id(each)})]
     return [(name, value)]
 
 
-def full_name(value: Any) -> str:
+def _name_type(value: Any) -> str:
     """Return the full name of a value's type."""
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-def inner(value: Any) -> Iterable[tuple[Any, Any]]:
+def _list_parts(value: Any) -> Iterable[tuple[Any, Any]]:
     """Return what a value holds, by name."""
     if isinstance(value, dict):
         return value.items()
@@ -82,7 +82,7 @@ def inner(value: Any) -> Iterable[tuple[Any, Any]]:
     return () if type(value).__module__.partition(".")[0] == "pandas" else getattr(value, "__dict__", {}).items()
 
 
-def is_saved(value: Any) -> bool:
+def _is_saved(value: Any) -> bool:
     """Tell whether skops stores a value."""
     try:
         skops.io.dumps(value)
@@ -94,10 +94,10 @@ def is_saved(value: Any) -> bool:
 def explain(part: Part) -> tuple[str, str]:
     """Return what a part is, as the end of a sentence, and the edit that mends it."""
     top = part.module.partition(".")[0]
-    return of_any_package(part) or of_a_library(part, top) or of_no_library(part, top)
+    return _explain_kind(part) or _explain_library(part, top) or _explain_foreign(part, top)
 
 
-def of_any_package(part: Part) -> tuple[str, str] | None:
+def _explain_kind(part: Part) -> tuple[str, str] | None:
     """Explain what is refused by its kind, wherever it is written."""
     if part.loader == "MethodNode":
         return "a method of an object, which is not loaded", WRAPPED
@@ -116,7 +116,7 @@ def of_any_package(part: Part) -> tuple[str, str] | None:
     return None
 
 
-def of_a_library(part: Part, top: str) -> tuple[str, str] | None:
+def _explain_library(part: Part, top: str) -> tuple[str, str] | None:
     """Explain what is refused of scikit-learn, numpy, scipy, pandas and the packages for boosting."""
     if part.module.startswith("scipy.stats."):
         return (
@@ -138,7 +138,7 @@ def of_a_library(part: Part, top: str) -> tuple[str, str] | None:
     return None
 
 
-def of_no_library(part: Part, top: str) -> tuple[str, str]:
+def _explain_foreign(part: Part, top: str) -> tuple[str, str]:
     """Explain what is refused because nobody has looked at what its code does."""
     if top in sys.stdlib_module_names:
         return "no plain value", PLAIN

@@ -69,7 +69,7 @@ def propose_target(names: list[str]) -> str:
 def check_task(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], lines: Lines) -> None:
     """Note the lines for TASK and POSITIVE where the target does not fit them."""
     column = tables[0][target]
-    task, positive = features.TASK, scoring.positive()
+    task, positive = features.TASK, scoring.read_positive()
     if wrong := explain(refuse_task, task):
         reasons.append(wrong)
         task = propose_task(column)

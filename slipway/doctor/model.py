@@ -52,7 +52,7 @@ def check_project(project: Project) -> Iterator[Finding]:
     from slipway import rules
     from slipway.doctor import datasets
 
-    judged_by = rules.of(project)
+    judged_by = rules.load_rules(project)
     paths, build = (project.train_data, judged_by.reference), project.root / "build"
     as_loaded = [datasets.read_dataset(path) for path in paths]
     proposal = datasets.propose_load(as_loaded, build)
@@ -140,7 +140,7 @@ def check_expectations(project: Project, judged_by: Rules, tables: Sequence[pd.D
     what, draft = "expectations", "read build/expectations.json, which fits model/features.py and both files, and put it into validation/"
     absent = suite.find_absent(judged_by.suite, list(map(str, tables[0])))
     try:
-        said = describe_broken([dataset.checked(rows, judged_by).findings for rows in tables], absent)
+        said = describe_broken([dataset.check(rows, judged_by).findings for rows in tables], absent)
     except PipelineError as error:
         suite.write_suite(tables, project.root / "build")
         said, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
@@ -175,7 +175,7 @@ def check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, refe
     except PipelineError as error:
         return mend(what, str(error).partition(" Next: ")[0], "The gate judges on it.", str(error).partition(" Next: ")[2])
     groups = reference[features.GROUP].nunique() if features.GROUP else len(reference)
-    if few := gate.few(reference[features.TARGET].tolist(), groups, features.TARGET):
+    if few := gate.describe_too_few(reference[features.TARGET].tolist(), groups, features.TARGET):
         return mend(what, f"can judge nothing: {few}", "The gate judges on it.", "put more rows into validation/reference.csv")
     both = dataset.find_overlap(rows, reference)
     return disjoint(len(both) if dataset.exceeds_chance(rows, len(both), len(reference)) else 0, both[:5], len(both))

@@ -54,7 +54,7 @@ def fit(project: Project, rows: pd.DataFrame) -> Fit:
     """Fit on some rows, store that, load it as the service does. Raises PipelineError, and what scikit-learn raises."""
     some = choose_rows(rows)
     fitted, classes = train.learn(some, project.train_data), dataset.read_classes(some, project.train_data)
-    answers = train.ask(fitted, some, classes, "data/train.csv")
+    answers = train.predict(fitted, some, classes, "data/train.csv")
     truth = dataset.read_truth(some, classes, project.train_data)
     run_owner("loss", compute_losses, truth, answers)
     run_owner("metrics", compute_metrics, truth, answers)
@@ -99,7 +99,7 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
 
 def compare_alone(found: Fit) -> float:
     """Return how far the stored model's answers to single rows are from those to all."""
-    some = found.rows[dataset.inputs()].head(ANSWERS)
+    some = found.rows[dataset.list_inputs()].head(ANSWERS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.skops"
         skops_file.save(found.fitted, path)
@@ -112,7 +112,7 @@ def compare_alone(found: Fit) -> float:
 def compare_fits(project: Project, found: Fit) -> float:
     """Return how far the answers of a second fit on the same rows are from those of the first."""
     again = train.learn(found.rows, project.train_data)
-    return distance(train.ask(again, found.rows, found.classes, "data/train.csv"), found.answers)
+    return distance(train.predict(again, found.rows, found.classes, "data/train.csv"), found.answers)
 
 
 # --- what judges the model
@@ -122,7 +122,7 @@ def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Findi
     """Tell whether the cases of `model/behaviour.py` can be asked, and how many hold for a quick fit."""
     what, why = "model/behaviour.py", "The gate asks these rows, and refuses what it cannot ask."
     try:
-        read = cases.read(behaviour.CASES)
+        read = cases.read_cases(behaviour.CASES)
         asked = [row for each in read for row in each.asked()]
     except Exception as error:  # whatever stands there: pydantic's errors have many lines
         return mend(what, f"the cases do not fit class Row: {shorten(error)}", why, draft_behaviour(rows, build))
@@ -135,7 +135,7 @@ def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Findi
     from slipway.serving.rows import ROWS as REQUESTS
 
     values = frame(columns(read_values(REQUESTS.validate_python(asked))))
-    judged = cases.judge(read, answer(found.fitted, values, features.TASK), classes)
+    judged = cases.judge_cases(read, answer(found.fitted, values, features.TASK), classes)
     return good(
         what, f"{count(len(read), 'case')} can be asked; {sum(each.holds for each in judged)} hold for a fit of {len(found.rows)} rows"
     )

@@ -15,10 +15,10 @@ from slipway.gate.losses import Values
 SHOWN = 3
 
 
-def held(row: dict[str, Any]) -> dict[str, Any]:
+def _parse_row(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as a caller may send it. Raises ValidationError."""
     read = Row.model_validate_json(json.dumps(row)).model_dump(mode="json")
-    return dict(zip(dataset.inputs(), read.values(), strict=True))  # by their columns, which may be aliases of the fields
+    return dict(zip(dataset.list_inputs(), read.values(), strict=True))  # by their columns, which may be aliases of the fields
 
 
 class Case(BaseModel):
@@ -31,7 +31,7 @@ class Case(BaseModel):
 
     def asked(self) -> list[dict[str, Any]]:
         """Return the rows to ask, as the service takes them."""
-        return [held(row) for row in self.rows]
+        return [_parse_row(row) for row in self.rows]
 
 
 class Paired(Case):
@@ -41,7 +41,7 @@ class Paired(Case):
 
     def asked(self) -> list[dict[str, Any]]:
         """Return the rows as they are, then changed."""
-        return super().asked() + [held({**row, **self.change}) for row in self.rows]
+        return super().asked() + [_parse_row({**row, **self.change}) for row in self.rows]
 
     def pairs(self, answers: Values, held: Sequence[bool], expected: str) -> tuple[list[bool], list[str]]:
         """Return which rows hold, and each row with both answers."""
@@ -100,12 +100,12 @@ class Minimum(Case):
 Cases = TypeAdapter(list[Annotated[Invariance | Direction | Minimum, Field(discriminator="kind")]])
 
 
-def read(declared: list[dict[str, Any]]) -> list[Invariance | Direction | Minimum]:
+def read_cases(declared: list[dict[str, Any]]) -> list[Invariance | Direction | Minimum]:
     """Read what is declared. Raises ValueError with the place of what is wrong."""
     return Cases.validate_python(declared)
 
 
-def judge(cases: Sequence[Invariance | Direction | Minimum], answers: Values, classes: list[Any] | None) -> list[report.Case]:
+def judge_cases(cases: Sequence[Invariance | Direction | Minimum], answers: Values, classes: list[Any] | None) -> list[report.Case]:
     """Judge answers to all the rows of all cases, in their order; shape (n,) or (n, classes)."""
     found, first = [], 0
     for case in cases:

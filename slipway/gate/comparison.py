@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model import features
 from slipway import report
 from slipway.gate import gate
-from slipway.gate.gate import Interval, Slice, Verdict, interval
+from slipway.gate.gate import Interval, Slice, Verdict, bootstrap_mean
 from slipway.gate.losses import Values
 from slipway.gate.scoring import compute_losses, compute_metrics, encode
 from slipway.report import Outcome
@@ -67,24 +67,24 @@ class Compared:
 def compare(sides: Sides, rules: Thresholds, failures: Sequence[str], seed: int, gap: float) -> Compared:
     """Compare both sides. `failures` are what alone refuses already, `gap` what the champion is worse than the best of its chain."""
     limits = features.TARGET_RANGE if features.TASK == "regression" else (0.0, 1.0)
-    if insane := gate.insane(sides.ours, limits):
+    if insane := gate.describe_implausible(sides.ours, limits):
         return Compared(Verdict(Outcome.FAIL, [*failures, insane]))
-    failures = [*failures, *missed_floors(sides, rules)]
+    failures = [*failures, *find_missed_floors(sides, rules)]
     if sides.theirs is None:
         harm, margin = measure(sides, sides.trivial, rules, seed, None), 0.0
-        return Compared(gate.judge(harm, margin, "a trivial model", failures, unit()), described(harm, margin))
-    harm, margin = measure(sides, sides.theirs, rules, seed, None), tolerated(sides, rules, None)
-    looked_at = by_slice(sides, rules, seed)
-    worse = gate.regressions(looked_at, rules.confidence)
+        return Compared(gate.judge(harm, margin, "a trivial model", failures, name_unit()), describe_harm(harm, margin))
+    harm, margin = measure(sides, sides.theirs, rules, seed, None), compute_tolerated(sides, rules, None)
+    looked_at = compare_slices(sides, rules, seed)
+    worse = gate.describe_regressions(looked_at, rules.confidence)
     failures, notes = [*failures, *worse.values()], list[str]()
-    if said := gate.crept(harm, gap, margin):
+    if said := gate.describe_creep(harm, gap, margin):
         (failures if said[0] is Outcome.FAIL else notes).append(said[1])
-    verdict = gate.judge(harm, margin, "the champion", failures, unit())
+    verdict = gate.judge(harm, margin, "the champion", failures, name_unit())
     shown = [
-        report.Slice(**described(each.harm, each.margin).model_dump(), name=each.name, p=each.p, failed=each.name in worse)
+        report.Slice(**describe_harm(each.harm, each.margin).model_dump(), name=each.name, p=each.p, failed=each.name in worse)
         for each in looked_at
     ]
-    return Compared(verdict, described(harm, margin), shown, notes)
+    return Compared(verdict, describe_harm(harm, margin), shown, notes)
 
 
 def measure(sides: Sides, against: Values, rules: Thresholds, seed: int, chosen: Mask | None) -> Interval:
@@ -92,67 +92,67 @@ def measure(sides: Sides, against: Values, rules: Thresholds, seed: int, chosen:
     mask = slice(None) if chosen is None else chosen
     difference = (sides.losses(sides.ours) - sides.losses(against))[mask]
     groups = None if sides.groups is None else sides.groups[mask]
-    return interval(difference, groups, rules.confidence, rules.resamples, seed)
+    return bootstrap_mean(difference, groups, rules.confidence, rules.resamples, seed)
 
 
-def tolerated(sides: Sides, rules: Thresholds, chosen: Mask | None) -> float:
+def compute_tolerated(sides: Sides, rules: Thresholds, chosen: Mask | None) -> float:
     """Return the margin, in all rows or in some."""
     assert sides.theirs is not None
     mask = slice(None) if chosen is None else chosen
     theirs, trivial = (float(sides.losses(answers)[mask].mean()) for answers in (sides.theirs, sides.trivial))
-    return gate.margin(rules.margin_fraction, theirs, trivial)
+    return gate.compute_margin(rules.margin_fraction, theirs, trivial)
 
 
-def by_slice(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
+def compare_slices(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
     """Return the harm in each slice that has any rows."""
     assert sides.theirs is not None
     theirs = sides.theirs
     found = [
-        Slice(name, measure(sides, theirs, rules, seed, chosen), tolerated(sides, rules, chosen))
-        for name, chosen in masks(sides.reference).items()
+        Slice(name, measure(sides, theirs, rules, seed, chosen), compute_tolerated(sides, rules, chosen))
+        for name, chosen in mask_slices(sides.reference).items()
         if chosen.any()
     ]
-    return gate.adjust(found, rules.slices.min_rows, rules.slices.min_groups)
+    return gate.adjust_slices(found, rules.slices.min_rows, rules.slices.min_groups)
 
 
-def missed_floors(sides: Sides, rules: Thresholds) -> list[str]:
+def find_missed_floors(sides: Sides, rules: Thresholds) -> list[str]:
     """Return the floors that are missed. Raises ValueError for a floor on a metric that does not exist."""
     values = compute_metrics(sides.truth, sides.ours)
     if unknown := set(rules.floors) - set(values):
         raise ValueError(
             f"validation/thresholds.toml has floors for {', '.join(sorted(unknown))}; model/metrics.py has only {', '.join(values)}."
         )
-    missed = (gate.floor_missed(name, values[name], floor) for name, floor in rules.floors.items())
+    missed = (gate.describe_missed_floor(name, values[name], floor) for name, floor in rules.floors.items())
     return [each for each in missed if each]
 
 
-def described(harm: Interval, margin: float) -> report.Harm:
+def describe_harm(harm: Interval, margin: float) -> report.Harm:
     """Return a harm for the report."""
     return report.Harm(mean=harm.mean, low=harm.low, high=harm.high, margin=margin, rows=harm.rows, groups=harm.groups)
 
 
-def unit() -> str:
+def name_unit() -> str:
     """Say what is counted: rows, or groups of them."""
     return f"groups (values of {features.GROUP})" if features.GROUP else "rows"
 
 
-def masks(rows: pd.DataFrame) -> dict[str, Mask]:
+def mask_slices(rows: pd.DataFrame) -> dict[str, Mask]:
     """Return which rows are in which slice, by the slice's name; what is missing is a slice of its own."""
     found: dict[str, Mask] = {}
     for column, cuts in features.SLICES.items():
         values = rows[column]
-        found |= by_value(column, values) if cuts is None else by_range(column, values, cuts)
+        found |= _mask_values(column, values) if cuts is None else _mask_ranges(column, values, cuts)
         if values.isna().any():
             found[f"{column} missing"] = values.isna().to_numpy()
     return found
 
 
-def by_value(column: str, values: "pd.Series[Any]") -> dict[str, Mask]:
+def _mask_values(column: str, values: "pd.Series[Any]") -> dict[str, Mask]:
     """Return a slice for each value."""
     return {f"{column} = {value}": (values == value).to_numpy() for value in sorted(values.dropna().unique())}
 
 
-def by_range(column: str, values: "pd.Series[float]", cuts: tuple[float, ...]) -> dict[str, Mask]:
+def _mask_ranges(column: str, values: "pd.Series[float]", cuts: tuple[float, ...]) -> dict[str, Mask]:
     """Return a slice for each stretch between cuts."""
     edges = [-np.inf, *cuts, np.inf]
     found = {}
@@ -163,21 +163,21 @@ def by_range(column: str, values: "pd.Series[float]", cuts: tuple[float, ...]) -
     return found
 
 
-def sample(sides: Sides) -> list[tuple[float, float, float | None]]:
+def sample_points(sides: Sides) -> list[tuple[float, float, float | None]]:
     """Return truth, candidate and champion of rows at even distances; of a classification the class' number and a probability."""
     chosen = np.unique(np.linspace(0, len(sides.truth) - 1, POINTS).astype(int))
     truth = sides.truth[chosen]
-    ours, theirs = (None if answers is None else said(answers[chosen], truth) for answers in (sides.ours, sides.theirs))
+    ours, theirs = (None if answers is None else _pick_answers(answers[chosen], truth) for answers in (sides.ours, sides.theirs))
     assert ours is not None
     return [(float(truth[i]), float(ours[i]), None if theirs is None else float(theirs[i])) for i in range(len(chosen))]
 
 
-def said(answers: Values, truth: Values) -> Values:
+def _pick_answers(answers: Values, truth: Values) -> Values:
     """Return the number to draw for each row."""
     return answers if answers.ndim == 1 else answers[np.arange(len(answers)), truth]
 
 
-def over_time(sides: Sides) -> list[tuple[str, float, float | None]]:
+def average_over_time(sides: Sides) -> list[tuple[str, float, float | None]]:
     """Return the mean losses of both sides in stretches of groups in their order, or of rows; each by its first group or row."""
     order = np.arange(len(sides.truth)) if sides.groups is None else sides.groups
     stretch = order * min(STRETCHES, order.max() + 1) // (order.max() + 1)
@@ -186,11 +186,11 @@ def over_time(sides: Sides) -> list[tuple[str, float, float | None]]:
     ours, theirs = means
     assert ours is not None
     first = np.unique(stretch, return_index=True)[1]
-    names = [f"row {row}" for row in first] if features.GROUP is None else [str(each) for each in firsts(sides, stretch)]
+    names = [f"row {row}" for row in first] if features.GROUP is None else [str(each) for each in _name_stretches(sides, stretch)]
     return [(names[i], float(ours[i]), None if theirs is None else float(theirs[i])) for i in range(len(sizes))]
 
 
-def firsts(sides: Sides, stretch: "np.typing.NDArray[np.intp]") -> list[object]:
+def _name_stretches(sides: Sides, stretch: "np.typing.NDArray[np.intp]") -> list[object]:
     """Return the first group of each stretch."""
     names: list[object] = sides.reference[features.GROUP].groupby(stretch).min().tolist()
     return names

@@ -73,12 +73,12 @@ def read(path: Path) -> pd.DataFrame:
     return load(path).refuse_misfits(PipelineError)
 
 
-def training(project: Project, rules: Rules) -> pd.DataFrame:
+def read_training(project: Project, rules: Rules) -> pd.DataFrame:
     """Read the training data. Raises DataRefused when it is not as expected or declared, PipelineError when it cannot tell."""
     return refuse_unexpected(load(project.train_data), rules, DataRefused, new=True)
 
 
-def reference(rules: Rules) -> pd.DataFrame:
+def read_reference(rules: Rules) -> pd.DataFrame:
     """Read the reference dataset. Raises PipelineError when it cannot judge anything."""
     rows = refuse_unexpected(load(rules.reference), rules, PipelineError)
     if unknown := [name for name in features.SLICES if name not in rows]:
@@ -86,7 +86,7 @@ def reference(rules: Rules) -> pd.DataFrame:
             f"model/features.py has slices by {', '.join(unknown)}, which {rules.reference} does not have. Next: correct it."
         )
     groups = rows[features.GROUP].nunique() if features.GROUP else len(rows)
-    if wrong := gate.few(rows[features.TARGET].tolist(), groups, features.TARGET):
+    if wrong := gate.describe_too_few(rows[features.TARGET].tolist(), groups, features.TARGET):
         raise PipelineError(f"{rules.reference} can judge nothing: {wrong}. Next: put back the reference dataset, then ./run validate.")
     return rows
 
@@ -94,7 +94,7 @@ def reference(rules: Rules) -> pd.DataFrame:
 def read_classes(rows: pd.DataFrame, path: Path) -> list[Any] | None:
     """Return the target's classes in the order of the answers' columns, None of a regression. Raises PipelineError."""
     try:
-        return scoring.order_classes(rows[features.TARGET], features.TASK, scoring.positive())
+        return scoring.order_classes(rows[features.TARGET], features.TASK, scoring.read_positive())
     except scoring.TargetError as error:
         raise PipelineError(f"{path.name}: {error}") from error
 
@@ -107,7 +107,7 @@ def read_truth(rows: pd.DataFrame, classes: Sequence[Any] | None, path: Path) ->
         raise PipelineError(f"{path.name}: {error}") from error
 
 
-def checked(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
+def check(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
     """Hold rows against the expectations; `new` rows also against the freshness that is asked for. Raises PipelineError."""
     try:
         return expectations.check(rows, rules.suite, rules.thresholds.freshness if new else None)
@@ -122,31 +122,31 @@ def refuse_unexpected(
 ) -> pd.DataFrame:
     """Return rows that are as expected and as declared. Raises `refusal` for others."""
     try:
-        refuse(checked(found.rows, rules, new).findings, found.path, refusal, then)
+        refuse_findings(check(found.rows, rules, new).findings, found.path, refusal, then)
     except SuiteRefused:
         found.refuse_misfits(refusal, then)  # an expectation of numbers cannot be evaluated on a column that holds words
         raise
     return found.refuse_misfits(refusal, then)
 
 
-def refuse(findings: list[Finding], path: Path, refusal: type[PipelineError], then: str = "./run train") -> None:
+def refuse_findings(findings: list[Finding], path: Path, refusal: type[PipelineError], then: str = "./run train") -> None:
     """Raise `refusal` with a table unless there are no findings."""
     if findings:
         first = findings[0]
         raise refusal(
             f"{'/'.join(path.parts[-2:])} is not the data that validation/expectations.json describes, "
-            f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n{told(findings)}\n"
+            f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n{format_findings(findings)}\n"
             f"Nothing was changed. Correct the data, or the expectations if the world has changed; then: {then}."
         )
 
 
-def told(findings: list[Finding]) -> str:
+def format_findings(findings: list[Finding]) -> str:
     """Return findings as a table."""
     cells = [[each.column, each.expectation[:80], each.observed[:80], ", ".join(map(str, each.rows))] for each in findings]
     return table(["column", "expectation", "observed", "rows"], cells)
 
 
-def examined(project: Project, rules: Rules, manifest: Manifest, held_out: pd.DataFrame) -> tuple[report.Data, list[str]]:
+def examine_training(project: Project, rules: Rules, manifest: Manifest, held_out: pd.DataFrame) -> tuple[report.Data, list[str]]:
     """Look at what a candidate learnt from; returns that and what alone refuses the candidate. Raises PipelineError.
 
     An image that is judged again may have learnt from other data than lies here, if any does: that was looked at when it was first judged.
@@ -154,26 +154,26 @@ def examined(project: Project, rules: Rules, manifest: Manifest, held_out: pd.Da
     if not project.train_data.is_file() or sha256(project.train_data.read_bytes()) != manifest.data.sha256:
         return report.Data(expectations=0, findings=[], overlap=None), []
     rows = load(project.train_data).rows
-    found = checked(rows, rules, new=True)
+    found = check(rows, rules, new=True)
     seen = report.Data(expectations=found.expectations, findings=found.findings, overlap=None)
     if found.findings:
         return seen, [f"data/train.csv is not what the expectations describe: {each.column} {each.observed}" for each in found.findings]
     seen.overlap = find_overlap(rows, held_out)
-    return seen, leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
+    return seen, find_leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
 
 
-def leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.DataFrame, name: str) -> list[str]:
+def find_leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.DataFrame, name: str) -> list[str]:
     """Say which features give the target away, and which of the rows held out are among rows to learn from, in the file of a name."""
-    shared = f"{len(overlap)} of {len(held_out)} rows of the reference dataset are in {name} too: {gate.rows(overlap)}, from 0."
-    return disguised(rows, rules.thresholds.leak) + ([shared] if exceeds_chance(rows, len(overlap), len(held_out)) else [])
+    shared = f"{len(overlap)} of {len(held_out)} rows of the reference dataset are in {name} too: {gate.list_rows(overlap)}, from 0."
+    return find_disguised(rows, rules.thresholds.leak) + ([shared] if exceeds_chance(rows, len(overlap), len(held_out)) else [])
 
 
 def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
     """Raise DataRefused, with what to type `then`, when a file may not be learnt from."""
     rows, file = refuse_unexpected(table, rules, DataRefused, then, new=True), table.path
-    held_out = reference(rules)
+    held_out = read_reference(rules)
     read_truth(held_out, read_classes(rows, file), rules.reference)
-    if said := leaks(rows, rules, find_overlap(rows, held_out), held_out, file.name):
+    if said := find_leaks(rows, rules, find_overlap(rows, held_out), held_out, file.name):
         raise DataRefused(f"{file} may not be learnt from. {' '.join(said)} Nothing was changed. Next: correct the data, then {then}.")
 
 
@@ -182,7 +182,7 @@ ROWS = 5000
 
 def find_overlap(rows: pd.DataFrame, reference: pd.DataFrame) -> list[int]:
     """Return the numbers, from 0, of reference rows that are among other rows: same features, same target, same group."""
-    return [int(row) for row in hashes(reference[declared()]).isin(hashes(rows[declared()])).to_numpy().nonzero()[0]]
+    return [int(row) for row in hash_rows(reference[list_columns()]).isin(hash_rows(rows[list_columns()])).to_numpy().nonzero()[0]]
 
 
 def exceeds_chance(rows: pd.DataFrame, shared: int, reference: int) -> bool:
@@ -191,33 +191,33 @@ def exceeds_chance(rows: pd.DataFrame, shared: int, reference: int) -> bool:
     Rows of few features are alike without having been copied, and then training rows are alike among themselves as often: each new row has
     that chance of a twin. Beyond the mean of that binomial distribution and three of its standard deviations it is no chance.
     """
-    twins = float(hashes(rows[declared()]).duplicated(keep=False).mean())
+    twins = float(hash_rows(rows[list_columns()]).duplicated(keep=False).mean())
     return shared > reference * twins + 3 * math.sqrt(reference * twins * (1 - twins))
 
 
-def inputs() -> list[str]:
+def list_inputs() -> list[str]:
     """Return the declared features' columns."""
     return [str(info.validation_alias or info.alias or name) for name, info in features.Row.model_fields.items()]
 
 
-def declared() -> list[str]:
+def list_columns() -> list[str]:
     """Return the columns of features, target and group."""
-    return [*inputs(), features.TARGET, *([features.GROUP] if features.GROUP else [])]
+    return [*list_inputs(), features.TARGET, *([features.GROUP] if features.GROUP else [])]
 
 
-def hashes(rows: pd.DataFrame) -> "pd.Series[int]":
+def hash_rows(rows: pd.DataFrame) -> "pd.Series[int]":
     """Return a number for each row's content; 1 and 1.0 are the same."""
     numbers = dict.fromkeys(rows.select_dtypes("number").columns, float)
     return pd.util.hash_pandas_object(rows.astype(numbers), index=False).reset_index(drop=True)
 
 
-def disguised(rows: pd.DataFrame, limit: float) -> list[str]:
+def find_disguised(rows: pd.DataFrame, limit: float) -> list[str]:
     """Say which features alone give the target away: a tree on nothing else explains more than a limit of rows it has not seen.
 
     The score is R2 for a regression, balanced accuracy for a classification.
     """
     sample = rows.sample(min(len(rows), ROWS), random_state=0)
-    found = {column: alone(sample[column], sample[features.TARGET]) for column in inputs()}
+    found = {column: _score_alone(sample[column], sample[features.TARGET]) for column in list_inputs()}
     return [
         f"{column} alone explains {score:.3f} of {features.TARGET}, more than the {limit:g} in validation/thresholds.toml: "
         "it is the target in disguise, or known only afterwards."
@@ -226,7 +226,7 @@ def disguised(rows: pd.DataFrame, limit: float) -> list[str]:
     ]
 
 
-def alone(values: "pd.Series[Any]", target: "pd.Series[Any]") -> float:
+def _score_alone(values: "pd.Series[Any]", target: "pd.Series[Any]") -> float:
     """Return how well one feature predicts the target."""
     numbers = values if pd.api.types.is_numeric_dtype(values) else pd.Series(pd.factorize(values)[0], index=values.index)
     regression = features.TASK == "regression"

@@ -47,7 +47,7 @@ def check(frame: pd.DataFrame, suite: Path, freshness: Freshness | None = None) 
     Raises SuiteError, NotEvaluated among them, when one of the expectations is not evaluated.
     """
     with silence():
-        loaded = load_suite(suite, [fresh(freshness)] if freshness else [])
+        loaded = load_suite(suite, [_expect_fresh(freshness)] if freshness else [])
         result = evaluate(frame, loaded)
     results = {UUID(each.expectation_config.id).int: each for each in result.results}
     refuse_unevaluated(results, loaded, frame)
@@ -90,11 +90,11 @@ def evaluate(frame: pd.DataFrame, loaded: Suite) -> Any:
     try:
         return run(loaded.built)
     except Exception as error:  # of one expectation; which one, the library does not say
-        raise_refused(failing_alone(run, loaded), loaded.declared, NotEvaluated)
+        raise_refused(_find_failing(run, loaded), loaded.declared, NotEvaluated)
         raise NotEvaluated(f"The expectations cannot be evaluated together: {one_line(error)}.") from error
 
 
-def failing_alone(run: Callable[[list[Any]], Any], loaded: Suite) -> dict[int, str]:
+def _find_failing(run: Callable[[list[Any]], Any], loaded: Suite) -> dict[int, str]:
     """Return of each expectation that ends in an exception when it is evaluated alone why, by its number."""
     refused: dict[int, str] = {}
     for number, each in enumerate(loaded.built):
@@ -111,7 +111,7 @@ def refuse_unevaluated(results: dict[int, Any], loaded: Suite, frame: pd.DataFra
     for number, each in enumerate(loaded.declared):
         if number not in results:
             refused[number] = "Great Expectations gives no result"
-        elif (why := read_exception(results[number].exception_info)) and not lacking(find_columns(each["kwargs"]), frame):
+        elif (why := read_exception(results[number].exception_info)) and not _find_absent(find_columns(each["kwargs"]), frame):
             refused[number] = "; ".join([why, *describe_columns(find_columns(each["kwargs"]), frame)])
     raise_refused(refused, loaded.declared, NotEvaluated)
 
@@ -124,7 +124,7 @@ def read_exception(info: dict[str, Any]) -> str:
     return ""
 
 
-def lacking(names: list[str], frame: pd.DataFrame) -> list[str]:
+def _find_absent(names: list[str], frame: pd.DataFrame) -> list[str]:
     """Return the columns that a frame does not have."""
     return [name for name in names if name not in frame.columns]
 
@@ -134,7 +134,7 @@ def describe_columns(names: list[str], frame: pd.DataFrame) -> list[str]:
     return [f"{name} is of type {frame[name].dtype}, such as {next(iter(frame[name].dropna()), 'missing')!r:.40}" for name in names]
 
 
-def fresh(freshness: Freshness) -> dict[str, Any]:
+def _expect_fresh(freshness: Freshness) -> dict[str, Any]:
     """Return the expectation that the newest row is recent; dates as text in ISO 8601 sort by time."""
     oldest = (date.today() - timedelta(days=freshness.max_days)).isoformat()  # a day more or less, wherever one is
     about = {"notes": "[freshness] in validation/thresholds.toml"}
@@ -148,7 +148,7 @@ def describe_finding(result: dict[str, Any], frame: pd.DataFrame) -> Finding:
     column = config["kwargs"].get("column", "")
     expectation = f"{config['type']} {json.dumps(arguments, default=str)}" if arguments else config["type"]
     rows = [row for row in seen.get("partial_unexpected_index_list") or [] if isinstance(row, int)]
-    absent = lacking(find_columns(config["kwargs"]), frame) if column or read_exception(result["exception_info"]) else []
+    absent = _find_absent(find_columns(config["kwargs"]), frame) if column or read_exception(result["exception_info"]) else []
     said = "there is no such column" if absent else describe_observed(seen)
     return Finding(column=", ".join(absent) or column, expectation=expectation, observed=said, rows=rows[:SHOWN_ROWS])
 

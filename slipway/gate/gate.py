@@ -1,4 +1,4 @@
-"""The verdict: numbers in, verdict out. Nothing here touches a model, a file or the network."""
+"""The verdict: numbers in, verdict out, with the statistics behind it. Nothing here touches a model, a file or the network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class Interval:
     rows: int
     groups: int
 
-    def shifted(self, by: float) -> "Interval":
-        """Return it moved by a constant; its `p` is then not known."""
+    def shift(self, by: float) -> "Interval":
+        """Move it by a constant; its `p` is then not known."""
         return Interval(self.mean + by, self.low + by, self.high + by, float("nan"), self.rows, self.groups)
 
 
-def interval(values: Values, groups: ArrayLike | None, confidence: float, resamples: int, seed: int) -> Interval:
+def bootstrap_mean(values: Values, groups: ArrayLike | None, confidence: float, resamples: int, seed: int) -> Interval:
     """Return the mean of per-row values, shape (n,), with its bootstrap interval and one-sided p-value.
 
     Percentile bootstrap that resamples whole groups (rows where `groups` is None); the mean of a resample is the ratio of its sum to
@@ -51,10 +51,10 @@ def interval(values: Values, groups: ArrayLike | None, confidence: float, resamp
     means = (draws @ sums) / (draws @ sizes)
     low, high = np.quantile(means, [1 - confidence, confidence])
     mean = float(values.mean())
-    return Interval(mean, float(low), float(high), tail(mean, float(means.std(ddof=1)), len(sums) - 1), len(values), count)
+    return Interval(mean, float(low), float(high), compute_p_value(mean, float(means.std(ddof=1)), len(sums) - 1), len(values), count)
 
 
-def tail(mean: float, error: float, freedom: int) -> float:
+def compute_p_value(mean: float, error: float, freedom: int) -> float:
     """Return the one-sided p-value of a mean with a standard error."""
     if not error > 0 or freedom < 1:
         return 0.0 if error == 0 and freedom >= 1 and mean > 0 else 1.0
@@ -74,7 +74,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def groups_to_decide(harm: Interval, margin: float) -> int | None:
+def estimate_groups(harm: Interval, margin: float) -> int | None:
     """Return about how many groups would settle whether a harm is inside the margin, None when no number would.
 
     An interval's half-width shrinks with the square root of the number of groups, so n' = n * (half-width / distance)**2.
@@ -106,7 +106,7 @@ class Slice:
     p: float | None = None
 
 
-def margin(fraction: float, champion_loss: float, trivial_loss: float) -> float:
+def compute_margin(fraction: float, champion_loss: float, trivial_loss: float) -> float:
     """Return the harm that is tolerated: a fraction of what the champion gains over a trivial model.
 
     Source: the fixed-margin method for active controls, FDA, Non-Inferiority Clinical Trials to Establish Effectiveness (2016).
@@ -114,7 +114,7 @@ def margin(fraction: float, champion_loss: float, trivial_loss: float) -> float:
     return max(0.0, fraction * (trivial_loss - champion_loss))
 
 
-def floor_missed(name: str, value: float, floor: Floor) -> str | None:
+def describe_missed_floor(name: str, value: float, floor: Floor) -> str | None:
     """Say how a metric misses its floor, None if it does not."""
     if floor.max is not None and not value <= floor.max:
         return f"{name} is {value:.4g}, the floor in validation/thresholds.toml is at most {floor.max:g}."
@@ -130,32 +130,32 @@ def judge(harm: Interval, tolerated: float, against: str, failures: Sequence[str
     PASS only if the upper bound of the harm is below the margin; FAIL if it is not and the lower bound is above zero. Source: Piaggio
     et al., "Reporting of noninferiority and equivalence randomized trials", JAMA 308 (2012), figure 1.
     """
-    verdict = compared(harm, tolerated, against, unit)
+    verdict = judge_harm(harm, tolerated, against, unit)
     if not failures:
         return verdict
     return Verdict(Outcome.FAIL, [*(verdict.reasons if verdict.outcome is Outcome.FAIL else []), *failures])
 
 
-def compared(harm: Interval, tolerated: float, against: str, unit: str) -> Verdict:
+def judge_harm(harm: Interval, tolerated: float, against: str, unit: str) -> Verdict:
     """Judge a harm alone."""
-    said = f"Loss minus that of {against}: {span(harm)}"
+    said = f"Loss minus that of {against}: {format_interval(harm)}"
     if harm.high < tolerated:
         within = f"inside the margin of {tolerated:.4g}"
         told = "it is better" if harm.high < 0 else f"it is worse, but {within}" if harm.low > 0 else within
         return Verdict(Outcome.PASS, [f"{said}: {told}."])
     if harm.low > 0:
         return Verdict(Outcome.FAIL, [f"{said}: it is worse, and not inside the margin of {tolerated:.4g}."])
-    needed = groups_to_decide(harm, tolerated)
+    needed = estimate_groups(harm, tolerated)
     decide = f"About {needed} {unit} would decide; there are {harm.groups}." if needed else f"More {unit} would not decide."
     return Verdict(Outcome.INCONCLUSIVE, [f"{said}, margin {tolerated:.4g}: cannot tell. {decide}"])
 
 
-def span(harm: Interval) -> str:
+def format_interval(harm: Interval) -> str:
     """Write a harm with its bounds."""
     return f"{harm.mean:+.4g} (from {harm.low:+.4g} to {harm.high:+.4g})"
 
 
-def adjust(slices: Sequence[Slice], min_rows: int, min_groups: int) -> list[Slice]:
+def adjust_slices(slices: Sequence[Slice], min_rows: int, min_groups: int) -> list[Slice]:
     """Return the slices with their p-values after Holm over those that are large enough to be judged."""
     enough = [each.harm.rows >= min_rows and each.harm.groups >= min_groups for each in slices]
     adjusted = iter(holm([each.harm.p for each, judged in zip(slices, enough, strict=True) if judged]))
@@ -164,22 +164,22 @@ def adjust(slices: Sequence[Slice], min_rows: int, min_groups: int) -> list[Slic
     ]
 
 
-def regressions(slices: Sequence[Slice], confidence: float) -> dict[str, str]:
+def describe_regressions(slices: Sequence[Slice], confidence: float) -> dict[str, str]:
     """Say which slices alone refuse, by their names: worse, surely after Holm, and beyond the margin there."""
     return {
-        each.name: f"{each.name}: loss minus that of the champion {span(each.harm)}, worse ({chance(each.p)} after Holm) and beyond "
-        f"the margin of {each.margin:.4g} there."
+        each.name: f"{each.name}: loss minus that of the champion {format_interval(each.harm)}, worse ({format_p(each.p)} after Holm) "
+        f"and beyond the margin of {each.margin:.4g} there."
         for each in slices
         if each.p is not None and each.p < 1 - confidence and each.harm.mean > each.margin
     }
 
 
-def chance(p: float) -> str:
+def format_p(p: float) -> str:
     """Write a p-value."""
     return "p < 0.001" if p < 0.001 else f"p {p:.2g}"
 
 
-def crept(harm: Interval, gap: float, tolerated: float) -> tuple[Outcome, str] | None:
+def describe_creep(harm: Interval, gap: float, tolerated: float) -> tuple[Outcome, str] | None:
     """Say how far a candidate is below the best release of the chain: None within the margin, FAIL when not surely within two.
 
     `gap` is what the champion's loss is above the best one's on the same rows, so the candidate's harm against that is `harm` and `gap`.
@@ -187,8 +187,8 @@ def crept(harm: Interval, gap: float, tolerated: float) -> tuple[Outcome, str] |
     """
     if gap <= 0:
         return None
-    total = harm.shifted(gap)
-    said = f"Loss minus that of the best release of the chain: {span(total)}"
+    total = harm.shift(gap)
+    said = f"Loss minus that of the best release of the chain: {format_interval(total)}"
     if total.low > 0 and total.high >= 2 * tolerated:
         return Outcome.FAIL, f"{said}: small losses have added up, and it is not inside two margins ({2 * tolerated:.4g})."
     if total.mean > tolerated:
@@ -196,37 +196,38 @@ def crept(harm: Interval, gap: float, tolerated: float) -> tuple[Outcome, str] |
     return None
 
 
-def broken(answers: Values) -> str | None:
+def describe_not_finite(answers: Values) -> str | None:
     """Say which answers are no numbers, None if all are; shape (n,) or (n, classes)."""
-    found = np.flatnonzero(~np.isfinite(by_row(answers)).all(axis=1))
-    return f"{len(found)} of {len(answers)} answers are not finite numbers, {rows(found)}." if len(found) else None
+    found = np.flatnonzero(~np.isfinite(_reshape_rows(answers)).all(axis=1))
+    return f"{len(found)} of {len(answers)} answers are not finite numbers, {list_rows(found)}." if len(found) else None
 
 
-def insane(answers: Values, limits: tuple[float, float] | None) -> str | None:
+def describe_implausible(answers: Values, limits: tuple[float, float] | None) -> str | None:
     """Say why answers cannot be a model's at all, None if they can; shape (n,) or (n, classes)."""
-    if said := broken(answers):
+    if said := describe_not_finite(answers):
         return said
-    values = by_row(answers)
+    values = _reshape_rows(answers)
     if limits and len(outside := np.flatnonzero(((values < limits[0]) | (values > limits[1])).any(axis=1))):
         some = ", ".join(f"{value:.4g}" for value in values[outside[:3]].ravel()[:3])
-        return f"{len(outside)} of {len(answers)} answers are outside {limits[0]:g} to {limits[1]:g} (such as {some}), {rows(outside)}."
+        return (
+            f"{len(outside)} of {len(answers)} answers are outside {limits[0]:g} to {limits[1]:g} (such as {some}), {list_rows(outside)}."
+        )
     if not np.ptp(values, axis=0).any():
         return f"All {len(answers)} answers are {', '.join(f'{value:.4g}' for value in values[0])}: the model looks at nothing."
     return None
 
 
-def by_row(answers: Values) -> Values:
-    """Return answers with a row for each row; shape (n, 1) or (n, classes)."""
+def _reshape_rows(answers: Values) -> Values:
     return answers.reshape(len(answers), -1)
 
 
-def rows(numbers: Sequence[int] | NDArray[np.intp]) -> str:
+def list_rows(numbers: Sequence[int] | NDArray[np.intp]) -> str:
     """Name some rows."""
     more = " and others" if len(numbers) > 5 else ""
     return f"row{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:5]))}{more}"
 
 
-def few(truth: Sequence[float], groups: int, name: str) -> str | None:
+def describe_too_few(truth: Sequence[float], groups: int, name: str) -> str | None:
     """Say why a reference dataset can judge nothing, None if it can."""
     if len(set(truth)) < 2:
         return f"it has {len(truth)} rows with {len(set(truth))} different values of {name}; at least 2 are needed"

@@ -9,8 +9,8 @@ from model import behaviour as declared
 from slipway import report, rules
 from slipway.errors import PipelineError
 from slipway.gate import behaviour, dataset, gate
-from slipway.gate.comparison import Compared, Sides, compare, over_time, sample
-from slipway.gate.predictor import Predictor, asked
+from slipway.gate.comparison import Compared, Sides, average_over_time, compare, sample_points
+from slipway.gate.predictor import Predictor, open_predictor
 from slipway.gate.scoring import compute_metrics, repeat_constant
 from slipway.operate import chain
 from slipway.operate.champion import Champion
@@ -26,72 +26,72 @@ from slipway.tracking import ledger
 
 def judge(project: Project, candidate: str, champion: Champion | None, by: Rules) -> report.Judgement:
     """Judge a candidate against a champion, or as a first release against a trivial model. Raises PipelineError when one cannot answer."""
-    reference = dataset.reference(by)
+    reference = dataset.read_reference(by)
     named = sha256(by.reference.read_bytes())
-    with asked(project, candidate) as ours:
+    with open_predictor(project, candidate) as ours:
         answers = ours.answers(reference)
-        cases = behaves(ours) if gate.broken(answers) is None else []
+        cases = _judge_behaviour(ours) if gate.describe_not_finite(answers) is None else []
     theirs, champion_answers = ask_champion(project, champion, reference)
     classes = ours.manifest.model.classes
     if theirs and champion_answers is not None:
         champion_answers = align_classes(champion_answers, theirs.manifest.model.classes, classes)
     sides = Sides(reference, answers, champion_answers, repeat_constant(ours.manifest.trivial, len(reference)), classes)
     for each in (answers, champion_answers):
-        if each is not None and gate.broken(each) is None:
+        if each is not None and gate.describe_not_finite(each) is None:
             score_owner(sides, each)
-    data, failures = dataset.examined(project, by, ours.manifest, reference)
+    data, failures = dataset.examine_training(project, by, ours.manifest, reference)
     failures += [f"{case.kind} {case.name!r} does not hold: {case.told}." for case in cases if not case.holds]
-    mine, other = side(ours, sides, answers), side(theirs, sides, champion_answers) if theirs else None
-    best = lowest(other, champion.best(named) if champion else None, named)
+    mine, other = _describe_side(ours, sides, answers), _describe_side(theirs, sides, champion_answers) if theirs else None
+    best = _choose_best(other, champion.best(named) if champion else None, named)
     gap = other.loss - best.loss if best and other and other.loss is not None else 0.0
     seed = int(sha256((ours.manifest.model.sha256 + named).encode())[:8], 16)
-    compared = compare_by(sides, by, failures, seed, gap)
+    compared = _compare(sides, by, failures, seed, gap)
     return report.Judgement(
-        **concluded(compared),
-        notes=[*rules.notes(by), *another(theirs, named), *compared.notes],
+        **_describe_verdict(compared),
+        notes=[*rules.describe_altered(by), *_note_other_reference(theirs, named), *compared.notes],
         candidate=mine,
         champion=other,
         trivial_loss=float(sides.losses(sides.trivial).mean()),
-        best=lowest(mine, best, named),
+        best=_choose_best(mine, best, named),
         data=data,
         behaviour=cases,
         reference_sha256=named,
         reference_rows=len(reference),
-        **judged_by(by),
+        **_describe_rules(by),
         seed=seed,
         at=chain.now(),
         task=ours.manifest.task,
-        **drawn(sides),
+        **_sample_pictures(sides),
     )
 
 
-def concluded(compared: Compared) -> dict[str, Any]:
+def _describe_verdict(compared: Compared) -> dict[str, Any]:
     """Return the verdict's part of a judgement."""
     verdict = compared.verdict
     outcome = {"verdict": verdict.outcome, "exit_code": verdict.outcome.exit_code, "reasons": verdict.reasons}
     return {**outcome, "harm": compared.harm, "slices": compared.slices}
 
 
-def judged_by(by: Rules) -> dict[str, str]:
+def _describe_rules(by: Rules) -> dict[str, str]:
     """Return the rules' part of a judgement."""
     hashes = {"thresholds_sha256": by.folder / "thresholds.toml", "expectations_sha256": by.suite}
     return {"rules": by.source, **{name: sha256(path.read_bytes()) for name, path in hashes.items()}}
 
 
-def drawn(sides: Sides) -> dict[str, Any]:
+def _sample_pictures(sides: Sides) -> dict[str, Any]:
     """Return the pictures' part of a judgement; there is nothing to draw of answers that are no numbers."""
-    if gate.broken(sides.ours):
+    if gate.describe_not_finite(sides.ours):
         return {}
-    return {"sample": sample(sides), "over_time": over_time(sides)}
+    return {"sample": sample_points(sides), "over_time": average_over_time(sides)}
 
 
 def ask_champion(project: Project, champion: Champion | None, reference: pd.DataFrame) -> tuple[Predictor | None, Answers | None]:
     """Have the champion answer. Raises PipelineError when it cannot, or answers what cannot be compared with."""
     if champion is None:
         return None, None
-    with asked(project, champion.predictor) as theirs:
+    with open_predictor(project, champion.predictor) as theirs:
         answers = theirs.answers(reference)
-    if said := gate.broken(answers):
+    if said := gate.describe_not_finite(answers):
         raise PipelineError(f"The champion {theirs.tag} cannot be judged against: {said} Next: ./run rollback, then judge again.")
     return replace(theirs, tag=champion.tag or theirs.tag), answers
 
@@ -119,19 +119,19 @@ def align_classes(answers: Answers, theirs: list[Any] | None, classes: list[Any]
     return answers[:, [before.index(each) for each in after]]
 
 
-def behaves(candidate: Predictor) -> list[Case]:
+def _judge_behaviour(candidate: Predictor) -> list[Case]:
     """Have the candidate answer the rows of the declared cases. Raises PipelineError where these cannot be read."""
     with owner_step("behaviour", then="./run validate"):
-        cases = behaviour.read(declared.CASES)
+        cases = behaviour.read_cases(declared.CASES)
     try:
         rows = [row for case in cases for row in case.asked()]
         classes = candidate.manifest.model.classes
-        return behaviour.judge(cases, candidate.answers(pd.DataFrame(rows)), classes) if rows else []
+        return behaviour.judge_cases(cases, candidate.answers(pd.DataFrame(rows)), classes) if rows else []
     except ValueError as error:
         raise PipelineError(f"model/behaviour.py cannot be read: {error} Next: correct it, then ./run validate.") from error
 
 
-def compare_by(sides: Sides, by: Rules, failures: list[str], seed: int, gap: float) -> Compared:
+def _compare(sides: Sides, by: Rules, failures: list[str], seed: int, gap: float) -> Compared:
     """Compare both sides. Raises PipelineError when the rules do not fit the model."""
     try:
         return compare(sides, by.thresholds, failures, seed, gap)
@@ -139,16 +139,16 @@ def compare_by(sides: Sides, by: Rules, failures: list[str], seed: int, gap: flo
         raise PipelineError(f"{error} Next: correct it, then ./run validate.") from error
 
 
-def lowest(of: report.Side | None, best: Best | None, named: str) -> Best | None:
+def _choose_best(of: report.Side | None, best: Best | None, named: str) -> Best | None:
     """Return the better of a release and the best one before it."""
     if of is None or of.loss is None or (best and best.loss <= of.loss):
         return best
     return Best(tag=of.tag, manifest_sha256=of.manifest_sha256, loss=of.loss, reference_sha256=named)
 
 
-def side(asked_of: Predictor, sides: Sides, answers: Answers | None) -> report.Side:
+def _describe_side(asked_of: Predictor, sides: Sides, answers: Answers | None) -> report.Side:
     """Describe one side."""
-    answers = None if answers is not None and gate.broken(answers) else answers
+    answers = None if answers is not None and gate.describe_not_finite(answers) else answers
     return report.Side(
         tag=asked_of.tag,
         digest=asked_of.digest,
@@ -158,7 +158,7 @@ def side(asked_of: Predictor, sides: Sides, answers: Answers | None) -> report.S
     )
 
 
-def another(champion: Predictor | None, named: str) -> list[str]:
+def _note_other_reference(champion: Predictor | None, named: str) -> list[str]:
     """Say that the reference dataset has changed since the champion was trained."""
     if champion is None or champion.manifest.reference.sha256 == named:
         return []
@@ -200,5 +200,5 @@ def write_data_docs(project: Project, by: Rules) -> None:
     """Write what Great Expectations says of both datasets as pages."""
     for path in (project.train_data, by.reference):
         page = project.root / "build" / f"data_docs_{path.stem}.html"
-        page.write_text(dataset.checked(dataset.read(path), by).page(), encoding="utf-8")
+        page.write_text(dataset.check(dataset.read(path), by).page(), encoding="utf-8")
         line(f"Data Docs of {path.name}: {page}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from slipway.gate.gate import chance
+from slipway.gate.gate import format_p
 from slipway.gate.markup import (
     Html,
     Points,
@@ -21,7 +21,7 @@ from slipway.gate.markup import (
     spanning,
     table,
 )
-from slipway.report import NEXT, Data, Harm, Judgement, Outcome, Side, Slice, figure
+from slipway.report import NEXT, Data, Harm, Judgement, Outcome, Side, Slice, format_figure
 
 SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
 SHOWN = 50
@@ -72,8 +72,8 @@ def metrics(judged: Judgement) -> str:
     ours, champion, best = judged.candidate, judged.champion, judged.best
     sides = [ours, champion] if champion else [ours]
     names = dict.fromkeys(name for side in sides for name in side.metrics)
-    cells = [["loss (lower is better)", *(figure(side.loss) for side in sides)]]
-    cells += [[name, *(figure(side.metrics.get(name)) for side in sides)] for name in names]
+    cells = [["loss (lower is better)", *(format_figure(side.loss) for side in sides)]]
+    cells += [[name, *(format_figure(side.metrics.get(name)) for side in sides)] for name in names]
     told = f"The loss of a trivial model is {judged.trivial_loss:.4g}"
     told += f"; that of {best.tag}, the best release so far on this dataset, is {best.loss:.4g}." if best else "."
     return section(
@@ -159,7 +159,7 @@ PART = "Look for where the lines part: there one of the two is worse."
 RISE = "A line that rises at the end says that the model fits newer rows less well."
 
 
-def span(harm: Harm) -> str:
+def format_harm(harm: Harm) -> str:
     """Return a harm as text."""
     return f"{harm.mean:+.4g} (from {harm.low:+.4g} to {harm.high:+.4g}), margin {harm.margin:.4g}"
 
@@ -170,10 +170,10 @@ def difference(judged: Judgement) -> str:
     if not harm:
         return section(title, paragraph("Not compared: something refuses the candidate before that."))
     scale = spanning([harm.low, harm.high, harm.margin, 0.0])
-    drawn = marks(harm, scale) + bar(harm, scale, f"overall: {span(harm)}") + axis(scale)
+    drawn = marks(harm, scale) + bar(harm, scale, f"overall: {format_harm(harm)}") + axis(scale)
     tone = "pass" if harm.high < harm.margin else "fail" if harm.low > 0 else "inconclusive"
     picture = f'<figure><div class="{tone}">{drawn}</div>{BETTER}</figure>'
-    return section(title, paragraph(span(harm)), picture, paragraph(BAR + (CHAMPION if judged.champion else TRIVIAL), "read"))
+    return section(title, paragraph(format_harm(harm)), picture, paragraph(BAR + (CHAMPION if judged.champion else TRIVIAL), "read"))
 
 
 def slices(judged: Judgement) -> str:
@@ -191,7 +191,7 @@ def slices(judged: Judgement) -> str:
 def row(of: Slice, scale: Scale) -> str:
     """Return a slice as a row of the forest plot."""
     tone, said = ("unjudged", "not judged: too few") if of.p is None else ("fail", "✗ worse") if of.failed else ("judged", "ok")
-    told = span(of) + ("" if of.p is None else f", {chance(of.p)}") + f", {of.rows} rows"
+    told = format_harm(of) + ("" if of.p is None else f", {format_p(of.p)}") + f", {of.rows} rows"
     picture = bar(of, scale, f"{of.name}: {said}")
     return f'<div class="{tone}"><span>{escape(of.name)} <b>{said}</b></span>{picture}<small>{escape(told)}</small></div>'
 

@@ -86,10 +86,10 @@ class Predictor:
 
 
 @contextmanager
-def asked(project: Project, predictor: str) -> Iterator[Predictor]:
+def open_predictor(project: Project, predictor: str) -> Iterator[Predictor]:
     """Start what is asked, and stop it after. Raises PipelineError when it does not start, or does not answer to the end."""
     try:
-        with started(project, predictor) as url, http_client.open_client(url, timeout=60) as client:
+        with _start_predictor(project, predictor) as url, http_client.open_client(url, timeout=60) as client:
             said = client.get("/version").raise_for_status().json()
             manifest = Manifest.model_validate(said["manifest"])
             tag = said["tag"] if said["tag"] != "none" else f"commit {manifest.commit[:12]}"  # a release is tagged after it was judged
@@ -99,7 +99,7 @@ def asked(project: Project, predictor: str) -> Iterator[Predictor]:
 
 
 @contextmanager
-def started(project: Project, predictor: str) -> Iterator[str]:
+def _start_predictor(project: Project, predictor: str) -> Iterator[str]:
     """Make a predictor answer at a URL for a while."""
     folder = Path(predictor).absolute()  # it is served from another folder
     if predictor.startswith(("http://", "https://")):

@@ -25,7 +25,7 @@ class TargetError(ValueError):
     """A target that does not fit the task; the message ends with what to write."""
 
 
-def positive() -> Label | None:
+def read_positive() -> Label | None:
     """Return the class whose probability a binary task answers, as `model/features.py` declares it; None where it does not."""
     found: Label | None = getattr(features, "POSITIVE", None)
     return found
@@ -37,10 +37,10 @@ def read_labels(column: "pd.Series[Any]") -> list[Label]:
         raise TargetError(
             f"{missing} of {len(column)} rows have no {column.name}. Next: leave these rows out, in model/data.py or the file."
         )
-    return [plain(label) for label in column.tolist()]
+    return [_make_plain(label) for label in column.tolist()]
 
 
-def plain(label: Any) -> Label:
+def _make_plain(label: Any) -> Label:
     """Return a label as a value of JSON."""
     value = label.item() if isinstance(label, np.generic) else label
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -57,8 +57,8 @@ def order_classes(column: "pd.Series[Any]", task: str, positive: Label | None) -
         return refuse_uncountable(column, classes)
     if len(classes) != 2:
         raise TargetError(
-            f'TASK is "binary", and {column.name} has {len(classes)} values: {listed(classes)}. Expected: two. '
-            f"Next: {other_task(len(classes))} in model/features.py, or correct the data."
+            f'TASK is "binary", and {column.name} has {len(classes)} values: {_list_labels(classes)}. Expected: two. '
+            f"Next: {_suggest_task(len(classes))} in model/features.py, or correct the data."
         )
     last = find_positive(str(column.name), counts, classes, positive)
     return [*(each for each in classes if each != last), last]
@@ -68,13 +68,13 @@ def refuse_uncountable(column: "pd.Series[Any]", classes: list[Label]) -> list[L
     """Return the classes of a multiclass task. Raises TargetError where there is only one, or nearly one a row."""
     if len(classes) < 2 or 2 * len(classes) > len(column) > 2 * SHOWN:
         raise TargetError(
-            f'TASK is "multiclass", and {column.name} has {len(classes)} values in {len(column)} rows: {listed(classes)}. Expected: '
+            f'TASK is "multiclass", and {column.name} has {len(classes)} values in {len(column)} rows: {_list_labels(classes)}. Expected: '
             'at least two, each in several rows. Next: TASK = "regression" where these are amounts, or correct TARGET in model/features.py.'
         )
     return classes
 
 
-def other_task(classes: int) -> str:
+def _suggest_task(classes: int) -> str:
     """Return the line that fits a target with so many values."""
     return 'TASK = "multiclass" (classes) or "regression" (amounts)' if classes > 2 else "another TARGET"
 
@@ -91,7 +91,7 @@ def find_positive(name: str, counts: Counter[Label], classes: list[Label], posit
     found = [each for each in classes if each == positive or str(each) == str(positive)]
     if not found:
         raise TargetError(
-            f"POSITIVE is {positive!r}, and {name} holds {listed(classes)}. "
+            f"POSITIVE is {positive!r}, and {name} holds {_list_labels(classes)}. "
             f"Next: POSITIVE = {propose_positive(counts)!r} in model/features.py, or the other one."
         )
     return found[0]
@@ -109,20 +109,20 @@ def encode(column: "pd.Series[Any]", classes: Sequence[Any] | None) -> NDArray[A
     if classes is None:
         if words := [each for each in labels if isinstance(each, str | bool) or not np.isfinite(each)]:
             raise TargetError(
-                f'TASK is "regression", and {column.name} has {len(words)} values that are no numbers: {listed(words)}. '
+                f'TASK is "regression", and {column.name} has {len(words)} values that are no numbers: {_list_labels(words)}. '
                 'Next: TASK = "binary" or "multiclass" in model/features.py where these are classes, or correct the data.'
             )
         return np.array(labels, dtype=np.float64)
     numbers = {label: number for number, label in enumerate(classes)}
     if unknown := {label for label in labels if label not in numbers}:
         raise TargetError(
-            f"{column.name} holds {listed(sorted(unknown, key=str))}, which training never saw: it had {listed(list(classes))}. "
+            f"{column.name} holds {_list_labels(sorted(unknown, key=str))}, which training never saw: it had {_list_labels(classes)}. "
             "Next: correct the rows, or train on some of that class too."
         )
     return np.array([numbers[label] for label in labels], dtype=np.int64)
 
 
-def listed(labels: Sequence[Any]) -> str:
+def _list_labels(labels: Sequence[Any]) -> str:
     """Name some labels."""
     distinct = list(dict.fromkeys(labels))
     return ", ".join(map(repr, distinct[:SHOWN])) + (" and others" if len(distinct) > SHOWN else "")

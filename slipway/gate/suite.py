@@ -75,7 +75,7 @@ def check_settings(content: Any) -> dict[str, Any]:
 
     if not isinstance(content, dict):
         raise SuiteError(f"It is a {type(content).__name__}. Expected: an object with a name, and a list of expectations.")
-    refuse_unknown(content, signature(ExpectationSuite))
+    refuse_unknown(content, _list_parameters(ExpectationSuite))
     if not isinstance(content.get("name"), str) or not content["name"]:
         raise SuiteError('It has no name. Expected: "name": "rows", or another word.')
     if not isinstance(content.get("expectations"), list):
@@ -90,11 +90,11 @@ def build_expectation(declared: Any, number: int) -> Any:
 
     if not isinstance(declared, dict):
         raise SuiteError(f'it is {json.dumps(declared)[:60]}. Expected: {{"type": ..., "kwargs": {{...}}}}')
-    refuse_unknown(declared, signature(ExpectationConfiguration))
+    refuse_unknown(declared, _list_parameters(ExpectationConfiguration))
     kind, arguments = declared.get("type"), declared.get("kwargs")
     known = registry.list_registered_expectation_implementations()
     if kind not in known:
-        raise SuiteError(f"there is no such expectation{nearest(kind, known)}")
+        raise SuiteError(f"there is no such expectation{_suggest_name(kind, known)}")
     if not isinstance(arguments, dict):
         raise SuiteError('it has no arguments. Expected: "kwargs": {...}')
     refuse_unknown(arguments, registry.get_expectation_impl(kind).__fields__)
@@ -115,7 +115,7 @@ def refuse_misread(arguments: dict[str, Any], built: Any) -> None:
             raise SuiteError(f"{name} {json.dumps(value)[:40]}: this is no value that it takes")
 
 
-def signature(of: Callable[..., Any]) -> list[str]:
+def _list_parameters(of: Callable[..., Any]) -> list[str]:
     """Return the names that a class takes."""
     return list(inspect.signature(of).parameters)
 
@@ -126,10 +126,10 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
         if name in RENAMED and name not in known:
             raise SuiteError(f"{name!r} is from before Great Expectations 1.0, which calls it {RENAMED[name]!r}")
         if name not in known:
-            raise SuiteError(f"{name!r} is not known there{nearest(name, known)}")
+            raise SuiteError(f"{name!r} is not known there{_suggest_name(name, known)}")
 
 
-def nearest(name: Any, known: Collection[str]) -> str:
+def _suggest_name(name: Any, known: Collection[str]) -> str:
     """Return the end of a sentence that names what may have been meant."""
     found = get_close_matches(name, known, n=1, cutoff=0.5) if isinstance(name, str) else []
     return f"; the nearest is {found[0]}" if found else ""
@@ -158,12 +158,12 @@ def one_line(error: object) -> str:
 def raise_refused(refused: dict[int, str], declared: list[Any], kind: type[SuiteError]) -> None:
     """Raise an error that names each refused expectation by its number (from 1), type and column, if there is one."""
     if refused:
-        lines = [f"number {number + 1}, {named(declared[number])}: {why}." for number, why in refused.items()]
+        lines = [f"number {number + 1}, {_name_expectation(declared[number])}: {why}." for number, why in refused.items()]
         many = f"{len(refused)} of {len(declared)} expectations cannot be {'evaluated' if kind is NotEvaluated else 'built'}"
         raise kind(f"{many}: " + "\n".join(lines))
 
 
-def named(declared: Any) -> str:
+def _name_expectation(declared: Any) -> str:
     """Return the type of an expectation, and its columns."""
     if not isinstance(declared, dict):
         return "which is no object"

@@ -12,25 +12,25 @@ from slipway.serving.manifest import read
 
 def write(project: Project, judged: Judgement) -> str:
     """Write the three documents and return the text."""
-    text = report.markdown(judged)
+    text = report.format_markdown(judged)
     project.gate.write_text(judged.model_dump_json(indent=2) + "\n", encoding="utf-8")
     project.gate.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     project.gate.with_suffix(".html").write_text(page.page(judged), encoding="utf-8")
     return text
 
 
-def documents(project: Project) -> list[Path]:
+def list_documents(project: Project) -> list[Path]:
     """Return where the three documents are."""
     return [project.gate.with_suffix(suffix) for suffix in (".json", ".md", ".html")]
 
 
 def forget(project: Project) -> None:
     """Take away the verdict on an earlier bundle."""
-    for each in documents(project):
+    for each in list_documents(project):
         each.unlink(missing_ok=True)
 
 
-def passed(project: Project) -> Judgement:
+def read_passed(project: Project) -> Judgement:
     """Return the verdict on the bundle if it is PASS. Raises PipelineError."""
     if not project.gate.is_file():
         raise PipelineError("The bundle was never judged: there is no build/gate.json. Next: ./run validate.")

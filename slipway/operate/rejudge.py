@@ -43,7 +43,7 @@ def judge_here(project: Project, candidate: str, champion: Champion | None, ref:
     """Judge in this process. Raises PipelineError."""
     from slipway.gate.judge import judge  # imported here: scikit-learn and Great Expectations cost some seconds
 
-    return judge(project, candidate, champion, rules.of(project, ref))
+    return judge(project, candidate, champion, rules.load_rules(project, ref))
 
 
 def rejudge(project: Project, candidate: str, champion: str, verdict: str, tag: str, ref: str, into: str) -> None:

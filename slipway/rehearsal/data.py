@@ -98,7 +98,7 @@ def begin(path: Path) -> Data:
 
 def numbers(rows: pd.DataFrame) -> list[str]:
     """Return the features that are numbers and not all nought, those first that are most like a measurement: with fractions."""
-    found = [name for name in dataset.inputs() if name in rows and pd.api.types.is_any_real_numeric_dtype(rows[name])]
+    found = [name for name in dataset.list_inputs() if name in rows and pd.api.types.is_any_real_numeric_dtype(rows[name])]
     return sorted((name for name in found if rows[name].any()), key=lambda name: not pd.api.types.is_float_dtype(rows[name]))
 
 

@@ -46,7 +46,7 @@ def here(project: Project) -> None:
         judged = Judgement.model_validate_json(project.gate.read_bytes())
         if judged.candidate.manifest_sha256 == sha:
             found.judge(judged)
-            found.keep(verdict.documents(project))
+            found.keep(verdict.list_documents(project))
     note = project.root / "build" / "release.json"
     if note.is_file() and (pushed := json.loads(note.read_bytes()))["commit"] == manifest.commit:
         found.mark(image_digest=pushed["digest"])

@@ -13,7 +13,7 @@ from model import features
 from slipway import http_client
 from slipway.errors import Drifted, OwnerError, PipelineError
 from slipway.gate import dataset
-from slipway.gate.predictor import Predictor, asked
+from slipway.gate.predictor import Predictor, open_predictor
 from slipway.operate import chain, champion
 from slipway.project import Project
 from slipway.say import line, summary
@@ -60,7 +60,7 @@ def from_file(project: Project, path: Path, release: str, all_seasons: bool) -> 
     found = champion.resolve(project, release)
     if found is None:
         raise PipelineError("Nothing is live to be asked. Next: ./run deploy TAG, or --release build/bundle.")
-    with asked(project, found.predictor) as predictor:
+    with open_predictor(project, found.predictor) as predictor:
         before = metrics(predictor)
         predictor.answers(rows)
         counted, learnt = itself(before, metrics(predictor))

@@ -12,7 +12,7 @@ from slipway.errors import PipelineError
 from slipway.gate import dataset, gate
 from slipway.gate.comparison import Sides
 from slipway.gate.judge import align_classes, score_owner
-from slipway.gate.predictor import asked
+from slipway.gate.predictor import open_predictor
 from slipway.gate.scoring import repeat_constant
 from slipway.operate import chain, targets
 from slipway.operate.chain import Deployment
@@ -40,7 +40,7 @@ def outcomes(project: Project, file: str) -> Outcomes:
             before[each.tag] = found
     sides = Sides(rows, answers, None, repeat_constant(manifest.trivial, len(rows)), manifest.model.classes)
     score_owner(sides, answers)
-    said = judging.judge(state.live.tag, answers, before, sides, rules.of(project).thresholds, Path(file).name, chain.now())
+    said = judging.judge(state.live.tag, answers, before, sides, rules.load_rules(project).thresholds, Path(file).name, chain.now())
     write(project, said)
     return said
 
@@ -48,11 +48,11 @@ def outcomes(project: Project, file: str) -> Outcomes:
 def read(path: Path) -> pd.DataFrame:
     """Read rows with their truth. Raises PipelineError."""
     rows = dataset.read(path)
-    if lacking := [name for name in dataset.declared() if name not in rows]:
+    if lacking := [name for name in dataset.list_columns() if name not in rows]:
         raise PipelineError(f"{path} has no {', '.join(lacking)}. Expected: the features, and what was true as {features.TARGET}.")
     known = rows[rows[features.TARGET].notna()].reset_index(drop=True)
     groups = known[features.GROUP].nunique() if features.GROUP else len(known)
-    if wrong := gate.few(known[features.TARGET].tolist(), groups, features.TARGET):
+    if wrong := gate.describe_too_few(known[features.TARGET].tolist(), groups, features.TARGET):
         raise PipelineError(f"{path} can judge nothing: {wrong}. Next: wait for more rows whose truth is known.")
     return known
 
@@ -65,7 +65,7 @@ def earlier(proven: list[Deployment], live: Deployment) -> list[Deployment]:
 def ask_release(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> tuple[Answers, Manifest]:
     """Have a release answer in its own image; returns that and its manifest. Raises PipelineError."""
     target.fetch(release.digest)
-    with asked(project, target.predictor(release.digest)) as predictor:
+    with open_predictor(project, target.predictor(release.digest)) as predictor:
         return predictor.answers(rows), predictor.manifest
 
 

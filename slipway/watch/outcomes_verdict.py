@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from slipway.gate import gate
-from slipway.gate.comparison import Sides, described, measure, tolerated, unit
+from slipway.gate.comparison import Sides, compute_tolerated, describe_harm, measure, name_unit
 from slipway.gate.losses import Values
 from slipway.gate.scoring import compute_metrics
-from slipway.report import Harm, Outcome, Part, figure
+from slipway.report import Harm, Outcome, Part, format_figure
 from slipway.rules import Thresholds
 
 TRIVIAL = "a trivial model"
@@ -49,10 +49,10 @@ def rival(name: str, sides: Sides, rules: Thresholds, seed: int) -> Rival:
     """Hold the live release against another one, by the gate's own rule; against the trivial model where there is no other in `sides`."""
     theirs = sides.trivial if sides.theirs is None else sides.theirs
     harm = measure(sides, theirs, rules, seed, None)
-    margin = 0.0 if sides.theirs is None else tolerated(sides, rules, None)
-    said = gate.compared(harm, margin, name, unit())
+    margin = 0.0 if sides.theirs is None else compute_tolerated(sides, rules, None)
+    said = gate.judge_harm(harm, margin, name, name_unit())
     return Rival(
-        name=name, verdict=said.outcome, reason=said.reasons[0], loss=float(sides.losses(theirs).mean()), harm=described(harm, margin)
+        name=name, verdict=said.outcome, reason=said.reasons[0], loss=float(sides.losses(theirs).mean()), harm=describe_harm(harm, margin)
     )
 
 
@@ -83,7 +83,7 @@ def markdown(said: Outcomes) -> str:
     lines = [
         f"## {said.verdict.value}: {said.release}, now that the truth is known",
         "",
-        f"On {said.rows} rows of {said.source}, {said.at}: loss {figure(said.loss)}, "
+        f"On {said.rows} rows of {said.source}, {said.at}: loss {format_figure(said.loss)}, "
         + ", ".join(f"{name} {value:.4g}" for name, value in said.metrics.items())
         + ".",
         "",
@@ -101,4 +101,4 @@ def markdown(said: Outcomes) -> str:
 def cells(each: Rival) -> list[str]:
     """Return the row of a rival."""
     harm = f"{each.harm.mean:+.4g} ({each.harm.low:+.4g} to {each.harm.high:+.4g})"
-    return [each.name, each.verdict.value, figure(each.loss), harm, f"{each.harm.margin:.4g}"]
+    return [each.name, each.verdict.value, format_figure(each.loss), harm, f"{each.harm.margin:.4g}"]

@@ -35,10 +35,10 @@ def retrain(project: Project, data: str) -> str:
     old, new = (sha256(each.read_bytes()) for each in (project.train_data, file))
     if old == new:
         raise PipelineError(f"{file} ({new[:12]}) is what is learnt from already. Expected: other data. Next: ./run train.")
-    dataset.refuse_unfit(found, rules.of(project), f"./run retrain --data {data}")
+    dataset.refuse_unfit(found, rules.load_rules(project), f"./run retrain --data {data}")
     told = compare_data(before, after, (old, new))
     left, branch = repository.branch(project.root), f"retrain-{date.today()}-{new[:8]}"
-    changed = data_reference.file(project) + ".dvc" * dvc
+    changed = data_reference.name_file(project) + ".dvc" * dvc
     with repository.branched(project.root, branch), replaced(project.train_data, file, project.root / "build"):
         if dvc:
             dvc_add(project)
@@ -60,7 +60,7 @@ def kept_by_dvc(project: Project, file: Path) -> bool:
         )
     repository.refuse_changes(project.root, "retrain", besides=file)
     data_reference.refuse_other(project)
-    dvc = data_reference.of(project).dvc
+    dvc = data_reference.read_reference(project).dvc
     if dvc and not shutil.which("dvc"):
         raise PipelineError(
             'DVC keeps the training data, and there is no dvc on the PATH. Next: uv tool install "dvc[s3]", or [gs], [azure] or [ssh].'
@@ -84,7 +84,7 @@ def replaced(path: Path, file: Path, aside: Path) -> Iterator[None]:
 
 def dvc_add(project: Project) -> None:
     """Have DVC keep what lies in the place of the training data. Raises PipelineError."""
-    name = data_reference.file(project)
+    name = data_reference.name_file(project)
     done = subprocess.run(["dvc", "add", "--quiet", name], cwd=project.root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"dvc add {name} failed: {(done.stderr or done.stdout).strip()} Nothing was changed. Next: dvc doctor.")
@@ -109,8 +109,8 @@ def compare_data(before: pd.DataFrame, after: pd.DataFrame, hashes: tuple[str, s
 
 def count_new_rows(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, str]:
     """Return how many rows are only in the one, and only in the other, by what is declared of them."""
-    known = [name for name in dataset.declared() if name in before and name in after]
-    left, right = dataset.hashes(before[known]), dataset.hashes(after[known])
+    known = [name for name in dataset.list_columns() if name in before and name in after]
+    left, right = dataset.hash_rows(before[known]), dataset.hash_rows(after[known])
     return str(int((~left.isin(right)).sum())), str(int((~right.isin(left)).sum()))
 
 

@@ -37,7 +37,7 @@ from slipway.gate.scoring import compute_metrics
 from slipway.project import Project
 from slipway.serving.declared import FEATURES
 
-COLUMNS = dataset.inputs()
+COLUMNS = dataset.list_inputs()
 
 
 @pytest.fixture
@@ -299,7 +299,7 @@ def test_a_case_of_behaviour_that_does_not_fit_and_a_draft_that_does(own: Projec
 def test_a_floor_of_a_metric_that_there_is_not(own: Project, fitted: quick.Fit) -> None:
     path = own.root / "validation" / "thresholds.toml"
     path.write_text(path.read_text(encoding="utf-8") + "[floors.else]\nmin = 0.5\n", encoding="utf-8")
-    found = to_mend([quick.check_floors(fitted, rules.of(own))])
+    found = to_mend([quick.check_floors(fitted, rules.load_rules(own))])
     assert (
         f"floors.else name no metric; model/metrics.py returns {next(iter(compute_metrics(fitted.truth, fitted.answers)))}" in found.found
     )
@@ -310,7 +310,7 @@ def test_a_floor_that_is_missed_by_far_is_to_be_known(own: Project, fitted: quic
     path = own.root / "validation" / "thresholds.toml"
     text = path.read_text(encoding="utf-8").partition("[floors.")[0]
     path.write_text(f"{text}[slices]\nmin_rows = 2\nmin_groups = 2\n[floors.{name}]\nmin = {3 * abs(value) + 1}\n", encoding="utf-8")
-    found = quick.check_floors(fitted, rules.of(own))
+    found = quick.check_floors(fitted, rules.load_rules(own))
     assert (found.state, name in found.found) == (NOTE, True)
 
 

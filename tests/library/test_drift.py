@@ -68,9 +68,9 @@ def test_what_parts_of_the_training_data_do_is_usual_unless_it_may_be_chance() -
 def test_seasons_of_the_training_data_are_usual_and_what_comes_at_random_is_not() -> None:
     random = np.random.default_rng(0)
     values = random.normal(size=3000)
-    assert serveable.cut(values, ()).usual == 0
-    assert serveable.cut(np.sort(values), ()).usual > 1
-    assert serveable.cut(values[:1], ()).usual == 0
+    assert serveable.cut_bins(values, ()).usual == 0
+    assert serveable.cut_bins(np.sort(values), ()).usual > 1
+    assert serveable.cut_bins(values[:1], ()).usual == 0
 
 
 def week(first: float, rows: int) -> drift.Window:

@@ -242,7 +242,7 @@ def test_the_library_logs_as_before_afterwards(tmp_path: Path) -> None:
 def test_train_validate_and_the_doctor_name_it_and_end_with_2(tmp_path: Path) -> None:
     road = Road.copied(tmp_path / "road")
     road.must("train")
-    path = rules.of(road.project).suite
+    path = rules.load_rules(road.project).suite
     content = json.loads(path.read_text(encoding="utf-8"))
     content["expectations"].append(expect("expect_column_value_to_be_between", column="length", max_value=10))
     path.write_text(json.dumps(content), encoding="utf-8")

@@ -30,7 +30,7 @@ def said(live: float, prior: float, rows: int = ROWS) -> Outcomes:
     frame = pd.DataFrame({features.TARGET: truth, **({features.GROUP: np.arange(rows) // 4} if features.GROUP else {})})
     answers = {name: truth + random.normal(off, 1, rows) for name, off in {"live": live, "prior": prior}.items()}
     sides = Sides(frame, answers["live"], None, np.full(rows, 50.0))
-    return outcomes.judge("v2", answers["live"], {"v1": answers["prior"]}, sides, rules.of(load(ROOT)).thresholds, "a file", "now")
+    return outcomes.judge("v2", answers["live"], {"v1": answers["prior"]}, sides, rules.load_rules(load(ROOT)).thresholds, "a file", "now")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_too_few_rows_cannot_tell() -> None:
     frame = pd.DataFrame({features.TARGET: truth, **({features.GROUP: range(8)} if features.GROUP else {})})
     answers, before = random.normal(50, 60, 8), random.normal(50, 60, 8)
     sides = Sides(frame, answers, None, np.full(8, 50.0))
-    found = outcomes.judge("v2", answers, {"v1": before}, sides, rules.of(load(ROOT)).thresholds, "a file", "now")
+    found = outcomes.judge("v2", answers, {"v1": before}, sides, rules.load_rules(load(ROOT)).thresholds, "a file", "now")
     assert found.verdict in (Outcome.INCONCLUSIVE, Outcome.FAIL)
     assert Outcome.INCONCLUSIVE in {each.verdict for each in found.rivals}
 

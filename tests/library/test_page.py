@@ -461,5 +461,5 @@ def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed
     ids=["fractions", "whole numbers", "none"],
 )
 def test_what_is_measured_is_tried_in_another_unit(columns: dict[str, list[Any]], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset, "inputs", lambda: list(columns))
+    monkeypatch.setattr(dataset, "list_inputs", lambda: list(columns))
     assert rehearsal_data.numbers(pd.DataFrame(columns)) == name.split()

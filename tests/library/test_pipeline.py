@@ -481,15 +481,15 @@ def ruled(checkout: Path) -> Project:
 
 
 def test_rules_are_those_of_the_checkout_or_of_another_commit(ruled: Project) -> None:
-    here, there = rules.of(ruled), rules.of(ruled, "before")
-    assert (here.thresholds.margin_fraction, here.source, rules.notes(here)) == (0.5, "this checkout", [])
+    here, there = rules.load_rules(ruled), rules.load_rules(ruled, "before")
+    assert (here.thresholds.margin_fraction, here.source, rules.describe_altered(here)) == (0.5, "this checkout", [])
     assert (there.thresholds.margin_fraction, there.source) == (0.05, repository.head(ruled.root)[:12])
     assert there.reference.read_bytes() == (ROOT / "validation" / "reference.csv").read_bytes()
     assert there.suite.read_bytes() == (ROOT / "validation" / "expectations.json").read_bytes()
 
 
 def test_what_a_change_would_alter_is_told(ruled: Project) -> None:
-    assert rules.notes(rules.of(ruled, "before")) == [
+    assert rules.describe_altered(rules.load_rules(ruled, "before")) == [
         f"This change alters validation/thresholds.toml. It is judged without that, by the rules of {repository.head(ruled.root)[:12]}.",
         "This change alters model/metrics.py, and is judged with that: look at it closely.",
     ]
@@ -497,10 +497,10 @@ def test_what_a_change_would_alter_is_told(ruled: Project) -> None:
 
 def test_rules_of_an_unknown_ref_and_rules_that_cannot_be_read_are_told(ruled: Project) -> None:
     with pytest.raises(PipelineError, match=r"git knows no 'nowhere'.*Next: git fetch origin"):
-        rules.of(ruled, "nowhere")
+        rules.load_rules(ruled, "nowhere")
     (ruled.root / "validation" / "thresholds.toml").write_text("margin_fraction = 2", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"thresholds\.toml cannot be read: .*"):
-        rules.of(ruled)
+        rules.load_rules(ruled)
 
 
 # --- what people read
@@ -654,7 +654,7 @@ def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(tmp_path: Path, ca
 def test_slices_by_what_is_no_column_are_told(ruled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "SLICES", {"nowhere": None})
     with pytest.raises(PipelineError, match=r"model/features\.py has slices by nowhere, which .*reference\.csv does not have\. Next: "):
-        dataset.reference(rules.of(ruled))
+        dataset.read_reference(rules.load_rules(ruled))
 
 
 @pytest.mark.parametrize("name", ["release/model.skops", "../elsewhere"])

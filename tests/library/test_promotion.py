@@ -83,7 +83,7 @@ def smuggle(road: Road, tag: str, tamper: Tamper, changed: Labels | None = None)
     tamper(project.release / "release")
     commit = road.git("rev-parse", f"{tag}^{{commit}}")
     if road.target == "docker":
-        labels = building.labels(project, read(project.bundle)[0]) | (changed or {})
+        labels = building.make_labels(project, read(project.bundle)[0]) | (changed or {})
         docker_engine.build(project, commit, labels)
     digest = road.place.push(commit)
     road.checkout("main")
@@ -175,7 +175,9 @@ def test_a_release_that_is_stored_for_another_commit(live: Road) -> None:
     live.checkout(A)
     building.assemble(live.project)
     if live.target == "docker":
-        docker_engine.build(live.project, commit := live.git("rev-parse", B), building.labels(live.project, read(live.project.bundle)[0]))
+        docker_engine.build(
+            live.project, commit := live.git("rev-parse", B), building.make_labels(live.project, read(live.project.bundle)[0])
+        )
     else:
         commit = live.git("rev-parse", B)
     live.place.push(commit)

@@ -83,7 +83,7 @@ READABLE: dict[str, tuple[bytes, Load]] = {
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, Load], Data]:
     """Begins a rehearsal with a file and an owner's `load`."""
-    monkeypatch.setattr(dataset, "inputs", lambda: ["text", "amount"])
+    monkeypatch.setattr(dataset, "list_inputs", lambda: ["text", "amount"])
     monkeypatch.setattr(features, "TARGET", "gone")
     monkeypatch.setattr(features, "TASK", "binary")
 
@@ -176,7 +176,7 @@ def test_a_target_that_is_made_of_others_is_not_shuffled_and_the_rest_is_had(beg
 
 def test_without_a_number_there_is_no_other_unit(begin: Callable[[bytes, Load], Data], monkeypatch: pytest.MonkeyPatch) -> None:
     data = begin(frame().to_csv(index=False).encode(), read())
-    monkeypatch.setattr(dataset, "inputs", lambda: ["text"])
+    monkeypatch.setattr(dataset, "list_inputs", lambda: ["text"])
     with pytest.raises(LeftOut, match="no feature is a number"):
         data.other_unit()
 

@@ -133,7 +133,7 @@ def test_rules_of_another_commit_are_found_and_what_a_change_alters_is_told(ours
         text = (ours.root / name).read_text(encoding="utf-8")
         (ours.root / name).write_text(text.replace("0.05", "0.5", 1) + "\n", encoding="utf-8")
     os.utime(ours.root / "validation" / "expectations.json", (1, 1))  # newer than git knows, and the same
-    there = rules.of(ours, "main")
+    there = rules.load_rules(ours, "main")
     assert (there.source, there.thresholds.margin_fraction) == (before[:12], 0.05)
     assert there.altered == ["model/metrics.py", "validation/thresholds.toml"]
     assert there.reference.read_bytes() == (ROOT / "validation" / "reference.csv").read_bytes()
@@ -143,9 +143,9 @@ def test_rules_of_another_commit_are_found_and_what_a_change_alters_is_told(ours
 
 
 def test_the_data_reference_is_that_of_the_commit(ours: Project) -> None:
-    assert data_reference.of(ours).held
+    assert data_reference.read_reference(ours).held
     ours.train_data.write_text("a\n2\n", encoding="utf-8")
-    assert not data_reference.of(ours).held
+    assert not data_reference.read_reference(ours).held
     with pytest.raises(PipelineError, match=r"data/train\.csv is not what commit .*: its hash in git is "):
         data_reference.refuse_other(ours)
 
@@ -186,7 +186,7 @@ def test_the_rehearsals_own_history_heeds_no_setting_and_no_hook(ours: Project, 
     rehearsal.tag(copied, "v1.0.0")
     (there / "data" / "train.csv").write_text("a\n3\n", encoding="utf-8")
     rehearsal.commit(copied, "two")
-    assert data_reference.of(copied).held
+    assert data_reference.read_reference(copied).held
     assert repository.commit_of(there, "v1.0.0") == repository.git(there, "rev-parse", "HEAD~")
 
 
@@ -246,7 +246,7 @@ def test_of_another_users_checkout_gits_reason_and_its_remedy_are_told(
     for ask in (repository.head, repository.committed_at, lambda root: repository.refuse_changes(root, "deploy"), repository.branch):
         with pytest.raises(PipelineError, match=said):
             ask(ours.root)
-    for refused in (lambda: data_reference.of(ours), lambda: rules.of(ours, "main")):
+    for refused in (lambda: data_reference.read_reference(ours), lambda: rules.load_rules(ours, "main")):
         with pytest.raises(PipelineError, match=said):
             refused()
     [finding] = checkout.findings(ours)

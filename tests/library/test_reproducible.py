@@ -143,7 +143,7 @@ def test_the_image_has_the_same_content_although_it_is_built_anew(roads: list[Ro
         monkeypatch.setenv("DOCKER_BUILD_OPTIONS", options)
         manifest = read(road.project.bundle)[0]
         try:
-            found.append(in_image(docker_engine.build(road.project, manifest.commit, building.labels(road.project, manifest))))
+            found.append(in_image(docker_engine.build(road.project, manifest.commit, building.make_labels(road.project, manifest))))
         finally:
             forget_images(road)
     assert len(found[0]) > 1000

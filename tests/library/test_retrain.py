@@ -66,14 +66,14 @@ def refused(project: Project) -> str:
 
 
 def test_what_git_keeps_has_git_s_hash(small: Project) -> None:
-    reference = data_reference.of(small)
+    reference = data_reference.read_reference(small)
     assert reference == Reference(False, repository.git(small.root, "rev-parse", f"HEAD:{NAME}"), reference.committed)
     assert (reference.held, reference.dvc_md5) == (True, None)
     data_reference.refuse_other(small)
 
 
 def test_what_dvc_keeps_has_its_md5(small: Project) -> None:
-    reference = data_reference.of(by_dvc(small, outs(MD5[BEFORE])))
+    reference = data_reference.read_reference(by_dvc(small, outs(MD5[BEFORE])))
     assert reference == Reference(True, MD5[BEFORE], MD5[BEFORE])
     assert (reference.held, reference.dvc_md5) == (True, MD5[BEFORE])
     data_reference.refuse_other(small)
@@ -105,7 +105,7 @@ def test_a_file_of_dvc_that_is_not_committed_refers_to_nothing(small: Project) -
     by_dvc(small, outs(MD5[BEFORE])).train_data.write_text(OTHER, encoding="utf-8")
     (small.root / f"{NAME}.dvc").write_text(outs(MD5[OTHER]), encoding="utf-8")
     assert f"its md5 is {MD5[OTHER][:12]}, expected {MD5[BEFORE][:12]}. " in refused(small)
-    assert data_reference.of(small).dvc_md5 is None
+    assert data_reference.read_reference(small).dvc_md5 is None
 
 
 def test_missing_data_are_told_with_the_way_to_them(small: Project) -> None:

@@ -114,7 +114,7 @@ def alike(values: int, rows: int) -> pd.DataFrame:
 
 
 def test_rows_that_are_alike_by_chance_are_no_leak_and_copied_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset, "declared", lambda: ["x", "truth"])
+    monkeypatch.setattr(dataset, "list_columns", lambda: ["x", "truth"])
     rows, reference = alike(20_000, 5000), alike(20_000, 1000)
     by_chance = len(dataset.find_overlap(rows, reference))
     assert 150 < by_chance < 300

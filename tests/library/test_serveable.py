@@ -74,7 +74,7 @@ def answered(model: Any) -> Any:
 @pytest.mark.usefixtures("town")
 def test_the_compiled_model_is_held_against_the_whole_reference_dataset() -> None:
     model = fitted(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
-    found = serveable.compiled(model, ROWS, answered(model))
+    found = serveable.check_compiled(model, ROWS, answered(model))
     assert found.reason is None
     assert found.difference is not None
     assert found.difference <= 1e-9
@@ -85,7 +85,7 @@ def test_one_row_off_is_enough_to_let_the_pipeline_answer() -> None:
     model = fitted(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
     answers = answered(model)
     answers[-1] += 1e-6
-    found = serveable.compiled(model, ROWS, answers)
+    found = serveable.check_compiled(model, ROWS, answers)
     assert found.reason is not None
     assert found.reason.startswith("compiled, it answers 1e-06 off")
 
@@ -103,14 +103,14 @@ class Own(Ridge):  # type: ignore[misc]
 @pytest.mark.usefixtures("town")
 def test_why_a_model_is_not_compiled_is_said() -> None:
     model = Own().fit(ROWS[["size"]], ROWS["size"])
-    found = serveable.compiled(model, ROWS, answered(model))
+    found = serveable.check_compiled(model, ROWS, answered(model))
     assert found.difference is None
     assert found.reason
 
 
 @pytest.mark.parametrize(("feature", "unseen"), [(Feature("x", int, (1, 5), True, False), 6), (OPEN, "a word that nobody uses")])
 def test_an_unseen_value_is_none_of_the_categories(feature: Feature, unseen: Any) -> None:
-    assert serveable.unseen(feature) == unseen
+    assert serveable.make_unseen(feature) == unseen
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_unseen_value_is_none_of_the_categories(feature: Feature, unseen: Any
 )
 @pytest.mark.usefixtures("town")
 def test_shares_are_of_all_rows(answers: Any) -> None:
-    found = serveable.watched(ROWS, answers)
+    found = serveable.make_bins(ROWS, answers)
     shares: Sequence[Sequence[float]] = [found.predictions.shares, *(each.shares for each in found.features.values())]
     assert [sum(each) for each in shares] == pytest.approx([1.0] * 3)
 

@@ -17,26 +17,26 @@ from slipway.gate import behaviour, comparison, dataset, expectations
 from slipway.gate.gate import (
     Interval,
     Slice,
-    adjust,
-    broken,
-    crept,
-    few,
-    floor_missed,
-    groups_to_decide,
+    adjust_slices,
+    bootstrap_mean,
+    compute_margin,
+    compute_p_value,
+    describe_creep,
+    describe_implausible,
+    describe_missed_floor,
+    describe_not_finite,
+    describe_regressions,
+    describe_too_few,
+    estimate_groups,
     holm,
-    insane,
-    interval,
     judge,
-    margin,
-    regressions,
-    tail,
 )
 from slipway.report import Finding, Outcome
 from slipway.rules import Floor
 from slipway.serving.frames import records
 
 ROOT = Path(__file__).resolve().parents[2]
-COLUMNS = dataset.inputs()
+COLUMNS = dataset.list_inputs()
 
 
 def harm(low: float, mean: float, high: float, p: float = 0.5) -> Interval:
@@ -54,7 +54,7 @@ def bounds(found: Interval) -> tuple[float, float, float, int, int]:
 
 def test_an_interval_holds_as_often_as_it_says() -> None:
     random = np.random.default_rng(0)
-    found = [interval(random.normal(1.0, 2.0, 60), None, 0.95, 400, seed) for seed in range(400)]
+    found = [bootstrap_mean(random.normal(1.0, 2.0, 60), None, 0.95, 400, seed) for seed in range(400)]
     assert 0.03 < np.mean([each.low > 1.0 for each in found]) < 0.08
     assert 0.03 < np.mean([each.high < 1.0 for each in found]) < 0.08
 
@@ -62,7 +62,7 @@ def test_an_interval_holds_as_often_as_it_says() -> None:
 @pytest.mark.parametrize(("confidence", "errors"), [(0.9, 1.282), (0.95, 1.645), (0.975, 1.960)])
 def test_each_bound_holds_with_the_confidence_that_was_asked(confidence: float, errors: float) -> None:
     values = np.random.default_rng(0).normal(5.0, 2.0, 500)
-    found, error = interval(values, None, confidence, 5000, 0), values.std() / np.sqrt(500)
+    found, error = bootstrap_mean(values, None, confidence, 5000, 0), values.std() / np.sqrt(500)
     assert (found.mean - found.low) / error == pytest.approx(errors, rel=0.05)
     assert (found.high - found.mean) / error == pytest.approx(errors, rel=0.05)
 
@@ -71,7 +71,7 @@ def test_a_group_bootstrap_is_wider_where_the_rows_of_a_group_are_alike() -> Non
     random = np.random.default_rng(0)
     groups = np.repeat(np.arange(40), 25)
     values = random.normal(0, 1, 40)[groups] + random.normal(0, 0.1, len(groups))
-    by_group, by_row = (interval(values, each, 0.95, 500, 0) for each in (groups, None))
+    by_group, by_row = (bootstrap_mean(values, each, 0.95, 500, 0) for each in (groups, None))
     assert by_group.high - by_group.low > 3 * (by_row.high - by_row.low)
     assert (by_group.mean, by_group.rows, by_group.groups) == (by_row.mean, 1000, 40)
     assert by_row.groups == 1000
@@ -79,24 +79,24 @@ def test_a_group_bootstrap_is_wider_where_the_rows_of_a_group_are_alike() -> Non
 
 def test_an_interval_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     values, groups = np.random.default_rng(0).normal(0, 1, 200), np.arange(200) // 5
-    assert interval(values, groups, 0.95, 300, 7) == interval(values, groups, 0.95, 300, 7)
-    assert interval(values, groups, 0.95, 300, 7) != interval(values, groups, 0.95, 300, 8)
+    assert bootstrap_mean(values, groups, 0.95, 300, 7) == bootstrap_mean(values, groups, 0.95, 300, 7)
+    assert bootstrap_mean(values, groups, 0.95, 300, 7) != bootstrap_mean(values, groups, 0.95, 300, 8)
 
 
 def test_an_interval_depends_on_who_is_together_and_not_on_their_names() -> None:
     values, groups = np.random.default_rng(0).normal(0, 1, 90), np.repeat(["a", "b", "c"], 30)
-    assert interval(values, groups, 0.95, 300, 0) == interval(values, np.repeat([10, 20, 30], 30), 0.95, 300, 0)
+    assert bootstrap_mean(values, groups, 0.95, 300, 0) == bootstrap_mean(values, np.repeat([10, 20, 30], 30), 0.95, 300, 0)
 
 
 def test_groups_of_unlike_size_weigh_by_their_rows() -> None:
     values, groups = np.array([0.0] * 90 + [1.0] * 10), np.array([0] * 90 + [1] * 10)
-    assert bounds(interval(values, groups, 0.95, 1000, 0)) == (0.1, 0.0, 1.0, 100, 2)
+    assert bounds(bootstrap_mean(values, groups, 0.95, 1000, 0)) == (0.1, 0.0, 1.0, 100, 2)
     # In the middle half of the resamples each group is drawn once.
-    assert bounds(interval(values, groups, 0.6, 1000, 0)) == (0.1, 0.1, 0.1, 100, 2)
+    assert bounds(bootstrap_mean(values, groups, 0.6, 1000, 0)) == (0.1, 0.1, 0.1, 100, 2)
 
 
 def test_what_never_varies_has_no_width() -> None:
-    found = interval(np.full(50, 3.5), None, 0.95, 200, 0)
+    found = bootstrap_mean(np.full(50, 3.5), None, 0.95, 200, 0)
     assert (found.low, found.mean, found.high) == pytest.approx((3.5, 3.5, 3.5))
 
 
@@ -115,7 +115,7 @@ def test_what_never_varies_has_no_width() -> None:
     ids=["below the margin", "above the margin", "at the margin", "no effect and no margin", "not a number"],
 )
 def test_groups_to_decide_grow_with_the_square_of_what_is_missing(found: Interval, tolerated: float, groups: int | None) -> None:
-    assert groups_to_decide(found, tolerated) == groups
+    assert estimate_groups(found, tolerated) == groups
 
 
 # --- verdict
@@ -195,7 +195,7 @@ def test_each_outcome_has_its_exit_code() -> None:
     ("champion", "trivial", "tolerated"), [(40, 140, 5.0), (140, 140, 0.0), (150, 140, 0.0)], ids=["better", "equal", "worse than trivial"]
 )
 def test_the_margin_is_a_share_of_the_champions_gain_and_never_negative(champion: float, trivial: float, tolerated: float) -> None:
-    assert margin(0.05, champion, trivial) == pytest.approx(tolerated)
+    assert compute_margin(0.05, champion, trivial) == pytest.approx(tolerated)
 
 
 @pytest.mark.parametrize(
@@ -212,13 +212,13 @@ def test_the_margin_is_a_share_of_the_champions_gain_and_never_negative(champion
     ],
 )
 def test_a_floor_is_missed_beyond_its_limit_and_by_what_is_no_number(value: float, floor: Floor, said: str | None) -> None:
-    assert floor_missed("score", value, floor) == said
+    assert describe_missed_floor("score", value, floor) == said
 
 
 def test_answers_that_are_no_finite_numbers_are_broken() -> None:
-    assert broken(np.array([1.0, -2.0])) is None
-    assert broken(np.array([1.0, math.nan, math.inf, -math.inf])) == "3 of 4 answers are not finite numbers, rows 1, 2, 3."
-    assert broken(np.array([[0.5, 0.5], [0.5, math.nan]])) == "1 of 2 answers are not finite numbers, row 1."
+    assert describe_not_finite(np.array([1.0, -2.0])) is None
+    assert describe_not_finite(np.array([1.0, math.nan, math.inf, -math.inf])) == "3 of 4 answers are not finite numbers, rows 1, 2, 3."
+    assert describe_not_finite(np.array([[0.5, 0.5], [0.5, math.nan]])) == "1 of 2 answers are not finite numbers, row 1."
 
 
 @pytest.mark.parametrize(
@@ -235,17 +235,17 @@ def test_answers_that_are_no_finite_numbers_are_broken() -> None:
     ids=["honest", "at the limits", "not a number", "outside", "constant", "constant shares", "shares"],
 )
 def test_answers_that_cannot_be_a_models_are_insane(answers: Any, limits: tuple[float, float] | None, said: str | None) -> None:
-    assert insane(np.asarray(answers), limits) == said
+    assert describe_implausible(np.asarray(answers), limits) == said
 
 
 def test_more_rows_than_can_be_told_are_cut() -> None:
-    assert broken(np.full(9, math.nan)) == "9 of 9 answers are not finite numbers, rows 0, 1, 2, 3, 4 and others."
+    assert describe_not_finite(np.full(9, math.nan)) == "9 of 9 answers are not finite numbers, rows 0, 1, 2, 3, 4 and others."
 
 
 def test_a_reference_dataset_of_one_value_or_one_group_can_judge_nothing() -> None:
-    assert few([1.0, 2.0], 2, "score") is None
-    assert few([1.0, 1.0], 2, "score") == "it has 2 rows with 1 different values of score; at least 2 are needed"
-    assert few([1.0, 2.0], 1, "score") == "all its rows are of one group; at least 2 groups are needed"
+    assert describe_too_few([1.0, 2.0], 2, "score") is None
+    assert describe_too_few([1.0, 1.0], 2, "score") == "it has 2 rows with 1 different values of score; at least 2 are needed"
+    assert describe_too_few([1.0, 2.0], 1, "score") == "all its rows are of one group; at least 2 groups are needed"
 
 
 # --- slices and the chain
@@ -263,12 +263,12 @@ def test_p_values_grow_with_how_many_are_looked_at_and_keep_their_order() -> Non
     [(0, 1, 10, 0.5), (1.812, 1, 10, 0.05), (-1.812, 1, 10, 0.95), (1, 0, 10, 0), (0, 0, 10, 1), (1, 1, 0, 1)],
 )
 def test_a_tail_is_students(mean: float, error: float, freedom: int, p: float) -> None:
-    assert tail(mean, error, freedom) == pytest.approx(p, abs=1e-4)
+    assert compute_p_value(mean, error, freedom) == pytest.approx(p, abs=1e-4)
 
 
 def test_many_groups_are_put_together_and_keep_their_spread() -> None:
     values = np.random.default_rng(0).normal(1.0, 2.0, 40_000)
-    found, error = interval(values, None, 0.95, 1000, 0), 2.0 / np.sqrt(40_000)
+    found, error = bootstrap_mean(values, None, 0.95, 1000, 0), 2.0 / np.sqrt(40_000)
     assert (found.groups, found.rows) == (40_000, 40_000)
     assert (found.high - found.mean) / error == pytest.approx(1.645, rel=0.1)
 
@@ -279,13 +279,15 @@ def cut(name: str, mean: float, p: float, rows: int = 1000, groups: int = 100) -
 
 
 def test_a_slice_with_too_few_rows_or_groups_is_not_judged_and_does_not_count() -> None:
-    found = adjust([cut("a", 2, 0.03), cut("b", 2, 0.001, rows=99), cut("c", 2, 0.001, groups=9)], min_rows=100, min_groups=10)
+    found = adjust_slices([cut("a", 2, 0.03), cut("b", 2, 0.001, rows=99), cut("c", 2, 0.001, groups=9)], min_rows=100, min_groups=10)
     assert [each.p for each in found] == [0.03, None, None]
 
 
 def test_a_slice_fails_only_when_it_is_surely_worse_and_beyond_its_margin() -> None:
-    slices = adjust([cut("sure", 2, 0.001), cut("inside", 0.9, 0.001), cut("unsure", 2, 0.06), cut("few", 2, 0.0001, rows=5)], 100, 10)
-    found = regressions(slices, 0.95)
+    slices = adjust_slices(
+        [cut("sure", 2, 0.001), cut("inside", 0.9, 0.001), cut("unsure", 2, 0.06), cut("few", 2, 0.0001, rows=5)], 100, 10
+    )
+    found = describe_regressions(slices, 0.95)
     assert list(found) == ["sure"]
     assert found["sure"] == (
         "sure: loss minus that of the champion +2 (from +1 to +3), worse (p 0.003 after Holm) and beyond the margin of 1 there."
@@ -298,7 +300,7 @@ def test_a_slice_fails_only_when_it_is_surely_worse_and_beyond_its_margin() -> N
     ids=["is the best", "inside", "said", "not surely inside two margins", "beyond two margins"],
 )
 def test_small_losses_add_up(gap: float, outcome: Outcome | None) -> None:
-    found = crept(harm(-0.3, 0.1, 0.6), gap, 1.0)
+    found = describe_creep(harm(-0.3, 0.1, 0.6), gap, 1.0)
     assert (found and found[0]) == outcome
 
 
@@ -377,20 +379,20 @@ def judgement(verdict: Outcome, champion: report.Side | None) -> report.Judgemen
 
 @pytest.mark.parametrize("verdict", list(Outcome))
 def test_the_report_begins_with_the_verdict_and_ends_with_what_to_do(verdict: Outcome) -> None:
-    lines = report.markdown(judgement(verdict, None)).splitlines()
+    lines = report.format_markdown(judgement(verdict, None)).splitlines()
     assert lines[:3] == [f"## Gate: {verdict.value}", "", "- Because."]
     assert lines[-1] == report.NEXT[verdict]
 
 
 def test_the_report_of_a_first_release_has_no_champion() -> None:
-    text = report.markdown(judgement(Outcome.PASS, None))
+    text = report.format_markdown(judgement(Outcome.PASS, None))
     assert "commit abc (cccccccccccc) against a trivial model (first release), on the reference dataset eeeeeeeeeeee, by" in text
     assert "| loss | 1.235 | – |\n| score | 0.5 | – |\n| loss of a trivial model | 9.877 | |" in text
 
 
 def test_the_report_holds_both_sides_beside_each_other_and_a_dash_where_there_is_no_figure() -> None:
     champion = report.Side(tag="v1", digest="sha256:" + "d" * 64, manifest_sha256="b" * 64, loss=None, metrics={"score": 0.25})
-    text = report.markdown(judgement(Outcome.FAIL, champion))
+    text = report.format_markdown(judgement(Outcome.FAIL, champion))
     assert "against v1 (sha256:dddddddddddd)" in text
     assert "| loss | 1.235 | – |\n| score | 0.5 | 0.25 |" in text
 
@@ -399,7 +401,9 @@ def test_the_report_lists_slices_notes_and_the_release() -> None:
     part = report.Slice(name="a|b", mean=1, low=0.5, high=1.5, margin=0.4, rows=200, groups=20, p=0.01, failed=True)
     few = part.model_copy(update={"name": "c", "p": None, "failed": False})
     image = report.Image(golden_difference=0, p99_ms=12.3, size_mb=456.7, failures=[])
-    text = report.markdown(judgement(Outcome.FAIL, None).model_copy(update={"slices": [part, few], "notes": ["Look."], "image": image}))
+    text = report.format_markdown(
+        judgement(Outcome.FAIL, None).model_copy(update={"slices": [part, few], "notes": ["Look."], "image": image})
+    )
     assert "| a\\|b | 200 | +1 (+0.5 to +1.5) | 0.4 | **worse** |" in text
     assert "| c | 200 | +1 (+0.5 to +1.5) | 0.4 | not judged: too few |" in text
     assert "\n> Look.\n" in text
@@ -407,13 +411,13 @@ def test_the_report_lists_slices_notes_and_the_release() -> None:
 
 
 def test_the_report_stays_short_whatever_there_is_to_say() -> None:
-    text = report.markdown(judgement(Outcome.FAIL, None).model_copy(update={"reasons": ["x" * 300] * 1000}))
+    text = report.format_markdown(judgement(Outcome.FAIL, None).model_copy(update={"reasons": ["x" * 300] * 1000}))
     assert "- … and 970 more, in gate.json" in text
     assert len(text) < 20_000
 
 
 def test_what_is_refused_later_is_fail_for_that() -> None:
-    later = report.refused(judgement(Outcome.PASS, None), ["Slow."])
+    later = report.add_failures(judgement(Outcome.PASS, None), ["Slow."])
     assert (later.verdict, later.exit_code, later.reasons) == (Outcome.FAIL, 1, ["Slow."])
 
 
@@ -501,7 +505,7 @@ def test_data_docs_are_a_page_that_names_what_does_not_hold(suite: Path) -> None
 
 def test_each_row_is_in_one_slice_of_each_column() -> None:
     reference = dataset.read(ROOT / "validation" / "reference.csv")
-    found = comparison.masks(reference)
+    found = comparison.mask_slices(reference)
     for column in features.SLICES:
         mine = [mask for name, mask in found.items() if f" {column} " in f" {name} "]
         assert (np.sum(mine, axis=0) == 1).all()
@@ -509,7 +513,7 @@ def test_each_row_is_in_one_slice_of_each_column() -> None:
 
 def test_a_column_is_cut_before_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "SLICES", {"size": (1.5, 3)})
-    found = comparison.masks(pd.DataFrame({"size": [1.0, 1.5, 2.0, 3.0, math.nan]}))
+    found = comparison.mask_slices(pd.DataFrame({"size": [1.0, 1.5, 2.0, 3.0, math.nan]}))
     assert {name: mask.nonzero()[0].tolist() for name, mask in found.items()} == {
         "size < 1.5": [0],
         "1.5 <= size < 3": [1, 2],
@@ -524,7 +528,7 @@ def test_a_column_is_cut_before_numbers(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     """A table of another model: two features, of which one is the target in disguise, a target, and a group."""
-    names = {"inputs": ["noise", "disguise"], "declared": ["noise", "disguise", "target", "place"]}
+    names = {"list_inputs": ["noise", "disguise"], "list_columns": ["noise", "disguise", "target", "place"]}
     for name, columns in names.items():
         monkeypatch.setattr(dataset, name, lambda columns=columns: columns)
     monkeypatch.setattr(features, "TARGET", "target")
@@ -547,7 +551,7 @@ def test_a_row_is_the_same_whatever_its_type(own: pd.DataFrame) -> None:
 def test_a_feature_that_is_the_target_is_found(own: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, task: str, labels: Any) -> None:
     monkeypatch.setattr(features, "TASK", task)
     rows = own.assign(**{name: own[name].map(lambda value: labels[value % 5]) for name in ("disguise", "target")}) if labels else own
-    [told] = dataset.disguised(rows, 0.98)
+    [told] = dataset.find_disguised(rows, 0.98)
     assert told.startswith("disguise alone explains ")
 
 
@@ -556,7 +560,7 @@ def test_a_feature_that_is_the_target_is_found(own: pd.DataFrame, monkeypatch: p
 
 def declared(**case: Any) -> list[Any]:
     """Read a case with a row of the reference dataset's first."""
-    return behaviour.read([{"name": "so", "rows": [ROW], **case}])
+    return behaviour.read_cases([{"name": "so", "rows": [ROW], **case}])
 
 
 ROW = records(dataset.read(ROOT / "validation" / "reference.csv")[COLUMNS].head(1))[0]
@@ -580,14 +584,14 @@ CHANGE = {COLUMNS[0]: ROW[COLUMNS[0]]}
 def test_a_case_holds_or_not(case: dict[str, Any], answers: list[float], holds: bool) -> None:
     cases = declared(**case)
     assert len(cases[0].asked()) == len(answers)
-    [found] = behaviour.judge(cases, np.asarray(answers), None)
+    [found] = behaviour.judge_cases(cases, np.asarray(answers), None)
     assert found.holds == holds
     assert found.told == "1 of 1 hold" if holds else f"is answered {answers[0]:g}" in found.told
 
 
 def test_a_case_of_more_classes_names_the_one_it_means() -> None:
     cases = declared(kind="minimum", at_least=0.5, label="b")
-    [found] = behaviour.judge(cases, np.asarray([[0.3, 0.7]]), ["a", "b"])
+    [found] = behaviour.judge_cases(cases, np.asarray([[0.3, 0.7]]), ["a", "b"])
     assert found.holds
 
 
@@ -608,4 +612,4 @@ def test_an_error_in_the_declared_behaviour_is_named(case: dict[str, Any], said:
 def test_the_declared_behaviour_can_be_asked() -> None:
     from model import behaviour as owners
 
-    assert all(case.asked() for case in behaviour.read(owners.CASES))
+    assert all(case.asked() for case in behaviour.read_cases(owners.CASES))

@@ -113,7 +113,7 @@ def test_pulled_data_give_the_same_model_and_the_manifest_refers_to_them(road: R
     manifest = read(road.project.bundle)[0]
     assert (manifest.model.sha256, manifest.dirty) == (followed, False)
     assert manifest.data.sha256 == sha256(road.project.train_data.read_bytes())
-    assert manifest.data.dvc_md5 == data_reference.md5(road.project.train_data)
+    assert manifest.data.dvc_md5 == data_reference.hash_md5(road.project.train_data)
     assert f"md5: {manifest.data.dvc_md5}\n" in road.git("show", f"HEAD:{POINTER}")
     assert road.git("ls-files", "data/train.csv") == road.git("status", "--porcelain") == ""
     assert road.git("rev-parse", "@{upstream}") == road.git("rev-parse", "HEAD^")
@@ -148,7 +148,7 @@ def test_retraining_commits_the_reference_alone_or_changes_nothing(road: Road) -
     said = road.must("retrain", "--data", str(file))
     assert road.git("diff", "--name-only", before) == POINTER
     assert road.project.train_data.read_bytes() == file.read_bytes()
-    assert data_reference.of(road.project).held
+    assert data_reference.read_reference(road.project).held
     assert " dvc push && git push --set-upstream origin retrain-" in said.text
     shell(road, f"git switch --quiet {before} && dvc checkout")
     assert road.project.train_data.read_bytes() == kept

@@ -12,7 +12,7 @@ from slipway.serving.declared import FEATURES
 
 SUITE = Path(__file__).parents[2] / "validation" / "expectations.json"
 EXPECTED: list[dict[str, Any]] = json.loads(SUITE.read_text(encoding="utf-8"))["expectations"]
-COLUMNS = dataset.inputs()
+COLUMNS = dataset.list_inputs()
 DECLARED = {each.name: each for each in FEATURES}
 
 

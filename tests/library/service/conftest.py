@@ -69,7 +69,9 @@ def make(project: Project, rows: pd.DataFrame, folder: Path) -> Path:
     folder.mkdir()
     with threadpool_limits(limits=1):
         fitted = train.learn(rows, project.train_data)
-    manifest = train.write(project, folder, fitted, rows, dataset.read(project.root / "validation/reference.csv"), rules.of(project))
+    manifest = train.write_files(
+        project, folder, fitted, rows, dataset.read(project.root / "validation/reference.csv"), rules.load_rules(project)
+    )
     (folder / "manifest.json").write_bytes(canonical(manifest.model_dump(mode="json")))
     return folder
 
