@@ -16,7 +16,7 @@ from slipway.operate.host import secrets
 from slipway.operate.record import ENVIRONMENT
 from slipway.operate.switch import KEPT
 from slipway.operate.targets.containers import parse_time
-from slipway.operate.targets.proxy import IMAGE, Proxy
+from slipway.operate.targets.proxy import Proxy
 from slipway.project import Project
 
 # The first engine whose API the verbs speak.
@@ -68,7 +68,7 @@ def engine(what: str, _: Project, client: docker.DockerClient) -> Finding:
 
 def disk(what: str, project: Project, client: docker.DockerClient) -> Finding:
     """Look whether there is room for the releases that are kept, and for the next."""
-    printed = looking(client, ["df", "--output=avail", "--block-size=1M", "/"]).split()
+    printed = looking(project, client, ["df", "--output=avail", "--block-size=1M", "/"]).split()
     free, wanted = float(printed[-1]), (KEPT + 1) * project.image_mb
     found = f"{free / 1000:.1f} GB free, {wanted / 1000:.1f} wanted for {KEPT + 1} images of the largest size allowed"
     if free >= wanted:
@@ -94,7 +94,7 @@ def port(what: str, project: Project, client: docker.DockerClient) -> Finding:
         return good(what, f"{project.address}, the proxy's")
     at = {"80/tcp": (project.host, project.port)}
     try:
-        looking(client, ["true"], network_mode="bridge", ports=at)
+        looking(project, client, ["true"], network_mode="bridge", ports=at)
     except APIError as error:
         why = "The first deploy cannot start the proxy."
         return mend(
@@ -109,10 +109,11 @@ def images(what: str, project: Project, client: docker.DockerClient) -> Finding:
     return good(what, f"{project.repository} answers, production is {found[:19] if found else 'not set yet'}")
 
 
-def looking(client: docker.DockerClient, command: list[str], **settings: object) -> str:
+def looking(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:
     """Return what a command prints in a container on the host. Raises DockerException."""
-    registry.ensure(client, IMAGE)
-    container = client.containers.create(IMAGE, entrypoint=command, **{**CONFINED, "network_mode": "none", **settings})
+    image = Proxy(project, client).choose_image()
+    registry.ensure(client, image)
+    container = client.containers.create(image, entrypoint=command, **{**CONFINED, "network_mode": "none", **settings})
     try:
         container.start()
         container.wait()

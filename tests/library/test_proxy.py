@@ -190,7 +190,7 @@ class Host:
 
     def remove(self) -> None:
         """Take everything away."""
-        Monitoring(project.load(self.root), self.client, PYTHON).remove()
+        Monitoring(project.load(self.root), self.client, lambda: PYTHON).remove()
         self.proxy.remove()
 
     def made(self, service: str) -> dict[str, Any]:
@@ -266,7 +266,12 @@ def test_compose_and_the_verbs_make_the_same(host: Host) -> None:
 
 @pytest.mark.docker
 def test_the_lock_runs_on_the_proxys_image(host: Host) -> None:
-    assert compose_file.load(project.load(host.root))["services"]["proxy"]["image"] == host.proxy.image
+    image = compose_file.load(project.load(host.root))["services"]["proxy"]["image"]
+    assert host.proxy.choose_image() == image
+    host.proxy.ensure_running()
+    compose = host.root / "infra" / "compose.yaml"
+    compose.write_text(compose.read_text(encoding="utf-8").replace(image, "haproxy:newer"), encoding="utf-8")
+    assert host.proxy.choose_image() == image  # what the host has: a rollback pulls nothing
 
 
 @pytest.mark.docker

@@ -4,7 +4,7 @@ import io
 import re
 import tarfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -157,20 +157,21 @@ class LockContainer:
     since that takes time; it lasts seconds, and the next rollback takes it over.
     """
 
-    def __init__(self, client: docker.DockerClient, name: str, image: str) -> None:
-        self.client, self.name, self.image = client, name, image
+    def __init__(self, client: docker.DockerClient, name: str, choose_image: Callable[[], str]) -> None:
+        self.client, self.name, self.choose_image = client, name, choose_image
         self.connection: Any = None
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Take the lock. Raises Busy when another run holds it, unless it is to be taken over."""
-        registry.ensure(self.client, self.image)
+        image = self.choose_image()
+        registry.ensure(self.client, image)
         found = find_container(self.client, self.name)
         if found and (takeover or self._is_stale(found)):
             self.release()
         labels = {LOCK + key: value for key, value in holder.items()}
         try:
             lock = self.client.containers.create(
-                self.image, name=self.name, labels=labels, entrypoint=["cat"], stdin_open=True, network_mode="none", **CONFINED
+                image, name=self.name, labels=labels, entrypoint=["cat"], stdin_open=True, network_mode="none", **CONFINED
             )
             if not takeover:
                 self.connection = lock.attach_socket(params={"stdin": 1, "stream": 1})

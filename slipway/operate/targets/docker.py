@@ -25,8 +25,8 @@ class Docker(Images):
     def __init__(self, project: Project) -> None:
         super().__init__(project)
         self.proxy = Proxy(project, self.client)
-        self.lock = LockContainer(self.client, f"{project.name}-lock", self.proxy.image)
-        self.monitoring = Monitoring(project, self.client, self.proxy.image)
+        self.lock = LockContainer(self.client, f"{project.name}-lock", self.proxy.choose_image)
+        self.monitoring = Monitoring(project, self.client, self.proxy.choose_image)
 
     def find_standing(self, digest: str) -> Container | None:
         """Return its container, or its standby's."""

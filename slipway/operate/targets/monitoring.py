@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,9 +38,9 @@ WAIT_SECONDS = 60
 class Monitoring:
     """Containers `NAME-SERVICE`, each with a volume of that name, and the volume `NAME-watch`, which they only read."""
 
-    def __init__(self, project: Project, client: docker.DockerClient, image: str) -> None:
+    def __init__(self, project: Project, client: docker.DockerClient, choose_image: Callable[[], str]) -> None:
         self.project, self.client = project, client
-        self.volume = MonitoringVolume(f"{project.name}-watch", client, image)
+        self.volume = MonitoringVolume(f"{project.name}-watch", client, choose_image)
 
     def start(self, releases: Mapping[str, str], live: str | None) -> None:
         """Have all run as infra/compose.yaml and infra/watch describe them; changes nothing where they do. Raises PipelineError."""
@@ -117,8 +117,8 @@ class Monitoring:
 class MonitoringVolume:
     """A volume, and while it is written a container of the same name. The services can only read it, so it works the same over ssh."""
 
-    def __init__(self, name: str, client: docker.DockerClient, image: str) -> None:
-        self.name, self.client, self.image = name, client, image
+    def __init__(self, name: str, client: docker.DockerClient, choose_image: Callable[[], str]) -> None:
+        self.name, self.client, self.choose_image = name, client, choose_image
 
     def write(self, files: Mapping[str, str], releases: Mapping[str, str], live: str | None) -> None:
         """Have the volume hold these files, the verbs' own, and a person's secrets. Raises PipelineError."""
@@ -147,7 +147,7 @@ class MonitoringVolume:
         try:
             with suppress(NotFound):
                 self.client.containers.get(self.name).remove(force=True)  # of a run that was killed
-            writer = self.client.containers.create(self.image, name=self.name, volumes=mounts, network_mode="none", **CONFINED)
+            writer = self.client.containers.create(self.choose_image(), name=self.name, volumes=mounts, network_mode="none", **CONFINED)
             try:
                 yield writer, containers.read_tree(writer, FOLDER)
             finally:
@@ -163,7 +163,8 @@ class MonitoringVolume:
     def _remove_files(self, names: list[str]) -> None:
         """Remove files from the volume, which takes a container that runs."""
         command, mounts = ["rm", "-rf", "--", *(f"{FOLDER}/{name}" for name in names)], {self.name: {"bind": FOLDER, "mode": "rw"}}
-        self.client.containers.run(self.image, entrypoint=command, user="0", remove=True, volumes=mounts, network_mode="none", **CONFINED)
+        image = self.choose_image()
+        self.client.containers.run(image, entrypoint=command, user="0", remove=True, volumes=mounts, network_mode="none", **CONFINED)
 
 
 # What the files say, and where people find the pages.

@@ -10,13 +10,12 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 
 from slipway.errors import Moved, PipelineError
-from slipway.operate import docker_engine, registry
+from slipway.operate import docker_engine
 from slipway.operate.targets import containers, haproxy
 from slipway.operate.targets.haproxy import CERTIFICATE, CONFIG, FOLDER, Slots
 from slipway.project import Project
 from slipway.say import warn
 
-IMAGE = "haproxy:lts"  # the lock runs on it too
 USER = 99  # `haproxy` in the image
 HISTORY = "history.jsonl"
 WAIT_SECONDS = 20
@@ -52,7 +51,6 @@ class CommandFailed(PipelineError):
 class Proxy:
     """One container with a network and a volume of its own; their names are fixed. It has two slots: callers go to one of them."""
 
-    image = IMAGE
     # What stands where, and the config with it, as this verb read or wrote it last.
     slots: Slots | None = None
     config: str | None = None
@@ -67,7 +65,6 @@ class Proxy:
     def ensure_running(self) -> None:
         """Have a proxy run, with the config and the certificate as they are here now. Raises PipelineError."""
         pem = self._choose_certificate(self.project.certificate)
-        registry.ensure(self.client, IMAGE)
         container = self.find_container() or self._create_container()
         starts = self._configure(container, pem)
         if container.status != "running":
@@ -80,6 +77,14 @@ class Proxy:
     def find_container(self) -> Container | None:
         """Return the container, None where there is none."""
         return containers.find_container(self.client, self.name)
+
+    def choose_image(self) -> str:
+        """Return the image of the container, which the host has, or else that of infra/compose.yaml; the lock runs on it too."""
+        if container := self.find_container():
+            return str(container.attrs["Config"]["Image"])
+        from slipway.operate.targets import compose  # a rollback does not need it
+
+        return str(compose.load(self.project)["services"]["proxy"]["image"])
 
     def _create_container(self) -> Container:
         from slipway.operate.targets import compose  # a rollback does not need it

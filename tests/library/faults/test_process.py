@@ -19,7 +19,6 @@ from slipway.operate import process
 from slipway.operate.targets import containers
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets import local as on_local
-from slipway.operate.targets.proxy import IMAGE
 from slipway.operate.targets.supervisor import WORKERS, workers
 from slipway.rehearsal import load
 from tests.conftest import Road, wait_until
@@ -235,7 +234,7 @@ def signalled(road: Road, number: int) -> None:
         container = place.live_container()
         assert container
         command = ["bash", "-c", f"kill -{number} {container.attrs['State']['Pid']}"]
-        place.client.containers.run(IMAGE, entrypoint=command, pid_mode="host", user="root", remove=True)
+        place.client.containers.run(place.proxy.choose_image(), entrypoint=command, pid_mode="host", user="root", remove=True)
         wait_until(lambda: place.running() != before and serves(road, B))
 
 

@@ -17,7 +17,6 @@ from slipway.operate.process import free_port
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets import supervisor
 from slipway.operate.targets.haproxy import FOLDER
-from slipway.operate.targets.proxy import IMAGE
 from tests.conftest import Registry, Road
 from tests.library.faults.conftest import Relayed, Suffers, as_root
 from tests.library.faults.page import fault
@@ -327,7 +326,8 @@ def small_volume(place: on_docker.Docker) -> Iterator[Disk]:
     """Make the proxy's volume a small one. Something has to have it mounted all the while: what it holds is in memory."""
     name, options = place.proxy.name, {"type": "tmpfs", "device": "tmpfs", "o": "size=128k"}
     volume = place.client.volumes.create(name, driver="local", driver_opts=options)
-    keeper = place.client.containers.create(IMAGE, entrypoint=["sleep", "infinity"], volumes={name: {"bind": FOLDER, "mode": "rw"}})
+    image = place.proxy.choose_image()
+    keeper = place.client.containers.create(image, entrypoint=["sleep", "infinity"], volumes={name: {"bind": FOLDER, "mode": "rw"}})
     try:
         keeper.start()
         yield Disk(volume.attrs["Mountpoint"], shared=True)
