@@ -18,12 +18,12 @@ from slipway.owner.raised import describe_error
 from slipway.serving import bins
 from slipway.serving.answers import Answers, answer
 from slipway.serving.compiled import Answer, choose_answering
-from slipway.serving.config import Config
 from slipway.serving.declared import FEATURES, Feature
-from slipway.serving.errors import sentence
 from slipway.serving.frames import columns
 from slipway.serving.manifest import Compiled
 from slipway.serving.parity import distance
+from slipway.serving.release import Config
+from slipway.serving.requests import describe_invalid
 
 # The parts of the training data that are held against all of it: so many rows each, or more where there would be more parts.
 FEWEST_ROWS, MOST_PARTS = 100, 200
@@ -52,7 +52,7 @@ def make_bins(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
 
 def cut_bins(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
     """Cut a column into bins, and note how far parts of it are from all of it: each begins in the middle of the one before."""
-    whole = bins.of(column, categories)
+    whole = bins.fit_bins(column, categories)
     rows = min(max(FEWEST_ROWS, len(column) // MOST_PARTS), len(column))
     shares = [whole.count(column[first : first + rows]) / rows for first in range(0, len(column) - rows + 1, max(rows // 2, 1))]
     return whole.model_copy(update={"usual": drift.usual(np.array(shares), np.asarray(whole.shares), max(rows, 1))})
@@ -94,7 +94,7 @@ def read_config(path: Path) -> Config:
     try:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        said = sentence(error, list(Config.model_fields)) if isinstance(error, ValidationError) else error
+        said = describe_invalid(error, list(Config.model_fields)) if isinstance(error, ValidationError) else error
         raise ModelRefused(f"{path} cannot be read: {said}. Nothing was changed. Next: correct it, then ./run train.") from error
 
 

@@ -1,17 +1,49 @@
 """`python -m slipway.serving`: how the image, a release folder and `./run serve` start; settings come from the environment."""
 
+import json
+import logging
 import os
 import sys
+from datetime import UTC, datetime
+from typing import Any
 
 import uvicorn
 
-from slipway.serving.log import CONFIG
+# What every record has; all else stands in `extra`.
+USUAL = {*vars(logging.makeLogRecord({})), "message", "color_message", "taskName"}
+
+
+class Json(logging.Formatter):
+    """Writes a record as one JSON object a line, with what stands in `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields |= {name: value for name, value in vars(record).items() if name not in USUAL}
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields, default=str)
+
+
+LOG_CONFIG: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "slipway.serving.__main__.Json"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"uvicorn": {"handlers": [], "propagate": True}},
+}
 
 
 def main() -> None:
     """Serve the release in `RELEASE_DIR` on `HOST` and `PORT`, with `WORKERS` processes; Vertex AI names its port in `AIP_HTTP_PORT`.
 
-    SageMaker starts an image with the argument `serve`, which says nothing new.
+    SageMaker starts an image with the argument `serve`, which changes nothing.
     """
     if sys.argv[1:] not in ([], ["serve"]):
         sys.exit("There is nothing to say but `serve`; settings come from the environment.")
@@ -26,7 +58,7 @@ def main() -> None:
         timeout_worker_healthcheck=60,
         timeout_graceful_shutdown=20,
         access_log=False,
-        log_config=CONFIG,
+        log_config=LOG_CONFIG,
         server_header=False,
     )
 

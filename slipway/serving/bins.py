@@ -36,29 +36,28 @@ class Bins(BaseModel):
 
     @property
     def names(self) -> list[str]:
-        """What the bins are called."""
+        """The names of the bins, in the order of `shares`."""
         if self.edges is not None:
             return [*(f"q{number}" for number in range(len(self.edges) - 1)), BELOW, ABOVE, MISSING]
         return [*map(str, self.values or []), OTHER, MISSING]
 
     def count(self, column: NDArray[Any]) -> NDArray[np.intp]:
         """Count a column's values by bin, shape (bins,), in the order of `names`."""
-        column = lengths(column) if self.lengths else column
-        return np.bincount(self.numbers(column) if self.edges is not None else self.places(column), minlength=len(self.names))
+        column = _measure_lengths(column) if self.lengths else column
+        places = self._find_values(column) if self.edges is None else self._find_numbers(column)
+        return np.bincount(places, minlength=len(self.names))
 
-    def numbers(self, column: NDArray[Any]) -> NDArray[np.intp]:
-        """Return the bin of each number, shape (n,)."""
+    def _find_numbers(self, column: NDArray[Any]) -> NDArray[np.intp]:
         edges = self.edges or []
         last = len(edges) - 1
         found = np.minimum(np.searchsorted(edges, column, side="right") - 1, last - 1)
         return np.select([np.isnan(column), column < edges[0], column > edges[-1]], [last + 2, last, last + 1], found)
 
-    def places(self, column: NDArray[Any]) -> NDArray[np.intp]:
-        """Return the bin of each category, shape (n,)."""
-        known = {value: place for place, value in enumerate(self.values or [])}
-        other = len(known)
+    def _find_values(self, column: NDArray[Any]) -> NDArray[np.intp]:
+        places = {value: place for place, value in enumerate(self.values or [])}
+        other = len(places)
         values = [None if value != value else value for value in column.tolist()]  # NaN alone is not itself
-        return np.fromiter(map({**known, None: other + 1}.get, values, repeat(other)), np.intp, len(values))
+        return np.fromiter(map({**places, None: other + 1}.get, values, repeat(other)), np.intp, len(values))
 
 
 class Watched(BaseModel):
@@ -69,17 +68,14 @@ class Watched(BaseModel):
     predictions: Bins
 
 
-def of(column: NDArray[Any], categories: Sequence[Any] = ()) -> Bins:
+def fit_bins(column: NDArray[Any], categories: Sequence[Any] = ()) -> Bins:
     """Cut a column of the training data, shape (n,), into bins, and take their shares."""
-    bins = cut(column, categories)
+    bins = _cut(column, categories)
     return bins.model_copy(update={"shares": (bins.count(column) / max(len(column), 1)).tolist()})
 
 
-def cut(column: NDArray[Any], categories: Sequence[Any]) -> Bins:
-    """Cut numbers of many values at the deciles, and tell all others apart by their values: those declared, or the most frequent.
-
-    Text of which hardly anything comes twice is told apart by its length.
-    """
+def _cut(column: NDArray[Any], categories: Sequence[Any]) -> Bins:
+    # Numbers of many values are cut at the deciles; all others have a bin for each value: those declared, or the most frequent.
     if categories:
         return Bins(values=list(categories))
     if column.dtype.kind in "iuf":
@@ -91,12 +87,12 @@ def cut(column: NDArray[Any], categories: Sequence[Any]) -> Bins:
     if column.dtype.kind == "b":
         return Bins(values=[False, True])
     words = Counter(value for value in column.tolist() if value is not None)
-    known = words.most_common(WORDS)
-    if 2 * sum(count for _, count in known) < words.total():
-        return cut(lengths(column), ()).model_copy(update={"lengths": True})
-    return Bins(values=sorted((word for word, _ in known), key=str))
+    frequent = words.most_common(WORDS)
+    if 2 * sum(count for _, count in frequent) < words.total():  # text of which hardly anything comes twice is told apart by its length
+        return _cut(_measure_lengths(column), ()).model_copy(update={"lengths": True})
+    return Bins(values=sorted((word for word, _ in frequent), key=str))
 
 
-def lengths(column: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the number of characters of each text, shape (n,); what is missing is NaN."""
+def _measure_lengths(column: NDArray[Any]) -> NDArray[np.float64]:
+    # What is missing is NaN.
     return np.array([len(str(value)) if value is not None else np.nan for value in column.tolist()], dtype=np.float64)

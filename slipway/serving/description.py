@@ -1,14 +1,16 @@
-"""What `/docs` and `/openapi.json` say of `/predict`, whose content is not read by FastAPI."""
+"""What `/docs` and `/openapi.json` describe: rows and their forms, answers and refusals. FastAPI does not read the content itself."""
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Path
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from model.features import Row
+from slipway.serving.requests import JSON
+from slipway.serving.rows import NAMES
 
 PREDICT = "/predict"
 SCHEMAS = "#/components/schemas/"
@@ -35,8 +37,16 @@ class Prediction(BaseModel):
     unknown_categories: Annotated[list[Place], Field(description="They are answered all the same.")] = []
 
 
-ROWS = {"anyOf": [{"$ref": SCHEMAS + Row.__name__}, {"type": "array", "items": {"$ref": SCHEMAS + Row.__name__}, "minItems": 1}]}
-ASKED: dict[str, Any] = {"requestBody": {"required": True, "content": {"application/json": {"schema": ROWS}}}}
+ROW = {"$ref": SCHEMAS + Row.__name__}
+ROW_LIST = {"type": "array", "items": ROW, "minItems": 1}
+FIELDS = [{"$ref": f"{SCHEMAS}{Row.__name__}/properties/{name}"} for name in NAMES]
+CELLS = {"type": "array", "prefixItems": FIELDS, "minItems": len(NAMES), "maxItems": len(NAMES)}
+SPLIT = {
+    "description": "Columns in any order, and of each row the values in the same order",
+    "type": "object",
+    "properties": {"columns": {"const": NAMES}, "data": {"type": "array", "items": CELLS, "minItems": 1}},
+    "required": ["columns", "data"],
+}
 REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {"model": Error, "description": "More rows or bytes than one request may have"},
     415: {"model": Error, "description": "Not JSON, or compressed"},
@@ -44,30 +54,49 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     503: {"model": Error, "description": "Too many requests wait; Retry-After says for how long to stay away"},
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": Prediction}, **REFUSALS}
+READY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready: it is about to stop"}}
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such model, or version"}}
 
 
-def install(app: FastAPI) -> None:
+def describe_content(*forms: dict[str, Any], **kinds: dict[str, Any]) -> dict[str, Any]:
+    """Describe what may be sent: JSON in one of several forms, and content of other kinds."""
+    content = {JSON: {"schema": {"anyOf": list(forms)}}, **kinds}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def describe_path(value: str) -> Any:
+    """Describe a part of a path that has one value."""
+    return Path(json_schema_extra={"enum": [value]})
+
+
+def describe_member(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe an object that has to have a member."""
+    return {"type": "object", "properties": {name: schema}, "required": [name]}
+
+
+def install_description(app: FastAPI) -> None:
     """Make an app describe /predict and the rows too."""
 
-    def asked() -> None:
+    def predict() -> None:
         """Predict from one row, or from a list of rows."""
 
-    predict = APIRoute(PREDICT, asked, methods=["POST"], name="predict", responses=ANSWERS, openapi_extra=ASKED)
+    content = describe_content(ROW, ROW_LIST)
+    route = APIRoute(PREDICT, predict, methods=["POST"], name="predict", responses=ANSWERS, openapi_extra=content)
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
-            described = get_openapi(title=app.title, version=app.version, routes=[predict, *app.routes])
+            described = get_openapi(title=app.title, version=app.version, routes=[route, *app.routes])
             _, rows = models_json_schema([(Row, "validation")], ref_template=SCHEMAS + "{model}")
             described.setdefault("components", {}).setdefault("schemas", {}).update(rows["$defs"])
-            forget_validation(described)
+            _drop_validation(described)
             app.openapi_schema = described
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
 
 
-def forget_validation(described: dict[str, Any]) -> None:
-    """Take out what FastAPI says of parameters that it refuses: those here are words, which it never does."""
+def _drop_validation(described: dict[str, Any]) -> None:
+    # FastAPI describes the parameters that it refuses: those here are words, which it never does.
     for name in ("HTTPValidationError", "ValidationError"):
         described["components"]["schemas"].pop(name, None)
     for operation in (each for path in described["paths"].values() for each in path.values()):

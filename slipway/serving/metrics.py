@@ -1,13 +1,24 @@
-"""What the service counts, for Prometheus."""
+"""What the service counts, for Prometheus: requests, calls of the model, and values and answers by bins of the training data."""
 
 import os
+import threading
 import time
 from collections import Counter as Sums
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
-from slipway.serving.bins import Watched
+from slipway.serving.answers import Answers
+from slipway.serving.bins import Bins, Watched
 from slipway.serving.release import Release
+from slipway.serving.rows import Columns
+
+# Rows are counted after so many of them or so many seconds, and before each look at the figures.
+COUNTED_ROWS, COUNTED_SECONDS = 2048, 1.0
 
 REQUESTS = Counter("ml_requests_total", "Requests answered.", ["route", "code"])
 SECONDS = Histogram(
@@ -53,38 +64,37 @@ RELEASE = Gauge(
 )
 
 
-def announce(release: Release) -> None:
+def publish_release(release: Release) -> None:
     """Publish which release answers, and what its training data looked like."""
     manifest = release.manifest
     labels = (release.tag, release.digest, manifest.commit, manifest.model.sha256, manifest.data.sha256, manifest.config.sha256)
     RELEASE.labels(*labels).set(1)
     LOADED.set(time.time())
     REFERENCE_ROWS.set(manifest.data.rows)
-    publish(release.watched)
+    _publish_shares(release.watched)
     for reason in ("queue", "late"):
         SHED.labels(reason)
 
 
-def publish(watched: Watched) -> None:
-    """Publish the shares of the training data's bins; a word may be called as a bin of ours is, so equal names are added up."""
+def _publish_shares(watched: Watched) -> None:
     for feature, bins in watched.features.items():
-        for name, share in added(bins.names, bins.shares).items():
+        for name, share in add_equal_names(bins.names, bins.shares).items():
             INPUT_SHARE.labels(feature, name).set(share)
         INPUT_USUAL.labels(feature).set(bins.usual)
-    for name, share in added(watched.predictions.names, watched.predictions.shares).items():
+    for name, share in add_equal_names(watched.predictions.names, watched.predictions.shares).items():
         PREDICTION_SHARE.labels(name).set(share)
     PREDICTION_USUAL.set(watched.predictions.usual)
 
 
-def added(names: list[str], shares: list[float]) -> dict[str, float]:
-    """Add up the shares of equal names."""
+def add_equal_names(names: list[str], shares: list[float]) -> dict[str, float]:
+    """Add up the shares of equal names: a word may be called as a bin of ours is."""
     sums: Sums[str] = Sums()
     for name, share in zip(names, shares, strict=True):
         sums[name] += share  # type: ignore[assignment]  # a Counter holds any number
     return dict(sums)
 
 
-def exposition() -> bytes:
+def format_metrics() -> bytes:
     """Return all metrics in Prometheus' text format, summed over worker processes where there are several."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
@@ -93,7 +103,86 @@ def exposition() -> bytes:
     return generate_latest(registry)
 
 
-def retire() -> None:
+def retire_worker() -> None:
     """Take this worker process out of the live figures."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+
+class DriftCounter:
+    """Counts values and answers by bins of the training data. Batches gather and are counted together, which costs next to nothing.
+
+    `add` and `measure` run in the model's thread, `flush` also where the figures are asked for.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched = watched
+        self.lock = threading.Lock()
+        self.gathered: list[tuple[Columns, Answers]] = []
+        self.rows, self.flushed = 0, time.monotonic()
+        # Of several worker processes one is asked for the figures of all, so each counts at once.
+        self.at_once = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self.last: tuple[Columns, Answers] | None = None
+        self.features = {name: [INPUTS.labels(name, each) for each in bins.names] for name, bins in watched.features.items()}
+        self.predictions = [PREDICTIONS.labels(each) for each in watched.predictions.names]
+
+    @contextmanager
+    def measure(self, rows: int) -> Iterator[None]:
+        """Time one call of the model."""
+        start = time.perf_counter()
+        yield
+        PREDICT_SECONDS.observe(time.perf_counter() - start)
+        BATCH_ROWS.observe(rows)
+
+    def add(self, columns: Columns, answers: Answers) -> None:
+        """Keep a batch of columns and answers until it is counted."""
+        with self.lock:
+            self.gathered.append((columns, answers))
+            self.rows += len(answers)
+        if self.at_once or self.rows >= COUNTED_ROWS or time.monotonic() - self.flushed > COUNTED_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Count what has gathered."""
+        with self.lock:
+            gathered, self.gathered, self.rows, self.flushed = self.gathered, [], 0, time.monotonic()
+            if not gathered:
+                return
+            columns = {name: np.concatenate([each[name] for each, _ in gathered]) for name in gathered[0][0]}
+            answers = np.concatenate([each for _, each in gathered])
+            for name, bins in self.watched.features.items():
+                _add_counts(self.features[name], bins, columns[name])
+            _add_counts(self.predictions, self.watched.predictions, answers if answers.ndim == 1 else answers.argmax(axis=1))
+            add_sums(answers)
+            self._count_changes(columns, answers)
+
+    def _count_changes(self, columns: Columns, answers: Answers) -> None:
+        # Where rows differ from the row before, and their answers do not, the model has become a constant.
+        if self.last:
+            before, answered = self.last
+            columns = {name: np.concatenate([before[name], values]) for name, values in columns.items()}
+            answers = np.concatenate([answered, answers])
+        self.last = {name: values[-1:] for name, values in columns.items()}, answers[-1:]
+        rows = np.any([_differ(values) for values in columns.values()], axis=0)
+        ROWS_CHANGED.inc(int(rows.sum()))
+        ANSWERS_CHANGED.inc(int((rows & _differ(answers)).sum()))
+
+
+def _differ(values: NDArray[Any]) -> NDArray[np.bool_]:
+    # Each value but the first against the one before, shape (n - 1,); two that are missing do not differ.
+    now, before = values[1:], values[:-1]
+    changed = (now != before) & ~((now != now) & (before != before))  # NaN alone is not itself
+    return np.asarray(changed.any(axis=1) if changed.ndim == 2 else changed)
+
+
+def _add_counts(counters: list[Counter], bins: Bins, values: NDArray[Any]) -> None:
+    for counter, count in zip(counters, bins.count(values).tolist(), strict=True):
+        if count:
+            counter.inc(count)
+
+
+def add_sums(answers: Answers) -> None:
+    """Add answers to their sums, for their mean; a multiclass task has none."""
+    if answers.ndim == 1:
+        PREDICTION_SUM.labels("positive").inc(float(answers.clip(min=0).sum()))
+        PREDICTION_SUM.labels("negative").inc(float(-answers.clip(max=0).sum()))

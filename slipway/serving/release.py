@@ -6,16 +6,15 @@ import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipway.serving import trusted
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Watched
 from slipway.serving.compiled import Answer, Answering, choose_answering
-from slipway.serving.config import Config
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.rows import Columns, columns
@@ -24,6 +23,22 @@ from slipway.serving.rows import Columns, columns
 # What it would trust by that list is not asked for: `trusted` names all that a file may hold.
 with mock.patch("sklearn.utils.all_estimators", list):
     import skops.io
+
+
+Contract = Literal["azure", "mlflow", "sagemaker", "v1", "v2", "vertex"]
+
+
+class Config(BaseModel):
+    """The serving config, `config.toml`, which says what each setting is for. A misspelt or missing one is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    max_rows: int = Field(ge=1)
+    max_body_bytes: int = Field(ge=1)
+    max_waiting: int = Field(ge=1)
+    max_wait_seconds: float = Field(gt=0)
+    drain_seconds: float = Field(ge=0)
+    log_requests: Literal["all", "refused"]
+    contracts: list[Contract]
 
 
 @dataclass(frozen=True)
@@ -59,14 +74,14 @@ def load(folder: Path) -> Release:
         golden_rows, golden_answers = golden["rows"], golden["answers"]
     except (OSError, ValidationError, ValueError, KeyError) as error:
         raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
-    tag, digest = identity(folder)
+    tag, digest = _read_identity(folder)
     model = load_model(folder / manifest.model.file)
 
-    def off(answer: Answer) -> float:
+    def measure_difference(answer: Answer) -> float:
         return distance(answer(columns(golden_rows)), golden_answers)
 
-    answering = choose_answering(model, manifest.task, manifest.model.compiled.reason, off)
-    difference = off(answering.answer)
+    answering = choose_answering(model, manifest.task, manifest.model.compiled.reason, measure_difference)
+    difference = measure_difference(answering.answer)
     if not difference <= TOLERANCE:
         raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
     return Release(tag, digest, manifest, manifest_sha256, config, watched, answering, difference)
@@ -82,10 +97,10 @@ def load_model(path: Path) -> Any:
         raise ReleaseError(f"{path} is not a model that may be loaded: {error}") from error
 
 
-def identity(folder: Path) -> tuple[str, str]:
-    """Return tag and digest under which this release was deployed: from the environment, or from the note beside the folder."""
+def _read_identity(folder: Path) -> tuple[str, str]:
+    # Tag and digest stand in the environment, or in the note beside the folder.
     note = folder.parent / "deployment.json"
     if "RELEASE_TAG" not in os.environ and note.is_file():
-        found = json.loads(note.read_bytes())
-        return found["tag"], found["digest"]
+        deployment = json.loads(note.read_bytes())
+        return deployment["tag"], deployment["digest"]
     return os.environ.get("RELEASE_TAG", "none"), os.environ.get("RELEASE_DIGEST", "none")

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from model.features import Row
 from slipway.serving.declared import FEATURES, Feature, exact
-from slipway.serving.errors import Refused, sentence, too_many
+from slipway.serving.requests import Refused, describe_invalid
 
 Values = dict[str, Any]
 # One array of shape (n,) for each feature: float64 (missing is NaN), int64, bool, or objects (missing is None).
@@ -48,20 +48,20 @@ def parse(content: bytes, max_rows: int) -> list[Values]:
         else:
             rows = read_values([ROW.validate_json(content)])
     except ValidationError as error:
-        raise Refused(422, sentence(error, NAMES)) from None
+        raise Refused(422, describe_invalid(error, NAMES)) from None
     except ValueError:
         raise Refused(422, "the request: this is no JSON.") from None
-    refuse_repeated(content, len(rows))
-    return bounded(rows, max_rows)
+    _refuse_repeated(content, len(rows))
+    return check_bounds(rows, max_rows)
 
 
 def check(values: list[Any], max_rows: int) -> list[Values]:
     """Check rows that came in another form than our own. Raises Refused."""
-    refuse_number(len(values), max_rows)
+    _refuse_number(len(values), max_rows)
     try:
-        return bounded(read_values(ROWS.validate_python(values)), max_rows)
+        return check_bounds(read_values(ROWS.validate_python(values)), max_rows)
     except ValidationError as error:
-        raise Refused(422, sentence(error, NAMES)) from None
+        raise Refused(422, describe_invalid(error, NAMES)) from None
 
 
 def read_values(rows: list[Row]) -> list[Values]:
@@ -71,9 +71,9 @@ def read_values(rows: list[Row]) -> list[Values]:
     return [{each.name: getattr(row, each.attribute) for each in FEATURES} for row in rows]
 
 
-def bounded(rows: list[Values], max_rows: int) -> list[Values]:
-    """Return rows when they are neither too few nor too many and their whole numbers have 64 bits. Raises Refused."""
-    refuse_number(len(rows), max_rows)
+def check_bounds(rows: list[Values], max_rows: int) -> list[Values]:
+    """Return rows that are neither too few nor too many, with whole numbers of 64 bits. Raises Refused."""
+    _refuse_number(len(rows), max_rows)
     for name in UNBOUNDED:
         for number, row in enumerate(rows):
             if row[name] is not None and not LOWEST <= row[name] <= HIGHEST:
@@ -95,16 +95,15 @@ def count_openings(content: bytes) -> int:
     return sum(map(len, outside))
 
 
-def refuse_number(rows: int, max_rows: int) -> None:
-    """Raise Refused when there are no rows, or too many."""
+def _refuse_number(rows: int, max_rows: int) -> None:
     if not rows:
         raise Refused(422, "the request: List should have at least 1 item after validation, not 0")
     if rows > max_rows:
-        raise too_many(rows, max_rows)
+        raise Refused(413, f"{rows} rows in one request; at most {max_rows}. Send them in several requests.")
 
 
-def refuse_repeated(content: bytes, rows: int) -> None:
-    """Raise Refused when an object names a field twice. Each row has all fields, once; only where there are more colons it is looked at."""
+def _refuse_repeated(content: bytes, rows: int) -> None:
+    # Each row has all fields, once: only where there are more colons are the names compared.
     if ALL_REQUIRED and content.count(b":") == rows * len(FEATURES):
         return
 
@@ -116,7 +115,7 @@ def refuse_repeated(content: bytes, rows: int) -> None:
 
 
 def columns(rows: list[Values]) -> Columns:
-    """Turn rows into columns."""
+    """Return rows as columns, each of shape (n,)."""
     return {each.name: to_array(list(map(itemgetter(each.name), rows)), each) for each in FEATURES}
 
 
@@ -133,7 +132,7 @@ def to_array(values: list[Any], feature: Feature) -> NDArray[Any]:
     return np.fromiter(values, np.object_, len(values))
 
 
-def unknown(rows: list[Values]) -> list[dict[str, Any]]:
+def find_unknown(rows: list[Values]) -> list[dict[str, Any]]:
     """Name the places where a category stands that `model/features.py` does not list, and allows."""
     return [
         {"row": number, "field": each.name}

@@ -10,8 +10,8 @@ from pathlib import Path
 from slipway.gate import dataset
 from slipway.serving import rows as requests
 from slipway.serving.declared import FEATURES
-from slipway.serving.errors import Refused
 from slipway.serving.frames import records, to_cells
+from slipway.serving.requests import Refused
 
 read = dataset.read(Path("data/train.csv"))
 asked = records(read[[each.name for each in FEATURES]].head(50))

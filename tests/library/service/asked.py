@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.serving.contracts.v2_inputs import LENGTH
-from slipway.serving.contracts.v2_tensors import DATATYPES, fitting, to_binary
+from slipway.serving.contracts.tensors import DATATYPES, LENGTH, list_datatypes, to_binary
 from slipway.serving.declared import FEATURES
 from slipway.serving.manifest import read
 
@@ -37,7 +36,7 @@ def tensors(rows: Sequence[Row]) -> Any:
     """Write rows as the tensors of the Open Inference Protocol."""
     return {
         "inputs": [
-            {"name": each.name, "datatype": fitting(each)[0], "shape": [len(rows)], "data": [row[each.name] for row in rows]}
+            {"name": each.name, "datatype": list_datatypes(each)[0], "shape": [len(rows)], "data": [row[each.name] for row in rows]}
             for each in FEATURES
         ]
     }

@@ -21,9 +21,9 @@ from slipway.gate import dataset
 from slipway.project import Bake, Project
 from slipway.serving import app
 from slipway.serving.declared import FEATURES, Feature
-from slipway.serving.drain import Drain
 from slipway.serving.frames import records
 from slipway.serving.manifest import canonical
+from slipway.serving.observe import Drain
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import Release, load
 

@@ -20,14 +20,14 @@ from slipway.project import Project
 from slipway.serving import app, metrics
 from slipway.serving.answers import Answers, answer
 from slipway.serving.compiled import Answering
-from slipway.serving.drain import Drain
 from slipway.serving.endpoint import Endpoint
 from slipway.serving.frames import records
 from slipway.serving.manifest import sha256
+from slipway.serving.metrics import DriftCounter
+from slipway.serving.observe import Drain
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import Release, load_model
 from slipway.serving.rows import Columns
-from slipway.serving.watch import Watch
 from tests.library.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 
 
@@ -62,7 +62,7 @@ def test_a_regression_has_no_labels_and_a_classification_the_likeliest(release: 
         return dataclasses.replace(release, manifest=release.manifest.model_copy(update={"model": model}))
 
     def labels(release: Release, answers: Any) -> list[Any] | None:
-        return Endpoint(release, Watch(release.watched)).labels(np.array(answers))
+        return Endpoint(release, DriftCounter(release.watched)).choose_labels(np.array(answers))
 
     assert labels(classifying("no", "yes"), [0.2, 0.8]) == ["no", "yes"]
     assert labels(classifying("a", "b", "c"), [[0.1, 0.2, 0.7], [0.5, 0.4, 0.1]]) == ["c", "a"]
@@ -155,7 +155,7 @@ def test_metrics_count_answers_by_route_and_never_by_a_callers_path(client: Clie
 
 
 def test_metrics_name_the_release_once_it_is_announced(client: Client, release: Release) -> None:
-    metrics.announce(release)
+    metrics.publish_release(release)
     [line] = [line for line in client.get("/metrics").text.splitlines() if line.startswith("ml_release_info{") and "v9.8.7" in line]
     assert line.endswith(" 1.0")
     assert f'model_sha256="{release.manifest.model.sha256}"' in line

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slipway.serving.batching import BATCH_ROWS, Batcher
-from slipway.serving.config import Config
-from slipway.serving.errors import Shed
+from slipway.serving.endpoint import BATCH_ROWS, Batcher
+from slipway.serving.release import Config
+from slipway.serving.requests import Shed
 
 CONFIG = Config(
     max_rows=1000, max_body_bytes=1000, max_waiting=3, max_wait_seconds=60, drain_seconds=0, log_requests="refused", contracts=[]
@@ -34,7 +34,7 @@ class Model:
 
     def ask(self, *numbers: int) -> "asyncio.Task[Any]":
         """Ask for rows with these numbers."""
-        return asyncio.create_task(self.batcher.ask([{"x": number} for number in numbers]))
+        return asyncio.create_task(self.batcher.submit([{"x": number} for number in numbers]))
 
 
 async def queued(model: Model, requests: int) -> None:
@@ -85,7 +85,7 @@ def test_who_comes_when_the_queue_is_full_is_turned_away() -> None:
         tasks = [model.ask(number) for number in range(CONFIG.max_waiting)]
         await queued(model, CONFIG.max_waiting)
         with pytest.raises(Shed) as shed:
-            await model.batcher.ask([{"x": 9}])
+            await model.batcher.submit([{"x": 9}])
         assert (shed.value.reason, shed.value.status_code, shed.value.headers) == ("queue", 503, {"retry-after": "1"})
         model.free.set()
         assert len(await asyncio.gather(first, *tasks)) == 1 + CONFIG.max_waiting

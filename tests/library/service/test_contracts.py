@@ -27,12 +27,12 @@ from slipway.gate import dataset
 from slipway.operate import process
 from slipway.project import Bake, Project
 from slipway.serving import app
-from slipway.serving.contracts import table, v2_inputs, v2_outputs, v2_tensors
+from slipway.serving.contracts import forms, tensors, v2
 from slipway.serving.declared import FEATURES, Feature
-from slipway.serving.drain import Drain
-from slipway.serving.errors import Refused
 from slipway.serving.manifest import Manifest, ReleaseError, canonical
+from slipway.serving.observe import Drain
 from slipway.serving.release import Release, load
+from slipway.serving.requests import Refused
 from tests.library.service.conftest import same
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -152,21 +152,21 @@ def columns(rows: list[Row]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
-def tensors(rows: list[Row], **more: Any) -> dict[str, Any]:
+def write_tensors(rows: list[Row], **more: Any) -> dict[str, Any]:
     """Write rows as the Open Inference Protocol has them in JSON."""
-    usual = [(each, v2_tensors.fitting(each)[0]) for each in FEATURES]
+    usual = [(each, tensors.list_datatypes(each)[0]) for each in FEATURES]
     inputs = [{"name": each.name, "shape": [len(rows), 1], "datatype": name, "data": columns(rows)[each.name]} for each, name in usual]
     return {"inputs": inputs, **more}
 
 
 def binary(rows: list[Row], **more: Any) -> tuple[dict[str, Any], bytes]:
     """Write rows as the Open Inference Protocol has them in binary, as far as nothing is missing that binary cannot say."""
-    asked, behind = tensors(rows, **more), b""
+    asked, behind = write_tensors(rows, **more), b""
     for each in asked["inputs"]:
-        datatype, values = v2_tensors.DATATYPES[each["datatype"]], each["data"]
+        datatype, values = tensors.DATATYPES[each["datatype"]], each["data"]
         if None in values and datatype.kind is not float:
             continue
-        part = v2_tensors.to_binary(datatype, [float("nan") if value is None else value for value in values])
+        part = tensors.to_binary(datatype, [float("nan") if value is None else value for value in values])
         del each["data"]
         each["parameters"] = {"binary_data_size": len(part)}
         behind += part
@@ -185,7 +185,7 @@ def text(rows: list[Row], header: bool = True, names: list[str] = COLUMNS) -> by
 def send(client: Client, asked: dict[str, Any], behind: bytes, length: str | None = None, kind: str | None = BINARY) -> httpx.Response:
     """Send JSON and the binary data behind it."""
     header = json.dumps(asked).encode()
-    return client.post(V2, header + behind, kind, **{v2_inputs.LENGTH: str(len(header)) if length is None else length})
+    return client.post(V2, header + behind, kind, **{tensors.LENGTH: str(len(header)) if length is None else length})
 
 
 def wrapped(rows: list[Row]) -> list[tuple[str, Any]]:
@@ -193,8 +193,8 @@ def wrapped(rows: list[Row]) -> list[tuple[str, Any]]:
     return [
         (V1, {"instances": rows}),
         (V1, {"instances": rows, "signature_name": "predict"}),
-        (V2, tensors(rows)),
-        (f"/v2/models/{NAME}/versions/{TAG}/infer", tensors(rows)),
+        (V2, write_tensors(rows)),
+        (f"/v2/models/{NAME}/versions/{TAG}/infer", write_tensors(rows)),
         ("/invocations", rows),
         ("/invocations", {"instances": rows}),
         ("/invocations", {"inputs": rows}),
@@ -249,7 +249,7 @@ def test_binary_tensors_are_answered_in_json_and_in_binary(client: Client, golde
     assert same(predictions(send(client, *binary(golden.rows), kind=kind)), golden.answers)
     answered = send(client, *binary(golden.rows, parameters={"binary_data_output": True}), kind=kind)
     assert answered.headers["content-type"] == BINARY
-    end = int(answered.headers[v2_inputs.LENGTH])
+    end = int(answered.headers[tensors.LENGTH])
     first = json.loads(answered.content[:end])["outputs"][0]
     assert (first["name"], "data" in first) == ("predictions", False)
     values = np.frombuffer(answered.content[end : end + first["parameters"]["binary_data_size"]], "<f8")
@@ -259,13 +259,13 @@ def test_binary_tensors_are_answered_in_json_and_in_binary(client: Client, golde
 def test_an_output_says_by_itself_whether_it_is_wanted_in_binary(client: Client, golden: Golden) -> None:
     for own, usual, header in ((True, False, True), (False, True, False), (None, True, True)):
         wanted = [{"name": "predictions", "parameters": {"binary_data": own}}]
-        answered = client.post(V2, tensors(golden.rows, outputs=wanted, parameters={"binary_data_output": usual}))
-        assert (answered.status_code, v2_inputs.LENGTH in answered.headers) == (200, header)
+        answered = client.post(V2, write_tensors(golden.rows, outputs=wanted, parameters={"binary_data_output": usual}))
+        assert (answered.status_code, tensors.LENGTH in answered.headers) == (200, header)
 
 
 def test_a_tensor_has_one_dimension_or_two(client: Client, golden: Golden) -> None:
     for shape, nested in (([len(golden.rows)], False), ([len(golden.rows), 1], True)):
-        asked = tensors(golden.rows)
+        asked = write_tensors(golden.rows)
         for each in asked["inputs"]:
             each["shape"] = shape
             each["data"] = [[value] for value in each["data"]] if nested else each["data"]
@@ -273,9 +273,9 @@ def test_a_tensor_has_one_dimension_or_two(client: Client, golden: Golden) -> No
 
 
 def test_the_name_of_a_request_comes_back(client: Client, golden: Golden) -> None:
-    answered = client.post(V2, tensors(golden.rows[:1], id="forty-two")).json()
+    answered = client.post(V2, write_tensors(golden.rows[:1], id="forty-two")).json()
     assert (answered["id"], answered["model_name"], answered["model_version"]) == ("forty-two", NAME, TAG)
-    assert "id" not in client.post(V2, tensors(golden.rows[:1])).json()
+    assert "id" not in client.post(V2, write_tensors(golden.rows[:1])).json()
 
 
 def test_the_model_is_described(client: Client, golden: Golden) -> None:
@@ -327,14 +327,14 @@ def manifest(release: Release, task: str, *classes: Any) -> Manifest:
     [(["no", "yes"], "BYTES"), ([0, 1], "INT64"), ([False, True], "BOOL"), ([0.5, 1.5], "FP64"), ([0, "a"], "BYTES")],
 )
 def test_a_classification_has_labels_too(release: Release, golden: Golden, classes: list[Any], datatype: str) -> None:
-    found = v2_outputs.outputs(manifest(release, "binary", *classes))
+    found = v2.list_outputs(manifest(release, "binary", *classes))
     assert [(each.name, each.datatype, each.shape) for each in found] == [("predictions", "FP64", []), ("labels", datatype, [])]
-    assert v2_outputs.outputs(manifest(release, "multiclass", *classes))[0].shape == [2]
+    assert v2.list_outputs(manifest(release, "multiclass", *classes))[0].shape == [2]
     client = Client(dataclasses.replace(release, manifest=manifest(release, "binary", *classes)))
     likely = [classes[int(answer > 0.5)] for answer in np.ravel(golden.answers)]
     if np.ndim(golden.answers) == 1:
         assert client.post(V1, {"instances": golden.rows}).json()["labels"] == likely
-        wanted = client.post(V2, tensors(golden.rows, outputs=[{"name": "labels"}])).json()["outputs"]
+        wanted = client.post(V2, write_tensors(golden.rows, outputs=[{"name": "labels"}])).json()["outputs"]
         data = list(map(str, likely)) if datatype == "BYTES" else likely
         assert wanted == [{"name": "labels", "datatype": datatype, "shape": [len(golden.rows)], "data": data}]
 
@@ -347,15 +347,15 @@ def feature(kind: type, optional: bool = True) -> Feature:
 
 
 def tensor(datatype: str, kind: type, data: Any = None, behind: bytes | None = None, rows: int = 2) -> list[Any]:
-    given = v2_inputs.Input(name=COLUMNS[0], shape=[rows], datatype=datatype, data=data)
-    return v2_inputs.column(given, feature(kind), behind)
+    given = tensors.Input(name=COLUMNS[0], shape=[rows], datatype=datatype, data=data)
+    return tensors.read_column(given, feature(kind), behind)
 
 
 def test_what_is_missing_is_null_in_json_and_not_a_number_in_binary() -> None:
     for datatype, kind, value in (("INT64", int, 7), ("FP64", float, 0.5), ("BOOL", bool, True), ("BYTES", str, "ä")):
         assert tensor(datatype, kind, [value, None]) == [value, None]
     for datatype in ("FP64", "FP32", "FP16"):
-        behind = v2_tensors.to_binary(v2_tensors.DATATYPES[datatype], [0.5, float("nan")])
+        behind = tensors.to_binary(tensors.DATATYPES[datatype], [0.5, float("nan")])
         assert tensor(datatype, float, behind=behind) == [0.5, None]
 
 
@@ -368,7 +368,7 @@ def test_an_empty_cell_is_missing() -> None:
         (bool, "false", False),
         (str, "7", "7"),
     ):
-        found = [table.value("here", feature(kind), each) for each in ("", cell)]
+        found = [forms.parse_cell("here", feature(kind), each) for each in ("", cell)]
         assert found == [None, value]
         assert type(found[1]) is type(value)
 
@@ -431,12 +431,12 @@ def test_whatever_is_wrong_or_missing_is_refused_or_does_not_matter(client: Clie
         "parameters": {"binary_data_output": False},
         "outputs": [{"name": "predictions", "parameters": {"binary_data": False}}],
     }
-    for path, body in [*wrapped(golden.rows[:2]), (V2, tensors(golden.rows[:2], **more))]:
+    for path, body in [*wrapped(golden.rows[:2]), (V2, write_tensors(golden.rows[:2], **more))]:
         for at in members(body):
             for value in [(), *((each,) for each in WRONG)]:
                 response = client.post(path, altered(body, at, *value))
                 if response.status_code == 200:
-                    found = predictions(response) if v2_inputs.LENGTH not in response.headers else golden.answers[:1]
+                    found = predictions(response) if tensors.LENGTH not in response.headers else golden.answers[:1]
                     assert all(any(same([each], [known]) for known in golden.answers[:2]) for each in found), (path, at, value)
                 else:
                     sentence(response)
@@ -508,33 +508,33 @@ def test_a_line_of_csv_is_neither_too_short_nor_too_long_nor_left_out(client: Cl
 
 @pytest.mark.parametrize("cell", ["1.0", "1e0", "01", "+1", "1_0", "true", "NaN", "one", "0x1", "١", '"1"', "[1]", "9" * 5000])
 def test_a_cell_that_is_not_a_whole_number_stays_a_word(cell: str) -> None:
-    assert table.value("here", feature(int), cell) == cell
+    assert forms.parse_cell("here", feature(int), cell) == cell
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "Infinity", ".5", "1,5", "true", "half"])
 def test_a_cell_that_is_not_a_number_stays_a_word(cell: str) -> None:
-    assert table.value("here", feature(float), cell) == cell
+    assert forms.parse_cell("here", feature(float), cell) == cell
 
 
 @pytest.mark.parametrize("cell", ["1", "yes", "null", "t"])
 def test_a_cell_that_is_neither_true_nor_false_stays_a_word(cell: str) -> None:
-    assert table.value("here", feature(bool), cell) == cell
+    assert forms.parse_cell("here", feature(bool), cell) == cell
 
 
 def test_a_cell_that_may_be_several_things_is_refused() -> None:
     with pytest.raises(Refused, match="Send JSON"):
-        table.value("here", feature(object), "1")
+        forms.parse_cell("here", feature(object), "1")
 
 
 def test_a_datatype_has_to_be_that_of_the_feature() -> None:
     fits = {int: "U?INT(8|16|32|64)", float: "FP(16|32|64)", bool: "BOOL", str: "BYTES", object: ".*"}
     for kind, pattern in fits.items():
-        for name, datatype in v2_tensors.DATATYPES.items():
+        for name, datatype in tensors.DATATYPES.items():
             if re.fullmatch(pattern, name):
                 assert tensor(name, kind, [None, None]) == [None, None]
             else:
                 with pytest.raises(Refused, match="datatype"):
-                    tensor(name, kind, behind=v2_tensors.to_binary(datatype, ["1", "1"] if datatype.kind is str else [1, 1]))
+                    tensor(name, kind, behind=tensors.to_binary(datatype, ["1", "1"] if datatype.kind is str else [1, 1]))
 
 
 @pytest.mark.parametrize(
@@ -580,12 +580,12 @@ def test_bytes_have_to_be_of_the_datatype_and_as_many_as_the_shape_says(datatype
 
 def test_words_come_back_as_they_went() -> None:
     words = ["", "ä", "two words"]
-    assert tensor("BYTES", str, behind=v2_tensors.to_binary(v2_tensors.DATATYPES["BYTES"], words), rows=3) == words
+    assert tensor("BYTES", str, behind=tensors.to_binary(tensors.DATATYPES["BYTES"], words), rows=3) == words
 
 
 @pytest.mark.parametrize("shape", [[], [-1], [0], [0, 1], [2, 2], [1, 2], [1, 1, 2], [10**12], [10**400, 1], [3], ["2"], [2.0], 2, None])
 def test_a_shape_has_to_be_what_the_data_is(client: Client, golden: Golden, shape: Any) -> None:
-    asked = tensors(golden.rows[:2])
+    asked = write_tensors(golden.rows[:2])
     asked["inputs"][-1]["shape"] = shape
     sentence(client.post(V2, asked), 422 if len(COLUMNS) > 1 else None)  # of a single tensor it may say too many rows
     for each in asked["inputs"]:
@@ -597,9 +597,7 @@ def test_a_shape_has_to_be_what_the_data_is(client: Client, golden: Golden, shap
 def test_where_the_binary_data_begins_has_to_be_said_rightly(client: Client, golden: Golden, length: str) -> None:
     asked, behind = binary(golden.rows[:2])
     sentence(
-        client.request(
-            "POST", V2, content=json.dumps(asked).encode() + behind, headers={v2_inputs.LENGTH.encode(): length.encode("latin-1")}
-        )
+        client.request("POST", V2, content=json.dumps(asked).encode() + behind, headers={tensors.LENGTH.encode(): length.encode("latin-1")})
     )
 
 
@@ -619,7 +617,7 @@ def test_a_tensor_is_in_one_place_and_nothing_is_left_over(client: Client, golde
     sentence(client.post(V2, asked), 422)
     asked["inputs"][0]["data"] = []
     sentence(send(client, asked, behind), 422)
-    twice = tensors(golden.rows[:2])
+    twice = write_tensors(golden.rows[:2])
     twice["inputs"].append(twice["inputs"][0])
     sentence(client.post(V2, twice), 422)
 
@@ -631,7 +629,7 @@ def test_what_would_alter_the_answer_is_refused(client: Client, golden: Golden) 
         [{"name": "predictions", "parameters": {"classification": 3}}],
         [{"name": "predictions", "parameters": {"shared_memory_region": SECRET}}],
     ):
-        sentence(client.post(V2, tensors(golden.rows[:1], outputs=outputs)), 422)
+        sentence(client.post(V2, write_tensors(golden.rows[:1], outputs=outputs)), 422)
 
 
 def test_infinity_is_refused_in_every_form(client: Client, golden: Golden) -> None:
@@ -655,8 +653,8 @@ def test_another_model_or_version_is_not_found(client: Client, path: str) -> Non
 
 def test_another_model_answers_nothing(client: Client, golden: Golden) -> None:
     sentence(client.post("/v1/models/other:predict", {"instances": golden.rows}), 404)
-    sentence(client.post("/v2/models/other/infer", tensors(golden.rows)), 404)
-    sentence(client.post(f"/v2/models/{NAME}/versions/other/infer", tensors(golden.rows)), 404)
+    sentence(client.post("/v2/models/other/infer", write_tensors(golden.rows)), 404)
+    sentence(client.post(f"/v2/models/{NAME}/versions/other/infer", write_tensors(golden.rows)), 404)
 
 
 def test_more_rows_than_one_request_may_have_are_refused(release: Release, golden: Golden) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipway.serving import rows
 from slipway.serving.declared import Feature, exact, read
-from slipway.serving.errors import sentence
+from slipway.serving.requests import describe_invalid
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -83,7 +83,7 @@ def test_where_an_unknown_category_stood_is_named_without_it(monkeypatch: pytest
     monkeypatch.setattr(rows, "FEATURES", [each for each in read(Declared) if each.categories])
     known: dict[str, Any] = {"closed": "a", "numbered": 1, "open": "b", "open_number": 2, "mixed": "a"}
     asked = [known, {**known, "open": "c"}, {**known, "open_number": 3, "mixed": 4}]
-    assert [(each["row"], each["field"]) for each in rows.unknown(asked)] == [(1, "open"), (2, "open_number"), (2, "mixed")]
+    assert [(each["row"], each["field"]) for each in rows.find_unknown(asked)] == [(1, "open"), (2, "open_number"), (2, "mixed")]
 
 
 VALID: dict[str, Any] = {
@@ -142,7 +142,7 @@ def test_a_time_is_given_to_the_model_as_text_in_one_form_however_it_was_written
 def test_what_is_no_time_or_not_one_that_is_declared_is_refused_without_repeating_it(name: str, value: Any, expected: str) -> None:
     with pytest.raises(ValidationError) as refused:
         exact(Declared).model_validate_json(json.dumps({**VALID, name: value}))
-    said = sentence(refused.value, list(Declared.model_fields))
+    said = describe_invalid(refused.value, list(Declared.model_fields))
     assert expected in said
     assert f"{value}" not in said.partition(expected)[2]
 

@@ -15,13 +15,13 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from slipway.serving import app, bins, metrics
+from slipway.serving.__main__ import Json
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Bins, Watched
-from slipway.serving.drain import Drain
-from slipway.serving.log import Json
+from slipway.serving.metrics import DriftCounter, add_sums
+from slipway.serving.observe import Drain
 from slipway.serving.release import Release
 from slipway.serving.rows import Columns
-from slipway.serving.watch import Watch, add_up
 from tests.library.service.conftest import COLUMNS, MAX_WAITING, SECRET, Client, Golden, Row
 
 NUMBERS = np.arange(1000, dtype=np.float64)
@@ -38,7 +38,7 @@ def counts(found: Bins, *values: Any) -> dict[str, int]:
 
 
 def test_many_numbers_are_cut_at_the_deciles() -> None:
-    found = bins.of(NUMBERS)
+    found = bins.fit_bins(NUMBERS)
     assert found.edges == pytest.approx([0, 99.9, 199.8, 299.7, 399.6, 499.5, 599.4, 699.3, 799.2, 899.1, 999])
     assert found.names == [*(f"q{number}" for number in range(10)), "below", "above", "missing"]
     assert found.shares == pytest.approx([0.1] * 10 + [0] * 3)
@@ -46,38 +46,38 @@ def test_many_numbers_are_cut_at_the_deciles() -> None:
 
 
 def test_an_edge_that_many_values_share_is_there_once() -> None:
-    found = bins.of(np.concatenate([np.zeros(800), np.arange(200)]))
+    found = bins.fit_bins(np.concatenate([np.zeros(800), np.arange(200)]))
     assert found.edges is not None
     assert len(found.edges) == len(set(found.edges))
     assert sum(found.shares) == pytest.approx(1)
 
 
 def test_few_numbers_are_told_apart() -> None:
-    found = bins.of(np.array([1, 2, 2, 3], dtype=np.int64))
+    found = bins.fit_bins(np.array([1, 2, 2, 3], dtype=np.int64))
     assert (found.names, found.shares) == (["1", "2", "3", "other", "missing"], [0.25, 0.5, 0.25, 0, 0])
     assert counts(found, 2, 2, 4, None) == {"2": 2, "other": 1, "missing": 1}
 
 
 def test_numbers_that_may_be_missing_have_a_share_of_it() -> None:
-    assert bins.of(np.array([1, NAN, NAN, 2])).shares == [0.25, 0.25, 0, 0.5]
+    assert bins.fit_bins(np.array([1, NAN, NAN, 2])).shares == [0.25, 0.25, 0, 0.5]
 
 
 def test_declared_categories_are_bins_whether_training_saw_them_or_not() -> None:
-    found = bins.of(np.array(["b", "b", None], dtype=object), ["a", "b"])
+    found = bins.fit_bins(np.array(["b", "b", None], dtype=object), ["a", "b"])
     assert dict(zip(found.names, found.shares, strict=True)) == pytest.approx({"a": 0, "b": 2 / 3, "other": 0, "missing": 1 / 3})
     assert counts(found, SECRET, "a") == {"a": 1, "other": 1}
 
 
 def test_of_many_words_the_most_frequent_have_a_bin() -> None:
     words = np.array([f"w{number}" for number in range(bins.WORDS + 10) for _ in range(2 if number >= 10 else 1)], dtype=object)
-    found = bins.of(words)
+    found = bins.fit_bins(words)
     assert len(found.names) == bins.WORDS + 2
     assert counts(found, "w0", "w10", "w59") == {"w10": 1, "w59": 1, "other": 1}
 
 
 def test_text_of_which_nothing_comes_twice_is_counted_by_its_length() -> None:
     texts = np.array([*("a" * number for number in range(1, 201)), None], dtype=object)
-    found = bins.of(texts)
+    found = bins.fit_bins(texts)
     assert found.lengths
     assert found.edges is not None
     assert (found.edges[0], found.edges[-1]) == (1, 200)
@@ -87,11 +87,11 @@ def test_text_of_which_nothing_comes_twice_is_counted_by_its_length() -> None:
 
 def test_text_that_always_has_the_same_length_has_one_bin() -> None:
     times = np.array([f"2012-10-{day:02}T{hour:02}:00:00" for day in range(1, 30) for hour in range(24)], dtype=object)
-    assert bins.of(times).names == ["19.0", "other", "missing"]
+    assert bins.fit_bins(times).names == ["19.0", "other", "missing"]
 
 
 def test_flags_have_two_bins() -> None:
-    assert bins.of(np.array([True, True, False])).shares == [pytest.approx(1 / 3), pytest.approx(2 / 3), 0, 0]
+    assert bins.fit_bins(np.array([True, True, False])).shares == [pytest.approx(1 / 3), pytest.approx(2 / 3), 0, 0]
 
 
 # --- the release's own
@@ -128,7 +128,7 @@ def test_what_is_asked_and_answered_is_counted_once_each(client: Client, golden:
 
 
 def test_shares_of_the_training_data_are_published(client: Client, release: Release) -> None:
-    metrics.announce(release)
+    metrics.publish_release(release)
     now = figures(client)
     name, found = next(iter(release.watched.features.items()))
     assert now[f'ml_reference_share{{bin="{found.names[0]}",feature="{name}"}}'] == found.shares[0]
@@ -138,7 +138,7 @@ def test_shares_of_the_training_data_are_published(client: Client, release: Rele
 
 
 def test_a_word_that_is_called_as_a_bin_of_ours_loses_nothing() -> None:
-    assert metrics.added(["other", "b", "other"], [0.25, 0.5, 0.25]) == {"other": 0.5, "b": 0.5}
+    assert metrics.add_equal_names(["other", "b", "other"], [0.25, 0.5, 0.25]) == {"other": 0.5, "b": 0.5}
 
 
 def test_answers_are_added_up_for_their_mean(client: Client) -> None:
@@ -146,10 +146,10 @@ def test_answers_are_added_up_for_their_mean(client: Client) -> None:
         now = figures(client)
         return tuple(now[f'ml_prediction_sum_total{{sign="{sign}"}}'] for sign in ("positive", "negative"))  # type: ignore[return-value]
 
-    add_up(np.array([0.0]))
+    add_sums(np.array([0.0]))
     before = sums()
-    add_up(np.array([1.5, -2.0, 3.0]))
-    add_up(np.array([[0.5, 0.5]]))
+    add_sums(np.array([1.5, -2.0, 3.0]))
+    add_sums(np.array([[0.5, 0.5]]))
     assert (sums()[0] - before[0], sums()[1] - before[1]) == (4.5, 2.0)
 
 
@@ -164,10 +164,10 @@ def changed(*batches: tuple[list[float], list[Any]]) -> tuple[float, float]:
         return found
 
     before = total(metrics.ROWS_CHANGED), total(metrics.ANSWERS_CHANGED)
-    watch = Watch(SMALL)
+    counter = DriftCounter(SMALL)
     for values, answers in batches:
-        watch.seen({"x": np.array(values)}, np.array(answers))
-        watch.flush()
+        counter.add({"x": np.array(values)}, np.array(answers))
+        counter.flush()
     return total(metrics.ROWS_CHANGED) - before[0], total(metrics.ANSWERS_CHANGED) - before[1]
 
 
@@ -187,13 +187,13 @@ def test_rows_and_answers_that_change_are_counted(batches: list[tuple[list[float
 
 
 def test_what_gathers_is_counted_before_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = Watch(SMALL)
-    monkeypatch.setattr(watch, "flushed", math.inf)
+    counter = DriftCounter(SMALL)
+    monkeypatch.setattr(counter, "flushed", math.inf)
     many = {"x": np.ones(2047)}
-    watch.seen(many, np.zeros(2047))
-    assert watch.gathered
-    watch.seen({"x": np.ones(1)}, np.zeros(1))
-    assert not watch.gathered
+    counter.add(many, np.zeros(2047))
+    assert counter.gathered
+    counter.add({"x": np.ones(1)}, np.zeros(1))
+    assert not counter.gathered
 
 
 class Held(Release):
@@ -231,7 +231,7 @@ def test_each_metric_that_is_declared_moves_under_load(release: Release, golden:
     before, watched = samples(), release.watched.model_copy(deep=True)
     for each in (*watched.features.values(), watched.predictions):
         each.usual = 0.1  # which takes more rows than this release has
-    metrics.announce(dataclasses.replace(release, watched=watched))
+    metrics.publish_release(dataclasses.replace(release, watched=watched))
     meanwhile = asyncio.run(ask_all(release, golden["rows"]))
     after = samples()
     assert len(before) > 15

@@ -12,8 +12,8 @@ import pytest
 
 from slipway.serving import rows
 from slipway.serving.compiled import Answering
-from slipway.serving.errors import Refused
 from slipway.serving.release import Release
+from slipway.serving.requests import Refused
 from tests.library.service.conftest import (
     COLUMNS,
     FAR,
@@ -207,7 +207,7 @@ def test_a_whole_number_that_no_declaration_bounds_has_64_bits(row: Row, monkeyp
     monkeypatch.setattr(rows, "UNBOUNDED", [COLUMNS[0]])
     wide = [{**row, COLUMNS[0]: 2**63 - 1}, {**row, COLUMNS[0]: 2**63}]
     with pytest.raises(Refused, match=f"row 1, {re.escape(COLUMNS[0])}: Input should be a whole number of 64 bits"):
-        rows.bounded(wide, 5)
+        rows.check_bounds(wide, 5)
 
 
 @pytest.mark.parametrize(

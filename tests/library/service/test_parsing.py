@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from slipway.serving import rows
-from slipway.serving.contracts import content as contracts
+from slipway.serving.contracts import forms
 from slipway.serving.declared import exact, read
-from slipway.serving.errors import Refused
+from slipway.serving.requests import Refused
 
 MANY = 1000
 
@@ -161,7 +161,7 @@ def test_what_a_text_holds_is_no_structure(text: str, ascii_only: bool, number: 
     whole = [{**GOOD, "note": TEXTS[text]}] * number
     content = json.dumps(whole, ensure_ascii=ascii_only).encode()
     assert [row["note"] for row in rows.parse(content, number)] == [TEXTS[text]] * number
-    assert contracts.parsed(content, number) == whole
+    assert forms.parse_json(content, number) == whole
 
 
 @pytest.mark.usefixtures("declared")
@@ -169,7 +169,7 @@ def test_what_a_text_holds_is_no_structure(text: str, ascii_only: bool, number: 
 @pytest.mark.parametrize("structure", [b"[]," * 600_000, b"{}," * 600_000, b"[" * 1_900_000, b'{"a":' * 380_000], ids=range(4))
 def test_much_structure_is_refused_beside_strings_too(structure: bytes, beside: str) -> None:
     content = b"[" + json.dumps(beside * 1000).encode() + b", " + structure
-    for parse in (rows.parse, contracts.parsed):
+    for parse in (rows.parse, forms.parse_json):
         with pytest.raises(Refused, match="More lists and objects than 50 rows have") as refused:
             parse(content, 50)
         assert refused.value.status_code == 413

@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from slipway.operate import process
-from slipway.serving.drain import Drain
+from slipway.serving.observe import Drain
 from tests.library.service.conftest import (
     COLUMNS,
     MAX_WAITING,

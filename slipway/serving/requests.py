@@ -1,0 +1,84 @@
+"""The content of a request, up to a limit, and the one shape of every error: {"error": sentence}.
+
+A sentence says where the request is wrong and what is expected, and never repeats the caller's values.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+JSON = "application/json"
+MOST_ERRORS = 5
+
+
+class Refused(HTTPException):
+    """A request that is not answered: its status, and a sentence without the caller's values."""
+
+
+class Shed(Refused):
+    """A request for which there is no room at the moment; `reason` is "queue" (too many wait) or "late" (it waited for too long)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(503, "Too many requests wait for the model. Send it again in a second.", {"retry-after": "1"})
+        self.reason = reason
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make an app answer its errors in this shape."""
+
+    async def refuse(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        request.state.refused = error
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+    async def fail(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse({"error": "The service failed; its log says why."}, 500)
+
+    app.add_exception_handler(HTTPException, refuse)
+    app.add_exception_handler(Exception, fail)
+
+
+async def read_body(request: Request, limit: int, kinds: Collection[str] = (JSON,)) -> bytes:
+    """Return a request's content. Raises Refused for another kind of content, and for more bytes than the limit."""
+    headers = dict(request.scope["headers"])
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+    if kind not in kinds:
+        raise Refused(415, f"The content-type has to be {' or '.join(kinds)}.")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refused(415, "The content has to be sent as it is, without content-encoding.")
+    # The connection stays: the server reads the rest and drops it. A caller who is cut off as it sends does not see the answer.
+    too_long = Refused(413, f"The content has more than {limit} bytes. Send it in several requests.")
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > limit:
+        raise too_long
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_long
+            parts.append(part)
+    except ClientDisconnect:
+        raise Refused(400, "The content was cut off.") from None  # nobody reads it; the log and the counts do not call it a failure of ours
+    return b"".join(parts)
+
+
+def describe_invalid(error: ValidationError, fields: Sequence[str]) -> str:
+    """Return where the input is wrong and what is expected; only declared fields are named."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    places = "; ".join(f"{_describe_place(each['loc'], fields)}: {each['msg']}" for each in errors[:MOST_ERRORS])
+    more = len(errors) - MOST_ERRORS
+    return places + (f"; and {more} more" if more > 0 else "")
+
+
+def _describe_place(location: Sequence[Any], fields: Sequence[str]) -> str:
+    row = f"row {location[0]}, " if location and isinstance(location[0], int) else ""
+    # Of a value that may have several types, the last part is one of these.
+    field = next((part for part in location if part in fields), "the request")
+    return row + field
