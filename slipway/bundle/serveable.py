@@ -19,7 +19,7 @@ from slipway.serving import bins
 from slipway.serving.answers import Answers, answer
 from slipway.serving.compiled import Answer, choose_answering
 from slipway.serving.declared import FEATURES, Feature
-from slipway.serving.frames import columns
+from slipway.serving.frames import read_columns
 from slipway.serving.manifest import Compiled
 from slipway.serving.parity import distance
 from slipway.serving.release import Config
@@ -41,7 +41,7 @@ PARSE = (
 
 def make_bins(rows: pd.DataFrame, answers: Answers) -> bins.Watched:
     """Cut the training data and the answers to it into the bins in which the service counts."""
-    found = columns(rows)
+    found = read_columns(rows)
     return bins.Watched(
         features={each.name: cut_bins(found[each.name], each.categories) for each in FEATURES[: bins.FEATURES]},
         predictions=cut_bins(
@@ -63,7 +63,7 @@ def check_compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Co
     differences: list[float] = []
 
     def off(short: Answer) -> float:
-        differences.append(distance(short(columns(reference)), answers))
+        differences.append(distance(short(read_columns(reference)), answers))
         return differences[-1]
 
     return Compiled(reason=choose_answering(fitted, features.TASK, None, off).reason, difference=next(iter(differences), None))

@@ -13,9 +13,8 @@ import skops.io
 from slipway.bundle.unloadable import refuse_parts, refuse_unsaved
 from slipway.errors import ModelRefused
 from slipway.serving.manifest import ReleaseError
-from slipway.serving.nodes import Node, is_node, nodes
 from slipway.serving.release import load_model
-from slipway.serving.trusted import NotTrusted
+from slipway.serving.trusted import Node, NotTrusted, find_nodes, is_node
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 # What a search remembers of the clock: no answer needs it, and it would make each training another model.
@@ -59,7 +58,7 @@ def renumber(schema: Node) -> dict[str, str]:
     Only the fields of nodes are touched. What a model holds under the same words is data.
     """
     numbers, files = dict[str, str](), dict[str, str]()
-    for node in nodes(schema):
+    for node in find_nodes(schema):
         if node["__loader__"] == "JsonNode":
             node.pop("__id__", None)  # whether two equal numbers or words are one object hangs on the interpreter
         elif "__id__" in node:
@@ -76,14 +75,14 @@ def _settle(schema: Node) -> set[str]:
     Raises ModelRefused.
     """
     stamped = set[str]()
-    for node in nodes(schema):
+    for node in find_nodes(schema):
         if node["__loader__"] == "ObjectNode":
             attributes = (node.get("content") or {}).get("content")
             if isinstance(attributes, dict):
                 _settle_attributes(attributes)
                 _settle_threads(attributes)
             if node["__module__"].startswith("catboost."):
-                stamped |= {each["file"] for each in nodes(node) if each["__loader__"] == "BytesNode"}
+                stamped |= {each["file"] for each in find_nodes(node) if each["__loader__"] == "BytesNode"}
         elif node["__loader__"] == "DictNode":
             _settle_keys(node)
         elif node["__loader__"] == "SetNode":
@@ -111,7 +110,7 @@ def _settle_attributes(attributes: dict[str, Any]) -> None:
     results = attributes.get("cv_results_", {}).get("content")
     if isinstance(results, dict):
         results.update({name: _make_plain(None) for name in TIMES if name in results})
-    for node in nodes(attributes.get("param_distributions")):
+    for node in find_nodes(attributes.get("param_distributions")):
         if node["__loader__"] == "ObjectNode" and node["__module__"].startswith("scipy.stats."):
             name = f"{node['__module__']}.{node['__class__']}"
             node.clear()

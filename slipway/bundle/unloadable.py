@@ -8,8 +8,7 @@ from typing import Any
 import skops.io
 
 from slipway.errors import ModelRefused
-from slipway.serving.nodes import Part
-from slipway.serving.trusted import BOOSTING
+from slipway.serving.trusted import BOOSTING, Part
 
 LIBRARIES = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
 NAMED = (

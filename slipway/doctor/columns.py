@@ -13,7 +13,7 @@ from slipway.doctor.finding import Finding, good, mend, note
 from slipway.doctor.suite import draft_suite
 from slipway.gate import dataset
 from slipway.serving.declared import FEATURES, Feature
-from slipway.serving.tables import Misfit, fold
+from slipway.serving.frames import Misfit, fold
 
 WHY = "What is not declared, and what does not fit, is refused: at `train` and from every caller."
 SHOWN = 8

@@ -20,7 +20,7 @@ from slipway.doctor.reading import Format, find_losses
 from slipway.errors import PipelineError
 from slipway.owner import owner_step
 from slipway.serving.declared import FEATURES
-from slipway.serving.tables import Misfit, convert
+from slipway.serving.frames import Misfit, convert
 
 LOST = "What is lost when the file is read is learnt from as something else, and callers send it as it was written."
 SHOWN = 8

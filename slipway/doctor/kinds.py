@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from slipway.serving.cells import BOOLEANS, LONGEST, NUMBER
-from slipway.serving.frames import to_cells
+from slipway.serving.frames import BOOLEANS, LONGEST, NUMBER, to_cells
 
 # Written like numbers, and none: postal codes and part numbers such as 01067 and 1E5.
 CODE = re.compile(r"[+-]?0[0-9]+|[0-9]+[eE][0-9]+")

@@ -8,7 +8,7 @@ from functools import cache
 import pandas as pd
 
 from slipway.doctor.kinds import CODE, is_number
-from slipway.serving.cells import NUMBER
+from slipway.serving.frames import NUMBER
 
 # Words that stand for a missing number in files of other programs.
 MISSING = re.compile(

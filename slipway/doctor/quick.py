@@ -24,10 +24,10 @@ from slipway.owner import read_next, run_owner
 from slipway.project import Project
 from slipway.rules import Rules
 from slipway.serving.answers import answer
-from slipway.serving.frames import frame
+from slipway.serving.frames import to_frame
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import load_model
-from slipway.serving.rows import columns, read_values
+from slipway.serving.rows import read_values, to_columns
 
 ROWS, ANSWERS = 200, 20
 # A floor is missed by far when this share of it is lacking on rows that were learnt from.
@@ -134,7 +134,7 @@ def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Findi
         return good(what, f"{count(len(read), 'case')} can be asked")
     from slipway.serving.rows import ROWS as REQUESTS
 
-    values = frame(columns(read_values(REQUESTS.validate_python(asked))))
+    values = to_frame(to_columns(read_values(REQUESTS.validate_python(asked))))
     judged = cases.judge_cases(read, answer(found.fitted, values, features.TASK), classes)
     return good(
         what, f"{count(len(read), 'case')} can be asked; {sum(each.holds for each in judged)} hold for a fit of {len(found.rows)} rows"

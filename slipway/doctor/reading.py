@@ -8,7 +8,7 @@ import pandas as pd
 from slipway.doctor.kinds import CODE, read_kind
 from slipway.doctor.numbers import PLAIN, Numbers, choose_marks, read_numbers
 from slipway.doctor.raw import Raw
-from slipway.serving.cells import BOOLEANS
+from slipway.serving.frames import BOOLEANS
 
 WIDEST = 120
 # pandas reads thousands' marks of one byte only.

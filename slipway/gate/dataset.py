@@ -23,8 +23,8 @@ from slipway.project import Project
 from slipway.report import Finding
 from slipway.rules import Rules
 from slipway.say import table
+from slipway.serving.frames import Misfit, convert
 from slipway.serving.manifest import Manifest, sha256
-from slipway.serving.tables import Misfit, convert
 
 SHOWN = 5
 

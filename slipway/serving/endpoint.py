@@ -124,7 +124,7 @@ class Endpoint:
 
     def predict(self, rows: list[Values]) -> Answers:
         """In the model's thread: answer rows, and count them."""
-        columns = table.columns(rows)
+        columns = table.to_columns(rows)
         with self.drift.measure(len(rows)):
             answers = self.release.answer(columns)
         self.drift.add(columns, answers)

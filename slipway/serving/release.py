@@ -17,7 +17,7 @@ from slipway.serving.bins import Watched
 from slipway.serving.compiled import Answer, Answering, choose_answering
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
 from slipway.serving.parity import TOLERANCE, distance
-from slipway.serving.rows import Columns, columns
+from slipway.serving.rows import Columns, to_columns
 
 # skops lists all estimators when it is imported, for which it imports all of scikit-learn: a fifth of the time to start.
 # What it would trust by that list is not asked for: `trusted` names all that a file may hold.
@@ -78,7 +78,7 @@ def load(folder: Path) -> Release:
     model = load_model(folder / manifest.model.file)
 
     def measure_difference(answer: Answer) -> float:
-        return distance(answer(columns(golden_rows)), golden_answers)
+        return distance(answer(to_columns(golden_rows)), golden_answers)
 
     answering = choose_answering(model, manifest.task, manifest.model.compiled.reason, measure_difference)
     difference = measure_difference(answering.answer)
@@ -91,7 +91,7 @@ def load_model(path: Path) -> Any:
     """Load a skops file, if all that it names may be loaded. Raises ReleaseError."""
     try:
         with zipfile.ZipFile(path) as file:
-            names = trusted.check(json.loads(file.read("schema.json")))
+            names = trusted.check_names(json.loads(file.read("schema.json")))
         return skops.io.load(path, trusted=names)
     except Exception as error:  # whatever a damaged or foreign file makes skops raise
         raise ReleaseError(f"{path} is not a model that may be loaded: {error}") from error

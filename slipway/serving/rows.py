@@ -114,7 +114,7 @@ def _refuse_repeated(content: bytes, rows: int) -> None:
     json.loads(content, object_pairs_hook=once)
 
 
-def columns(rows: list[Values]) -> Columns:
+def to_columns(rows: list[Values]) -> Columns:
     """Return rows as columns, each of shape (n,)."""
     return {each.name: to_array(list(map(itemgetter(each.name), rows)), each) for each in FEATURES}
 

@@ -7,13 +7,15 @@ import, or run text are left out. A crafted file can still crash the process or 
 """
 
 import importlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from slipway.serving.nodes import Keys, Node, Part, nodes
+Node = dict[str, Any]
 
 # Parts of the libraries that read files, start processes or belong to tests; a module with one of these words in its path is not imported.
 CLOSED = {
@@ -49,6 +51,65 @@ FUNCTIONS = (
 OF_NUMBERS = ("sklearn.feature_selection", "sklearn.metrics", "sklearn.metrics.pairwise", "sklearn.preprocessing")
 
 
+class Part(NamedTuple):
+    """A type or a function that a file names, and the kind of node that names it."""
+
+    loader: str
+    module: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The full name, such as `sklearn.tree._tree.Tree`."""
+        return f"{self.module}.{self.name}"
+
+
+def is_node(value: Any) -> bool:
+    """Tell a node from data: a step, a word or a key of the owner's may have the name of any field of a node, but leads to a node."""
+    return isinstance(value, dict) and isinstance(value.get("__loader__"), str)
+
+
+def find_nodes(value: Any) -> Iterator[Node]:
+    """Yield each node within a value, in the order in which the file has them; nothing is made of it."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if is_node(each):
+            yield each
+        if isinstance(each, dict | list):
+            left.extend(reversed(each.values() if isinstance(each, dict) else each))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where the types of keys stand: skops calls each with its key.
+
+    skops takes what it loaded once again wherever its number stands, so these numbers may stand for nothing else.
+    """
+
+    lists: set[int]
+    types: set[int]
+    numbers: set[Any]
+    repeated: set[Any]
+
+    @classmethod
+    def find(cls, everything: list[Node]) -> "Keys":
+        """Find the keys among all nodes of a file."""
+        times = Counter(node.get("__id__") for node in everything)
+        lists = [node["key_types"] for node in everything if "key_types" in node]
+        types = [each for key_types in lists for each in find_nodes(key_types) if each is not key_types]
+        numbers = {each["__id__"] for each in types if "__id__" in each}
+        return cls({*map(id, lists)}, {*map(id, types)}, numbers, {number for number, count in times.items() if count > 1} - {None})
+
+    def allows(self, node: Node) -> bool:
+        """Tell whether this is no list of key types, or one with a number of its own."""
+        return id(node) not in self.lists or (node.get("__id__") not in self.repeated and node["__loader__"] == "ListNode")
+
+    def includes(self, node: Node) -> bool:
+        """Tell whether this is the type of a key, or has the number of one."""
+        return id(node) in self.types or ("__id__" in node and node["__id__"] in self.numbers)
+
+
 class NotTrusted(Exception):
     """A file names what is not loaded."""
 
@@ -57,15 +118,15 @@ class NotTrusted(Exception):
         self.parts = parts
 
 
-def check(schema: Node) -> list[str]:
+def check_names(schema: Node) -> list[str]:
     """Return the names in a file's tree of nodes. Raises NotTrusted when one of them may not be loaded."""
-    rule, rule_of_keys = cache(lambda part: part.loader in LOADERS and LOADERS[part.loader](part)), cache(names_key)
+    rule, rule_of_keys = cache(lambda part: part.loader in LOADERS and LOADERS[part.loader](part)), cache(_names_key)
     found, refused = dict[str, None](), dict[Part, None]()
-    everything = [*nodes(schema)]
-    keys = Keys.within(everything)
+    everything = [*find_nodes(schema)]
+    keys = Keys.find(everything)
     for node in everything:
         part = Part(str(node["__loader__"]), str(node.get("__module__")), str(node.get("__class__")))
-        if keys.allow(node) and (rule_of_keys if keys.hold(node) else rule)(part):
+        if keys.allows(node) and (rule_of_keys if keys.includes(node) else rule)(part):
             found[part.path] = None
         else:
             refused[part] = None
@@ -74,14 +135,13 @@ def check(schema: Node) -> list[str]:
     return list(found)
 
 
-def names_key(part: Part) -> bool:
-    """Tell whether this is the type of a key."""
-    return part.loader == "TypeNode" and (part.path in KEYS or subclass(resolve(part), np.generic))
+def _names_key(part: Part) -> bool:
+    return part.loader == "TypeNode" and (part.path in KEYS or _is_subclass(_resolve(part), np.generic))
 
 
-def resolve(part: Part) -> Any:
-    """Return what is defined under a name, where its module may be imported; None otherwise."""
-    if part.path not in (*PLAIN, *FUNCTIONS) and not may_import(part.module):
+def _resolve(part: Part) -> Any:
+    # Return what is defined under a name, where its module may be imported; None otherwise.
+    if part.path not in (*PLAIN, *FUNCTIONS) and not _may_import(part.module):
         return None
     try:
         found = getattr(importlib.import_module(part.module), part.name, None)
@@ -91,20 +151,18 @@ def resolve(part: Part) -> Any:
     return found if isinstance(found, np.ufunc) or getattr(found, "__module__", None) == part.module else None
 
 
-def may_import(module: str) -> bool:
-    """Tell whether a file may have a module imported."""
+def _may_import(module: str) -> bool:
     top, *inner = module.split(".")
     return top == "model" or (top in ("numpy", "scipy", "sklearn", *BOOSTING) and not CLOSED.intersection(inner))
 
 
-def subclass(found: Any, kinds: Any) -> bool:
-    """Tell whether something is a class of some kinds."""
+def _is_subclass(found: Any, kinds: Any) -> bool:
     return isinstance(found, type) and issubclass(found, kinds)
 
 
-def holds_values(part: Part) -> bool:
-    """Tell whether a class holds numbers and settings only, or is written in `model/` of the release itself."""
-    found, top = resolve(part), part.module.partition(".")[0]
+def _holds_values(part: Part) -> bool:
+    # A class that holds numbers and settings only, or is written in `model/` of the release itself.
+    found, top = _resolve(part), part.module.partition(".")[0]
     if not isinstance(found, type):
         return False
     if top == "numpy":
@@ -116,57 +174,56 @@ def holds_values(part: Part) -> bool:
     return top in ("model", "sklearn") or part.path in PLAIN
 
 
-def computes(part: Part) -> bool:
-    """Tell whether a function only computes, or is written in `model/` of the release itself."""
-    found = resolve(part)
+def _computes(part: Part) -> bool:
+    # A function that only computes, or is written in `model/` of the release itself.
+    found = _resolve(part)
     if found is None or isinstance(found, type) or not callable(found):
         return False
     public = (getattr(importlib.import_module(package), part.name, None) for package in OF_NUMBERS if package in part.module)
     return part.module.partition(".")[0] == "model" or isinstance(found, np.ufunc) or part.path in FUNCTIONS or found in public
 
 
-def is_plain(part: Part) -> bool:
-    """Tell whether a class that is handed around, and may be called, is one of plain values, or is written in `model/`."""
-    return holds_values(part) and (part.path in PLAIN or part.module.partition(".")[0] == "model" or subclass(resolve(part), np.generic))
+def _is_plain(part: Part) -> bool:
+    # A class that is handed around, and may be called: one of plain values, or written in `model/`.
+    ours = part.module.partition(".")[0] == "model"
+    return _holds_values(part) and (ours or part.path in PLAIN or _is_subclass(_resolve(part), np.generic))
 
 
-def only(*paths: str) -> Callable[[Part], bool]:
-    """Return a rule that lets some names pass."""
+def _allow(*paths: str) -> Callable[[Part], bool]:
     return lambda part: part.path in paths
 
 
-def a(*kinds: type) -> Callable[[Part], bool]:
-    """Return a rule that lets such classes pass."""
-    return lambda part: holds_values(part) and subclass(resolve(part), kinds)
+def _allow_kinds(*kinds: type) -> Callable[[Part], bool]:
+    return lambda part: _holds_values(part) and _is_subclass(_resolve(part), kinds)
 
 
-def loss(part: Part) -> bool:
-    """Let the compiled losses of scikit-learn pass, which are made of a number or two."""
-    return part.module.startswith(("sklearn._loss.", "sklearn.linear_model._sgd_fast")) and holds_values(part)
+def _is_loss(part: Part) -> bool:
+    # The compiled losses of scikit-learn are made of a number or two.
+    return part.module.startswith(("sklearn._loss.", "sklearn.linear_model._sgd_fast")) and _holds_values(part)
 
 
 LOADERS: dict[str, Callable[[Part], bool]] = {
-    "BytearrayNode": only("builtins.bytearray"),
-    "BytesNode": only("builtins.bytes"),
-    "ConstructorFromReduceNode": only(*MADE_BY_A_CALL),
-    "DTypeNode": only("numpy.dtype"),
-    "DefaultDictNode": only("collections.defaultdict"),
-    "DictNode": a(dict),
-    "FunctionNode": computes,
-    "JsonNode": only("builtins.str"),
-    "ListNode": a(list),
-    "LossNode": loss,
-    "MaskedArrayNode": only("numpy.ma.MaskedArray"),
-    "NdArrayNode": a(np.ndarray, np.generic),
-    "ObjectNode": holds_values,
-    "OperatorFuncNode": only("operator.itemgetter"),
-    "PartialNode": only("functools.partial"),
-    "RandomGeneratorNode": a(np.random.Generator),
-    "RandomStateNode": a(np.random.RandomState),
-    "SetNode": a(set),
-    "SliceNode": only("builtins.slice"),
-    "SparseMatrixNode": holds_values,
-    "TreeNode": only("sklearn.tree._tree.Tree"),
-    "TupleNode": a(tuple),
-    "TypeNode": lambda part: is_plain(part) or computes(part),
+    "BytearrayNode": _allow("builtins.bytearray"),
+    "BytesNode": _allow("builtins.bytes"),
+    "ConstructorFromReduceNode": _allow(*MADE_BY_A_CALL),
+    "DTypeNode": _allow("numpy.dtype"),
+    "DefaultDictNode": _allow("collections.defaultdict"),
+    "DictNode": _allow_kinds(dict),
+    "FunctionNode": _computes,
+    "JsonNode": _allow("builtins.str"),
+    "ListNode": _allow_kinds(list),
+    "LossNode": _is_loss,
+    "MaskedArrayNode": _allow("numpy.ma.MaskedArray"),
+    "NdArrayNode": _allow_kinds(np.ndarray, np.generic),
+    "ObjectNode": _holds_values,
+    "OperatorFuncNode": _allow("operator.itemgetter"),
+    "PartialNode": _allow("functools.partial"),
+    "RandomGeneratorNode": _allow_kinds(np.random.Generator),
+    "RandomStateNode": _allow_kinds(np.random.RandomState),
+    "SetNode": _allow_kinds(set),
+    "SliceNode": _allow("builtins.slice"),
+    "SparseMatrixNode": _holds_values,
+    "TreeNode": _allow("sklearn.tree._tree.Tree"),
+    "TupleNode": _allow_kinds(tuple),
+    "TypeNode": lambda part: _is_plain(part) or _computes(part),
 }

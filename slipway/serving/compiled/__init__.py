@@ -37,9 +37,9 @@ def choose_answering(pipeline: Any, task: str, reason: str | None, measure_diffe
             reason = str(error)
         except Exception as error:  # whatever a model that is not foreseen makes it raise
             reason = f"compiled, it fails: {type(error).__name__}"
-    from slipway.serving.frames import frame  # imported here: pandas, which the compiled model does without
+    from slipway.serving.frames import to_frame  # imported here: pandas, which the compiled model does without
 
-    return Answering(lambda columns: answer(pipeline, frame(columns), task), "pipeline", reason)
+    return Answering(lambda columns: answer(pipeline, to_frame(columns), task), "pipeline", reason)
 
 
 def compile_pipeline(pipeline: Any, columns: Sequence[str], task: str) -> Answer:

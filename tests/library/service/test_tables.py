@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from slipway.serving import declared, frames, rows, tables
+from slipway.serving import declared, frames, rows
 from slipway.serving.declared import exact, read
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -53,10 +53,10 @@ ROW: dict[str, Any] = {
 def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have this declaration stand where the project's does."""
     found = read(Declared)
-    for module in (rows, frames, tables, declared):
+    for module in (rows, frames, declared):
         monkeypatch.setattr(module, "FEATURES", found)
     adapter: TypeAdapter[Any] = TypeAdapter(list[exact(Declared)])  # type: ignore[misc, arg-type]
-    for module in (rows, tables):
+    for module in (rows, frames):
         monkeypatch.setattr(module, "ROWS", adapter)
     monkeypatch.setattr(rows, "ALIASED", True)
     monkeypatch.setattr(rows, "NAMES", [each.name for each in found])
@@ -72,12 +72,12 @@ def as_text(**cells: Any) -> pd.DataFrame:
 def from_request(**cells: Any) -> pd.DataFrame:
     """Return what the pipeline gets of a request with these values."""
     content = json.dumps([{**ROW, **cells}]).encode()
-    return frames.frame(rows.columns(rows.parse(content, 10)))
+    return frames.to_frame(rows.to_columns(rows.parse(content, 10)))
 
 
 def converted(table: pd.DataFrame) -> pd.DataFrame:
     """Convert a table that fits."""
-    found, misfits = tables.convert(table)
+    found, misfits = frames.convert(table)
     assert [each.format() for each in misfits] == []
     return found[rows.NAMES]
 
@@ -156,7 +156,7 @@ def test_what_the_owner_s_load_made_of_a_column_is_the_same_to_the_pipeline(name
     ],
 )
 def test_a_cell_that_no_request_may_have_is_named(name: str, cell: str, said: str) -> None:
-    found, [misfit] = tables.convert(pd.concat([as_text(), as_text(**{name: cell}), as_text(**{name: cell})]))
+    found, [misfit] = frames.convert(pd.concat([as_text(), as_text(**{name: cell}), as_text(**{name: cell})]))
     assert misfit.format().startswith(f"row 1, {name}: ")
     assert said in misfit.format()
     assert misfit.format().endswith("(1 more rows)")
@@ -165,7 +165,7 @@ def test_a_cell_that_no_request_may_have_is_named(name: str, cell: str, said: st
 
 
 def test_numbers_where_text_is_declared_are_named() -> None:
-    [misfit] = tables.convert(pd.DataFrame([{**ROW, "code": 1067}]))[1]
+    [misfit] = frames.convert(pd.DataFrame([{**ROW, "code": 1067}]))[1]
     assert misfit.format() == "row 0, code: Input should be a valid string, found 1067"
 
 
@@ -178,20 +178,20 @@ def test_numbers_where_text_is_declared_are_named() -> None:
     ],
 )
 def test_a_column_that_is_not_there_is_named_with_the_one_that_is_like_it(name: str, there: str, said: str) -> None:
-    [misfit] = tables.convert(as_text().rename(columns={name: there}))[1]
+    [misfit] = frames.convert(as_text().rename(columns={name: there}))[1]
     assert said in misfit.format()
 
 
 def test_a_name_over_two_columns_is_an_error() -> None:
     table = pd.concat([as_text(), as_text()[["size"]]], axis=1)
     with pytest.raises(ValueError, match="several columns are called size"):
-        tables.convert(table)
+        frames.convert(table)
 
 
 def test_many_rows_are_checked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "PART", 2)
+    monkeypatch.setattr(frames, "PART", 2)
     wrong = [as_text(), as_text(size="x"), as_text(), as_text(size="y", whole="z"), as_text()]
-    [size, whole] = tables.convert(pd.concat(wrong))[1]
+    [size, whole] = frames.convert(pd.concat(wrong))[1]
     assert (size.row, size.rows, size.cell, whole.row) == (1, 2, "x", 3)
     assert len(converted(pd.concat([as_text()] * 5))) == 5
 
@@ -209,7 +209,7 @@ def test_many_rows_are_checked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_a_column_that_is_not_declared_is_read_by_its_form(cells: list[str], values: list[Any]) -> None:
-    found, _ = tables.convert(pd.concat([as_text()] * len(cells), ignore_index=True).assign(other=cells))
+    found, _ = frames.convert(pd.concat([as_text()] * len(cells), ignore_index=True).assign(other=cells))
     assert frames.to_cells(found["other"]) == values
 
 
