@@ -14,8 +14,8 @@ from bench.gate_cost import AUTHOR, copy, git, python
 from slipway.gate import drift_scores as drift
 from slipway.operate.process import serving
 from slipway.serving.frames import records
-from slipway.watch.counted import Rows, figures
-from slipway.watch.drift_report import NAMED
+from slipway.watch.drift import Figures, read_figures
+from slipway.watch.drift_report import PREDICTIONS
 
 # Each hour is asked so often, so that a day has enough rows to say something.
 TIMES, WEEK = 10, 7
@@ -59,9 +59,9 @@ def trained(root: Path) -> Path:
     return root / "build" / "bundle"
 
 
-def counts(text: str, reference: Rows) -> dict[str, Counts]:
+def counts(text: str, reference: Figures) -> dict[str, Counts]:
     """Return how often each bin was asked or answered so far."""
-    found = {**figures(text, "ml_input_bin_total"), **figures(text, "ml_prediction_bin_total")}
+    found = read_figures(text, "ml_input_bin_total", "ml_prediction_bin_total")
     return {name: np.array([found[name][each] for each in bins]) for name, bins in reference.items()}
 
 
@@ -73,9 +73,9 @@ def year(bundle: Path, rows: pd.DataFrame) -> dict[str, Found]:
             return client.get("/metrics").raise_for_status().text
 
         text = said()
-        reference = {**figures(text, "ml_reference_share"), **figures(text, "ml_prediction_reference_share")}
-        usual = {**figures(text, "ml_reference_psi"), **figures(text, "ml_prediction_reference_psi")}
-        learnt, days = figures(text, "ml_reference_rows")[NAMED][""], [counts(text, reference)]
+        reference = read_figures(text, "ml_reference_share", "ml_prediction_reference_share")
+        usual = read_figures(text, "ml_reference_psi", "ml_prediction_reference_psi")
+        learnt, days = read_figures(text, "ml_reference_rows")[PREDICTIONS][""], [counts(text, reference)]
         found = {name: Found() for name in reference}
         columns = client.get("/version").json()["manifest"]["features"]["columns"]
         for date, of_day in rows.groupby("dteday"):
@@ -86,7 +86,9 @@ def year(bundle: Path, rows: pd.DataFrame) -> dict[str, Found]:
     return found
 
 
-def look(found: dict[str, Found], date: str, days: list[dict[str, Counts]], shares: dict[str, Counts], learnt: float, usual: Rows) -> None:
+def look(
+    found: dict[str, Found], date: str, days: list[dict[str, Counts]], shares: dict[str, Counts], learnt: float, usual: Figures
+) -> None:
     """Look at each feature at the end of a day."""
     for name, each in found.items():
         windows = [drift.window(days[-1][name] - days[-1 - length][name], shares[name], learnt, usual[name][""]) for length in (WEEK, 1)]

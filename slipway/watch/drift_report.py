@@ -1,18 +1,27 @@
-"""What was asked lately against what was learnt from: `drift.json` for machines, `drift.md` for people; `drift.html` is in `drift_page`."""
+"""Compare the requests with the training data: `drift.json` for machines, `drift.md` and `drift.html` for people."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 
-from slipway.gate import drift_scores as drift
+from slipway import say
+from slipway.gate import drift_scores
 from slipway.gate.drift_scores import FEWEST, Shares
+from slipway.gate.markup import Html, frame, pairs, paragraph, section, table
 from slipway.report import Part
 
-NAMED = "the predictions"
+PREDICTIONS = "the predictions"
 HEAD = ["", "verdict", "rows", "PSI", "drift above", "the last day", "what changed most"]
+HOW_TO_READ = (
+    "Left of each pair a bin's share of the training data, right of what was asked. q0 to q9 are the tenths of the training data, < and > "
+    "what is below and above all of it, ? what is missing. Bins that nothing is in are left out."
+)
+LEGEND = '<p class="legend"><span><i class="line0"></i>training data</span><span><i class="line1"></i>asked</span></p>'
+BIN_SIGNS = {"below": "<", "above": ">", "missing": "?"}
 
 
-class Verdict(StrEnum):
-    """What is said of a feature, and of all together: the first of these that one of them has."""
+class DriftVerdict(StrEnum):
+    """The verdict on a feature, and on all together: the first of these that one of them has."""
 
     DRIFT = "DRIFT"
     TOO_EARLY = "TOO EARLY"
@@ -20,18 +29,19 @@ class Verdict(StrEnum):
     TOO_FEW = "TOO FEW ROWS"
 
 
+STYLES = {DriftVerdict.DRIFT: ("fail", "✗"), DriftVerdict.NO_DRIFT: ("pass", "✓")}
 NEXT = {
-    Verdict.DRIFT: "Look at the callers first: a unit, a default, a field that is filled in otherwise. Did it begin with a deploy? "
+    DriftVerdict.DRIFT: "Look at the callers first: a unit, a default, a field that is filled in otherwise. Did it begin with a deploy? "
     "`./run rollback`. Has the world changed? Collect new rows, `./run train`, and let the gate judge.",
-    Verdict.NO_DRIFT: "Nothing. Whether the answers are right is another question: `./run outcomes FILE`, when the truth is known.",
-    Verdict.TOO_EARLY: "Wait until the release has been asked for a week: a few days are no fair sample of one. "
+    DriftVerdict.NO_DRIFT: "Nothing. Whether the answers are right is another question: `./run outcomes FILE`, when the truth is known.",
+    DriftVerdict.TOO_EARLY: "Wait until the release has been asked for a week: a few days are no fair sample of one. "
     "Values that training never saw have alerts of their own.",
-    Verdict.TOO_FEW: f"Wait until there are {FEWEST} rows; fewer say nothing.",
+    DriftVerdict.TOO_FEW: f"Wait until there are {FEWEST} rows; fewer say nothing.",
 }
 
 
 @dataclass(frozen=True)
-class Counted:
+class BinCounts:
     """Rows of one feature, or answers, by bin, shape (bins,), beside the training data's shares.
 
     Of the last seven days and of the last one; of a file, which has no days, all rows and None.
@@ -45,7 +55,7 @@ class Counted:
     day: Shares | None
 
 
-class Measured(Part):
+class Distance(Part):
     """How far rows are from the training data, and from where on that is drift."""
 
     rows: int
@@ -53,13 +63,13 @@ class Measured(Part):
     threshold: float
 
 
-class Finding(Part):
-    """What is said of one feature."""
+class FeatureDrift(Part):
+    """The verdict on one feature."""
 
     name: str
-    verdict: Verdict
-    week: Measured
-    day: Measured | None
+    verdict: DriftVerdict
+    week: Distance
+    day: Distance | None
     """Null where there are no days, as in a file."""
     bins: list[str]
     reference: list[float]
@@ -68,74 +78,102 @@ class Finding(Part):
     """Shares of what was asked."""
 
     @property
-    def told(self) -> str:
-        """Return the bins that add most to it, in words."""
+    def changes(self) -> str:
+        """The two bins that changed most, in words."""
         gaps = sorted(zip(self.live, self.reference, self.bins, strict=True), key=lambda each: -abs(each[0] - each[1]))
         return ", ".join(f"{name} {reference:.1%} → {live:.1%}" for live, reference, name in gaps[:2])
 
 
-class Report(Part):
+class DriftReport(Part):
     """All features and the predictions, those first that are furthest beyond their threshold."""
 
     release: str
     source: str
     at: str
     reference_rows: int
-    verdict: Verdict
-    findings: list[Finding]
+    verdict: DriftVerdict
+    findings: list[FeatureDrift]
+
+    @property
+    def drifted(self) -> list[str]:
+        """The names of the features that have drifted."""
+        return [each.name for each in self.findings if each.verdict is DriftVerdict.DRIFT]
+
+    @property
+    def basis(self) -> str:
+        """What was compared with what, in a sentence."""
+        return f"What was asked ({self.source}, {self.at}) against its {self.reference_rows} rows of training data."
 
 
-def finding(counted: Counted, reference_rows: float, settled: bool) -> Finding:
-    """Judge one feature; `settled` says that the release has been asked for a whole week."""
+def judge_drift(release: str, source: str, at: str, counts: list[BinCounts], reference_rows: float, settled: bool = True) -> DriftReport:
+    """Judge all features, the furthest beyond its threshold first; `settled` says that the release has been asked for a whole week."""
+    findings = [_judge_feature(each, reference_rows, settled) for each in counts]
+    findings.sort(key=lambda each: -each.week.psi / each.week.threshold)
+    verdict = min((each.verdict for each in findings), key=list(DriftVerdict).index)
+    return DriftReport(release=release, source=source, at=at, reference_rows=round(reference_rows), verdict=verdict, findings=findings)
+
+
+def _judge_feature(counts: BinCounts, reference_rows: float, settled: bool) -> FeatureDrift:
     week, day = (
-        drift.window(counted.week if counts is None else counts, counted.reference, reference_rows, counted.usual)
-        for counts in (counted.week, counted.day)
+        drift_scores.window(rows, counts.reference, reference_rows, counts.usual)
+        for rows in (counts.week, counts.week if counts.day is None else counts.day)
     )
-    verdict = Verdict.NO_DRIFT if week.enough else Verdict.TOO_FEW
-    if drift.drifted(week, day):
-        verdict = Verdict.DRIFT if settled else Verdict.TOO_EARLY
-    return Finding(
-        name=counted.name,
+    verdict = DriftVerdict.NO_DRIFT if week.enough else DriftVerdict.TOO_FEW
+    if drift_scores.drifted(week, day):
+        verdict = DriftVerdict.DRIFT if settled else DriftVerdict.TOO_EARLY
+    return FeatureDrift(
+        name=counts.name,
         verdict=verdict,
-        week=measured(week),
-        day=None if counted.day is None else measured(day),
-        bins=counted.bins,
-        reference=counted.reference.tolist(),
-        live=(counted.week / max(float(week.rows), 1)).tolist(),
+        week=_measure(week),
+        day=None if counts.day is None else _measure(day),
+        bins=counts.bins,
+        reference=counts.reference.tolist(),
+        live=(counts.week / max(float(week.rows), 1)).tolist(),
     )
 
 
-def measured(window: drift.Window) -> Measured:
-    """Describe a window."""
-    return Measured(rows=round(float(window.rows)), psi=float(window.psi), threshold=float(window.threshold))
+def _measure(window: drift_scores.Window) -> Distance:
+    return Distance(rows=round(float(window.rows)), psi=float(window.psi), threshold=float(window.threshold))
 
 
-def report(release: str, source: str, at: str, counted: list[Counted], reference_rows: float, settled: bool = True) -> Report:
-    """Judge all, and put what is furthest beyond its threshold first."""
-    found = sorted((finding(each, reference_rows, settled) for each in counted), key=lambda each: -each.week.psi / each.week.threshold)
-    said = {each.verdict for each in found}
-    verdict = next(each for each in Verdict if each in said)
-    return Report(release=release, source=source, at=at, reference_rows=round(reference_rows), verdict=verdict, findings=found)
+def format_markdown(report: DriftReport) -> str:
+    """Return `drift.md`."""
+    rows = [[each.name, *_cells(each)] for each in report.findings]
+    title = f"## {report.verdict.value}: {report.release}"
+    return "\n\n".join([title, report.basis, say.table(HEAD, rows), f"Next: {NEXT[report.verdict]}"])
 
 
-def markdown(said: Report) -> str:
-    """Return the report as text."""
-    lines = [
-        f"## {said.verdict.value}: {said.release}",
-        "",
-        f"What was asked ({said.source}, {said.at}) against its {said.reference_rows} rows of training data.",
-        "",
-        f"| {' | '.join(HEAD)} |",
-        f"|{' --- |' * len(HEAD)}",
-        *(f"| {' | '.join(cells(each))} |" for each in said.findings),
-        "",
-        f"Next: {NEXT[said.verdict]}",
-    ]
-    return "\n".join(lines)
-
-
-def cells(each: Finding) -> list[str]:
-    """Return the row of a feature."""
-    week, day = each.week, each.day
+def _cells(feature: FeatureDrift) -> list[str]:
+    week, day = feature.week, feature.day
     last = f"{day.rows} rows, PSI {day.psi:.3f} of {day.threshold:.3f}" if day else "–"
-    return [each.name, each.verdict.value, f"{week.rows}", f"{week.psi:.3f}", f"{week.threshold:.3f}", last, each.told]
+    return [feature.verdict.value, f"{week.rows}", f"{week.psi:.3f}", f"{week.threshold:.3f}", last, feature.changes]
+
+
+def format_page(report: DriftReport) -> str:
+    """Return `drift.html`: the verdict, then each feature's bins beside those of the training data, the furthest first."""
+    style, symbol = _style(report.verdict)
+    parts = [
+        f'<h1 class="verdict {style}"><small>Drift of {escape(report.release)}</small> {symbol} {report.verdict.value}</h1>',
+        paragraph(report.basis),
+        section("All, the furthest first", table(HEAD, ([_mark(each), *_cells(each)] for each in report.findings))),
+        section("By bin", LEGEND, paragraph(HOW_TO_READ, "read"), f'<div class="panels">{"".join(map(_panel, report.findings))}</div>'),
+        section("What to do next", paragraph(NEXT[report.verdict], "next")),
+    ]
+    return frame(f"{report.verdict.value}: {report.release}", "\n".join(parts))
+
+
+def _style(verdict: DriftVerdict) -> tuple[str, str]:
+    return STYLES.get(verdict, ("inconclusive", "?"))
+
+
+def _mark(feature: FeatureDrift) -> Html:
+    style, symbol = _style(feature.verdict)
+    return Html(f'<b class="{style}">{symbol} {escape(feature.name)}</b>')
+
+
+def _panel(feature: FeatureDrift) -> str:
+    filled = [each for each in zip(feature.bins, feature.reference, feature.live, strict=True) if any(each[1:])]
+    names, reference, live = zip(*filled, strict=True)
+    label = f"{feature.name}: shares by bin, training data and asked"
+    picture = pairs([BIN_SIGNS.get(name, name) for name in names], reference, live, label)
+    return f"<div><h3>{_mark(feature)}</h3><figure>{picture}</figure></div>"

@@ -19,10 +19,10 @@ from slipway.errors import PipelineError
 from slipway.gate import drift_scores as drift
 from slipway.gate import markup
 from slipway.operate.process import free_port
-from slipway.watch import counted, drift_page, drift_report
 from slipway.watch import drift as verb
-from slipway.watch.counted import Prometheus
-from slipway.watch.drift_report import NAMED, Counted, Verdict
+from slipway.watch import drift_report
+from slipway.watch.drift import Prometheus
+from slipway.watch.drift_report import PREDICTIONS, BinCounts, DriftVerdict
 from tests.conftest import Road
 
 HALVES = np.array([0.5, 0.5])
@@ -97,26 +97,28 @@ def test_a_week_has_drifted_when_its_last_day_does_not_say_no(seven: tuple[float
 # --- the report
 
 
-def feature(name: str, first: float, rows: int = 1000, day: bool = True) -> Counted:
+def feature(name: str, first: float, rows: int = 1000, day: bool = True) -> BinCounts:
     """Return what was counted of a feature of two halves."""
     rows_by_bin = np.array([first, 1 - first]) * rows
-    return Counted(name, ["a", "<b>"], HALVES, 0.0, rows_by_bin, rows_by_bin / 2 if day else None)
+    return BinCounts(name, ["a", "<b>"], HALVES, 0.0, rows_by_bin, rows_by_bin / 2 if day else None)
 
 
 def test_the_report_ranks_and_says_what_changed_most() -> None:
-    said = drift_report.report("v1.0.0", "a test", "now", [feature("calm", 0.5), feature("wild", 0.8)], 5000)
-    assert [(each.name, each.verdict) for each in said.findings] == [("wild", Verdict.DRIFT), ("calm", Verdict.NO_DRIFT)]
-    assert said.verdict is Verdict.DRIFT
-    assert said.findings[0].told == "a 50.0% → 80.0%, <b> 50.0% → 20.0%"
-    assert "| wild | DRIFT | 1000 | 0.416 | 0.050 | 500 rows, PSI 0.416 of 0.050 |" in drift_report.markdown(said)
+    said = drift_report.judge_drift("v1.0.0", "a test", "now", [feature("calm", 0.5), feature("wild", 0.8)], 5000)
+    assert [(each.name, each.verdict) for each in said.findings] == [("wild", DriftVerdict.DRIFT), ("calm", DriftVerdict.NO_DRIFT)]
+    assert said.verdict is DriftVerdict.DRIFT
+    assert said.findings[0].changes == "a 50.0% → 80.0%, <b> 50.0% → 20.0%"
+    assert "| wild | DRIFT | 1000 | 0.416 | 0.050 | 500 rows, PSI 0.416 of 0.050 |" in re.sub(" +", " ", drift_report.format_markdown(said))
 
 
 @pytest.mark.parametrize(
-    ("rows", "first", "verdict"), [(100, 0.9, Verdict.TOO_FEW), (1000, 0.5, Verdict.NO_DRIFT), (1000, 0.9, Verdict.DRIFT)], ids=str
+    ("rows", "first", "verdict"),
+    [(100, 0.9, DriftVerdict.TOO_FEW), (1000, 0.5, DriftVerdict.NO_DRIFT), (1000, 0.9, DriftVerdict.DRIFT)],
+    ids=str,
 )
-def test_each_verdict_has_its_page_with_what_to_do(rows: int, first: float, verdict: Verdict) -> None:
-    said = drift_report.report("<v1>", "a test", "now", [feature("x", first, rows, day=False)], 5000)
-    page = drift_page.page(said)
+def test_each_verdict_has_its_page_with_what_to_do(rows: int, first: float, verdict: DriftVerdict) -> None:
+    said = drift_report.judge_drift("<v1>", "a test", "now", [feature("x", first, rows, day=False)], 5000)
+    page = drift_report.format_page(said)
     assert said.verdict is verdict
     assert verdict.value in page
     assert "<v1>" not in page
@@ -126,10 +128,10 @@ def test_each_verdict_has_its_page_with_what_to_do(rows: int, first: float, verd
 
 
 def test_a_release_that_has_not_been_asked_for_a_week_is_not_judged() -> None:
-    said = drift_report.report("v1.0.0", "a test", "now", [feature("calm", 0.5), feature("wild", 0.8)], 5000, settled=False)
-    assert [each.verdict for each in said.findings] == [Verdict.TOO_EARLY, Verdict.NO_DRIFT]
-    assert said.verdict is Verdict.TOO_EARLY
-    assert "TOO EARLY" in drift_page.page(said)
+    said = drift_report.judge_drift("v1.0.0", "a test", "now", [feature("calm", 0.5), feature("wild", 0.8)], 5000, settled=False)
+    assert [each.verdict for each in said.findings] == [DriftVerdict.TOO_EARLY, DriftVerdict.NO_DRIFT]
+    assert said.verdict is DriftVerdict.TOO_EARLY
+    assert "TOO EARLY" in drift_report.format_page(said)
 
 
 def test_bars_are_as_high_as_their_shares() -> None:
@@ -154,9 +156,9 @@ ml_reference_rows 400.0
 
 def test_a_service_counts_what_it_was_asked_between_two_looks() -> None:
     after = BEFORE.replace('feature="x"} 5.0', 'feature="x"} 25.0').replace('"q0"} 6.0', '"q0"} 26.0')
-    (x, predictions), rows = counted.itself(BEFORE, after)
+    (x, predictions), rows = verb.count_between(BEFORE, after)
     assert (x.name, x.bins, x.reference.tolist(), x.usual, x.week.tolist(), x.day) == ("x", ["a", "b"], [0.25, 0.75], 0.5, [20, 0], None)
-    assert (predictions.name, predictions.usual, predictions.week.tolist(), rows) == (NAMED, 0.125, [20], 400)
+    assert (predictions.name, predictions.usual, predictions.week.tolist(), rows) == (PREDICTIONS, 0.125, [20], 400)
 
 
 def result(value: float, **labels: str) -> dict[str, Any]:
@@ -190,10 +192,10 @@ def prometheus(monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[Any]] = 
 def test_prometheus_is_asked_for_both_windows_of_the_live_release(monkeypatch: pytest.MonkeyPatch) -> None:
     prometheus(monkeypatch)
     server = Prometheus("http://prometheus.invalid/")
-    (x, predictions), rows = server.counted(server.live())
+    (x, predictions), rows = server.count(server.find_live())
     assert (x.week.tolist(), x.day is not None and x.day.tolist(), x.usual) == ([300, 0], [300, 0], 0.5)
     assert (predictions.week.tolist(), predictions.usual, rows) == ([300], 0, 400)
-    assert server.settled("v1")
+    assert server.is_settled("v1")
 
 
 # --- the issue
@@ -222,7 +224,7 @@ def written(monkeypatch: pytest.MonkeyPatch, first: float, *open_issues: int) ->
     for name, value in {"GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "secret", "GITHUB_API_URL": "https://github.invalid"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(http_client, "open_client", lambda _, **given: httpx.Client(transport=there, **given))
-    verb.update_issue(drift_report.report("v1.0.0", "a test", "now", [feature("x", first)], 5000))
+    verb.update_issue(drift_report.judge_drift("v1.0.0", "a test", "now", [feature("x", first)], 5000))
     return there.told
 
 
@@ -248,7 +250,7 @@ def test_an_issue_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
     with pytest.raises(PipelineError, match="The issue was not written: KeyError"):
-        verb.update_issue(drift_report.report("v1.0.0", "a test", "now", [feature("x", 0.5)], 5000))
+        verb.update_issue(drift_report.judge_drift("v1.0.0", "a test", "now", [feature("x", 0.5)], 5000))
 
 
 # --- the verb
@@ -270,14 +272,14 @@ def test_a_loader_that_wants_the_target_is_told_with_what_to_do(loader: str, tmp
     monkeypatch.setattr(data, "load", LOADERS[loader])
     (tmp_path / "asked.csv").write_text("other\n1\n", encoding="utf-8")
     with pytest.raises(PipelineError, match=rf"load in model/data\.py wants the column {features.TARGET}, .*Next: let it do without"):
-        verb.read(tmp_path / "asked.csv")
+        verb.read_requests(tmp_path / "asked.csv")
 
 
 def test_a_file_of_rows_that_is_not_there_is_no_fault_of_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "load", pd.read_csv)
     path = tmp_path / f"{features.TARGET}.csv"
     with pytest.raises(PipelineError, match=r"cannot be loaded: there is no such file"):
-        verb.read(path)
+        verb.read_requests(path)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +309,7 @@ def test_what_was_learnt_from_has_not_drifted(road: Road, rows: pd.DataFrame) ->
     code, said, report = asked(road, rows.sample(2000, replace=True, random_state=0), "--all-seasons")
     assert (code, report["verdict"]) == (0, "NO DRIFT")
     watched = json.loads((road.root / "build" / "bundle" / "bins.json").read_bytes())["features"]
-    assert {each["name"] for each in report["findings"]} == {*watched, NAMED}
+    assert {each["name"] for each in report["findings"]} == {*watched, PREDICTIONS}
     assert {each["week"]["rows"] for each in report["findings"]} == {2000}
     assert "Next: Nothing." in said
 
@@ -351,9 +353,9 @@ def test_what_prometheus_does_not_know_is_told(road: Road, monkeypatch: pytest.M
 
 def test_a_release_of_yesterday_has_not_drifted_yet(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     prometheus(monkeypatch)
-    monkeypatch.setattr(Prometheus, "settled", lambda *_: False)
+    monkeypatch.setattr(Prometheus, "is_settled", lambda *_: False)
     said = road.run("drift", "--prometheus", "http://prometheus.invalid")
-    assert (said.code, "| x | TOO EARLY | 300 |" in said.text) == (0, True)
+    assert (said.code, "| x | TOO EARLY | 300 |" in re.sub(" +", " ", said.text)) == (0, True)
 
 
 def test_a_query_that_is_refused_is_told(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,7 +378,7 @@ def test_in_a_workflow_an_issue_takes_the_place_of_the_exit_code(road: Road, mon
     updated: list[Any] = []
     monkeypatch.setattr(verb, "update_issue", updated.append)
     assert road.run("drift", "--issue").code == 0
-    assert [each.verdict for each in updated] == [Verdict.DRIFT]
+    assert [each.verdict for each in updated] == [DriftVerdict.DRIFT]
 
 
 def test_a_file_that_cannot_be_read_is_told(road: Road, tmp_path: Path) -> None:

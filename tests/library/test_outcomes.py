@@ -12,9 +12,8 @@ from slipway import rules
 from slipway.gate.comparison import Sides
 from slipway.project import load
 from slipway.report import Outcome
-from slipway.watch import outcomes_page
-from slipway.watch import outcomes_verdict as outcomes
-from slipway.watch.outcomes_verdict import Outcomes
+from slipway.watch import outcomes
+from slipway.watch.outcomes import OutcomesReport
 from tests.conftest import Road
 
 pytestmark = pytest.mark.road
@@ -23,14 +22,16 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS = 400
 
 
-def said(live: float, prior: float, rows: int = ROWS) -> Outcomes:
+def said(live: float, prior: float, rows: int = ROWS) -> OutcomesReport:
     """Judge answers that are off by so much, where the truth is about 0 or 100 and a trivial model says 50."""
     random = np.random.default_rng(0)
     truth = random.choice([0.0, 100.0], rows)
     frame = pd.DataFrame({features.TARGET: truth, **({features.GROUP: np.arange(rows) // 4} if features.GROUP else {})})
     answers = {name: truth + random.normal(off, 1, rows) for name, off in {"live": live, "prior": prior}.items()}
     sides = Sides(frame, answers["live"], None, np.full(rows, 50.0))
-    return outcomes.judge("v2", answers["live"], {"v1": answers["prior"]}, sides, rules.load_rules(load(ROOT)).thresholds, "a file", "now")
+    return outcomes.judge_outcomes(
+        "v2", answers["live"], {"v1": answers["prior"]}, sides, rules.load_rules(load(ROOT)).thresholds, "a file", "now"
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_too_few_rows_cannot_tell() -> None:
     frame = pd.DataFrame({features.TARGET: truth, **({features.GROUP: range(8)} if features.GROUP else {})})
     answers, before = random.normal(50, 60, 8), random.normal(50, 60, 8)
     sides = Sides(frame, answers, None, np.full(8, 50.0))
-    found = outcomes.judge("v2", answers, {"v1": before}, sides, rules.load_rules(load(ROOT)).thresholds, "a file", "now")
+    found = outcomes.judge_outcomes("v2", answers, {"v1": before}, sides, rules.load_rules(load(ROOT)).thresholds, "a file", "now")
     assert found.verdict in (Outcome.INCONCLUSIVE, Outcome.FAIL)
     assert Outcome.INCONCLUSIVE in {each.verdict for each in found.rivals}
 
@@ -59,7 +60,7 @@ def test_too_few_rows_cannot_tell() -> None:
 @pytest.mark.parametrize(("live", "verdict"), [(5, Outcome.PASS), (30, Outcome.FAIL)], ids=["PASS", "FAIL"])
 def test_page_and_text_say_verdict_reasons_and_what_to_do(live: float, verdict: Outcome) -> None:
     found = said(live, 5)
-    text, page = outcomes.markdown(found), outcomes_page.page(found)
+    text, page = outcomes.format_markdown(found), outcomes.format_page(found)
     for each in found.rivals:
         assert each.reason in text
     assert page.count("<circle") + page.count("▶") >= 2
@@ -92,7 +93,7 @@ def test_both_releases_are_scored_each_by_its_own_code(standing: Road) -> None:
         assert (said.code, found["verdict"], found["release"]) == (0, "PASS", "v1.1.0")
         assert [each["name"] for each in found["rivals"]] == ["v1.0.0", outcomes.TRIVIAL]
         assert (standing.root / "build" / "outcomes" / "outcomes.html").is_file()
-        assert "Next: Nothing: what serves is what should serve." in said.text
+        assert "Next: Nothing: the live release is still the right one." in said.text
     finally:
         standing.stop()
 
