@@ -27,10 +27,10 @@ ANY = Deployment("doctor", "sha256:" + 64 * "0", "", "", "", None, 0, "", "")
 
 
 def findings(project: Project) -> Iterator[Finding]:
-    """Yield what the cluster says; where none answers there is one finding."""
+    """Yield what is found of the cluster; where none answers there is one finding."""
     target = Kubernetes(project)
     try:
-        yield version(target)
+        yield check_version(target)
     except PipelineError as error:
         yield mend("cluster", "none answers", "Nothing can be deployed or rolled back.", str(error))
         return
@@ -41,20 +41,20 @@ def findings(project: Project) -> Iterator[Finding]:
             yield mend(what, "could not be looked at", "A deploy may fail there.", str(error))
 
 
-def version(target: Kubernetes) -> Finding:
-    """Look whether the cluster is new enough, and name it."""
-    told = json.loads(target.cluster.kubectl("version", "--output", "json"))["serverVersion"]
-    where = f"namespace {namespace(target)} on {view(target)['clusters'][0]['cluster']['server']}"
-    found = f"Kubernetes {told['gitVersion']}, {where}"
-    if (int(told["major"]), int(re.sub(r"\D", "", told["minor"]))) >= OLDEST:
+def check_version(target: Kubernetes) -> Finding:
+    """Check that the cluster is new enough, and name it."""
+    version = json.loads(target.cluster.kubectl("version", "--output", "json"))["serverVersion"]
+    where = f"namespace {_read_namespace(target)} on {_read_config(target)['clusters'][0]['cluster']['server']}"
+    found = f"Kubernetes {version['gitVersion']}, {where}"
+    if (int(version["major"]), int(re.sub(r"\D", "", version["minor"]))) >= OLDEST:
         return good("cluster", found)
     return mend("cluster", found, "The chart takes 1.30 or later.", "update the cluster")
 
 
-def access(what: str, target: Kubernetes) -> Finding:
-    """Ask whether this account may do what infra/deployer.yaml lets it do."""
+def check_access(what: str, target: Kubernetes) -> Finding:
+    """Check that this account may do what infra/deployer.yaml lets it do."""
     path = str(target.project.root / "infra" / "deployer.yaml")
-    objects = parsed(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", path))
+    objects = parse_objects(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", path))
     [role] = pods.of_kind(objects, "Role")
     wanted = [
         (verb, resource, group)
@@ -62,7 +62,7 @@ def access(what: str, target: Kubernetes) -> Finding:
         for verb, resource, group in product(rule["verbs"], rule["resources"], rule["apiGroups"])
     ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        may = list(pool.map(lambda each: can(target, *each), wanted))
+        may = list(pool.map(lambda each: _may(target, *each), wanted))
     if all(may):
         return good(what, f"all {len(wanted)} rights of infra/deployer.yaml")
     lacking = ", ".join(f"{verb} {resource}" for (verb, resource, _), has in zip(wanted, may, strict=True) if not has)
@@ -70,32 +70,29 @@ def access(what: str, target: Kubernetes) -> Finding:
     return mend(what, f"not allowed: {lacking}", "A deploy or a rollback ends at that step.", fix)
 
 
-def can(target: Kubernetes, verb: str, resource: str, group: str) -> bool:
-    """Ask the cluster whether this account may do something."""
+def _may(target: Kubernetes, verb: str, resource: str, group: str) -> bool:
     name, _, part = resource.partition("/")
-    what = {"namespace": namespace(target), "verb": verb, "group": group, "resource": name, "subresource": part}
+    what = {"namespace": _read_namespace(target), "verb": verb, "group": group, "resource": name, "subresource": part}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": what}}
-    said = target.cluster.kubectl("create", "--validate=false", "--output=json", "--filename=-", given=json.dumps(review))
-    return bool(json.loads(said)["status"]["allowed"])
+    answer = target.cluster.kubectl("create", "--validate=false", "--output=json", "--filename=-", given=json.dumps(review))
+    return bool(json.loads(answer)["status"]["allowed"])
 
 
-def namespace(target: Kubernetes) -> str:
-    """Return the namespace of the kubeconfig's context."""
-    return str(view(target)["contexts"][0]["context"].get("namespace", "default"))
+def _read_namespace(target: Kubernetes) -> str:
+    return str(_read_config(target)["contexts"][0]["context"].get("namespace", "default"))
 
 
-def view(target: Kubernetes) -> dict[str, Any]:
-    """Return the kubeconfig, as far as it is used."""
+def _read_config(target: Kubernetes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(target.cluster.kubectl("config", "view", "--raw", "--minify", "--output", "json"))
     return found
 
 
-def token(what: str, target: Kubernetes) -> Finding:
-    """Look until when the kubeconfig's token lets this account in."""
-    given = view(target)["users"][0]["user"].get("token", "")
-    if given.count(".") != 2:
+def check_token(what: str, target: Kubernetes) -> Finding:
+    """Check until when the kubeconfig's token lets this account in."""
+    token = _read_config(target)["users"][0]["user"].get("token", "")
+    if token.count(".") != 2:
         return good(what, "the kubeconfig holds none that ends by itself")
-    part = given.split(".")[1]
+    part = token.split(".")[1]
     ends = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get("exp", math.inf)
     hours = (ends - time.time()) / 3600
     if hours >= 24 * RENEW_DAYS:
@@ -105,38 +102,38 @@ def token(what: str, target: Kubernetes) -> Finding:
     return mend(what, f"lets in for {hours:.0f} hours more", why, fix)
 
 
-def admission(what: str, target: Kubernetes) -> Finding:
-    """Have the cluster look at all that the chart holds, and keep none of it."""
+def check_admission(what: str, target: Kubernetes) -> Finding:
+    """Check that the cluster takes all that the chart holds; it keeps none of it."""
     words = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename", "-")
     try:
-        target.cluster.kubectl(*words, given=json.dumps({"apiVersion": "v1", "kind": "List", "items": rendered(target)}))
+        target.cluster.kubectl(*words, given=json.dumps({"apiVersion": "v1", "kind": "List", "items": _render_chart(target)}))
     except PipelineError as error:
         fix = "correct infra/chart/values.yaml, or have who has the cluster make the namespace or allow this there"
         return mend(what, str(error), "A deploy ends before anything is started.", fix)
     return good(what, "the cluster takes all that infra/chart holds")
 
 
-def pull(what: str, target: Kubernetes) -> Finding:
+def check_pull(what: str, target: Kubernetes) -> Finding:
     """Have a node pull the image that production names, in a pod that ends at once."""
     digest = target.production()
     if digest is None:
         return good(what, f"{target.project.repository} answers, production is not set yet")
-    pod = puller(target, target.predictor(digest))
+    pod = _make_pod(target, target.predictor(digest))
     name = pods.name(pod)
     target.cluster.kill(name)
     target.cluster.write("create", pod)
     try:
-        said = pulled(target, name)
+        reason = _wait_for_pull(target, name)
     finally:
         target.cluster.kill(name)
-    if said is None:
+    if reason is None:
         return good(what, f"a node has pulled {digest[:19]}")
     fix = "imagePullSecrets in infra/chart/values.yaml, and that secret in the namespace; kubectl describe pod says more"
-    return mend(what, said, "No release can be started.", fix)
+    return mend(what, reason, "No release can be started.", fix)
 
 
-def pulled(target: Kubernetes, name: str) -> str | None:
-    """Wait until a pod has been given its image; returns why it is not."""
+def _wait_for_pull(target: Kubernetes, name: str) -> str | None:
+    """Wait until a pod has its image; returns why it has none."""
     deadline, pod = time.monotonic() + PULL_SECONDS, None
     while time.monotonic() < deadline:
         pod = target.cluster.read("pod", name)
@@ -145,15 +142,15 @@ def pulled(target: Kubernetes, name: str) -> str | None:
         state = (pods.container(pod) or {"state": {}})["state"]
         if "terminated" in state or "running" in state:
             return None
-        if said := pods.in_vain(pod):
-            return said
+        if reason := pods.in_vain(pod):
+            return reason
         time.sleep(0.5)
     return f"not pulled after {PULL_SECONDS} s: {pods.waits_for(pod) if pod else 'no pod'}"
 
 
-def puller(target: Kubernetes, image: str) -> Object:
+def _make_pod(target: Kubernetes, image: str) -> Object:
     """Return a pod like the chart's staged one that does nothing."""
-    [pod] = pods.of_kind(rendered(target), "Pod")
+    [pod] = pods.of_kind(_render_chart(target), "Pod")
     container = pod["spec"]["containers"][0]
     for name in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
         container.pop(name, None)
@@ -164,11 +161,12 @@ def puller(target: Kubernetes, image: str) -> Object:
     return pod
 
 
-def metrics(what: str, target: Kubernetes) -> Finding:
-    """Look whether the cluster has the metrics that the autoscaler goes by."""
-    scalers = pods.of_kind(rendered(target), "HorizontalPodAutoscaler")
+def check_metrics(what: str, target: Kubernetes) -> Finding:
+    """Check that the cluster has the metrics that the autoscaler goes by."""
+    scalers = pods.of_kind(_render_chart(target), "HorizontalPodAutoscaler")
     kinds = {each["type"] for scaler in scalers for each in scaler["spec"]["metrics"]}
-    lacking = [API[each] for each in sorted(kinds) if not served(target, API[each])]
+    served = target.cluster.kubectl("api-versions") if kinds else ""
+    lacking = [API[each] for each in sorted(kinds) if f"{API[each]}/" not in served]
     if not lacking:
         return good(what, "as the autoscaler wants them" if scalers else "not needed: maxReplicas is replicas, so nothing scales")
     why = "The autoscaler cannot see the load: there are never more pods than `replicas`."
@@ -176,19 +174,14 @@ def metrics(what: str, target: Kubernetes) -> Finding:
     return mend(what, f"the cluster does not serve {', '.join(lacking)}", why, fix)
 
 
-def served(target: Kubernetes, api: str) -> bool:
-    """Tell whether the cluster serves an API."""
-    return f"{api}/" in target.cluster.kubectl("api-versions")
-
-
-def rendered(target: Kubernetes) -> list[Object]:
+def _render_chart(target: Kubernetes) -> list[Object]:
     """Return all that the chart holds, for no release in particular."""
-    given: dict[str, Any] = chart.values(ANY, target.predictor(ANY.digest), "doctor = true\n")
-    text = target.chart.render({**given, "staged": True})
-    return parsed(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", "-", given=text))
+    values: dict[str, Any] = chart.values(ANY, target.predictor(ANY.digest), "doctor = true\n")
+    text = target.chart.render({**values, "staged": True})
+    return parse_objects(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", "-", given=text))
 
 
-def parsed(printed: str) -> list[Object]:
+def parse_objects(printed: str) -> list[Object]:
     """Read the objects that kubectl prints one after the other."""
     found: list[Object] = json.loads(f"[{BETWEEN.sub('},{', printed)}]")
     return found
@@ -196,9 +189,9 @@ def parsed(printed: str) -> list[Object]:
 
 API = {"Resource": "metrics.k8s.io", "Pods": "custom.metrics.k8s.io"}
 CHECKS: dict[str, Callable[[str, Kubernetes], Finding]] = {
-    "access": access,
-    "token": token,
-    "admission": admission,
-    "image pull": pull,
-    "metrics": metrics,
+    "access": check_access,
+    "token": check_token,
+    "admission": check_admission,
+    "image pull": check_pull,
+    "metrics": check_metrics,
 }

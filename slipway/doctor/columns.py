@@ -8,39 +8,13 @@ from pathlib import Path
 from model import features
 from slipway.doctor import source
 from slipway.doctor.datasets import Dataset
-from slipway.doctor.draft import Draft, draft_columns, quote, with_alias
-from slipway.doctor.finding import Finding, good, mend, note
-from slipway.doctor.suite import draft_suite
-from slipway.gate import dataset
+from slipway.doctor.draft import Draft, draft_columns, with_alias
+from slipway.doctor.finding import Finding, good, list_some, mend, note
+from slipway.doctor.source import NEW_FEATURES, quote
 from slipway.serving.declared import FEATURES, Feature
 from slipway.serving.frames import Misfit, fold
 
 WHY = "What is not declared, and what does not fit, is refused: at `train` and from every caller."
-SHOWN = 8
-NEW = '''"""The one declaration of what the model takes and answers. Requests, checks, losses and reports follow from it."""
-
-from pydantic import BaseModel, ConfigDict
-
-# "regression", "binary" or "multiclass"
-TASK = "regression"
-TARGET = ""
-# Of a binary task: the value of TARGET whose probability is answered, such as "yes". None: 1, or True.
-POSITIVE: str | int | bool | None = None
-# Rows that belong together are correlated, so the gate resamples them together. None: every row by itself.
-GROUP: str | None = None
-# What an answer may be at all: lowest and highest. None: probabilities, or any number.
-TARGET_RANGE: tuple[float, float] | None = None
-# Where a candidate must not be worse either: a column by its values (None), or cut before these numbers.
-SLICES: dict[str, tuple[float, ...] | None] = {}
-# Raise it when a request that was right before is no longer right.
-CONTRACT_VERSION = 1
-
-
-class Row(BaseModel):
-    """One row, as a caller describes it. `X | None` marks a value that may be missing."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-'''
 
 
 @dataclass
@@ -66,10 +40,10 @@ def compare(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Misfit]], co
     names = [str(name) for name in datasets[0].rows] if datasets[0].rows is not None else []
     absent = [each for each in FEATURES if each.name not in names]
     absent_names = {each.name for each in absent}
-    wrong = describe_misfits(datasets, misfits)
+    wrong = _describe_misfits(datasets, misfits)
     targets = [each.attribute for each in FEATURES if each.name == target]
     change.gone = [each.attribute for each in absent] + targets
-    change.reasons = [*describe_absent(absent, wrong, names), *(why for name, why in wrong.items() if name not in absent_names)]
+    change.reasons = [*_describe_absent(absent, wrong, names), *(why for name, why in wrong.items() if name not in absent_names)]
     change.reasons += [f"{target} is the target, and a field of Row"] * bool(targets)
     tables = [each.rows for each in datasets if each.rows is not None]
     undeclared = [name for name in names if name not in {each.name for each in FEATURES} and name not in (target, features.GROUP)]
@@ -77,15 +51,15 @@ def compare(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Misfit]], co
     drafts = draft_columns(tables, undeclared, kept)
     redrawn = [each for each in FEATURES if each.name in wrong and each.name in names]
     attributes = {each.name: each.attribute for each in redrawn}
-    again = [rename(each, attributes[each.column]) for each in draft_columns(tables, attributes)]
+    again = [_rename(each, attributes[each.column]) for each in draft_columns(tables, attributes)]
     change.gone += [each.attribute for each in again if each.left_out]
     needed = bool(absent) or not kept
-    change.drafts = keep_some([*again, *(drafts if needed else [])], kept)
-    change.offered = [] if needed else [each for each in drafts if not each.left_out and not is_left_out(each.column)]
+    change.drafts = _keep_some([*again, *(drafts if needed else [])], kept)
+    change.offered = [] if needed else [each for each in drafts if not each.left_out and not _is_left_out(each.column)]
     return change
 
 
-def rename(draft: Draft, attribute: str) -> Draft:
+def _rename(draft: Draft, attribute: str) -> Draft:
     """Return a draft of a declared column, with the attribute that it has."""
     if draft.attribute == attribute or draft.left_out:
         return Draft(draft.column, attribute, draft.declared, draft.left_out)
@@ -93,25 +67,24 @@ def rename(draft: Draft, attribute: str) -> Draft:
     return Draft(draft.column, attribute, with_alias(plain, f"alias={quote(draft.column)}" * (attribute != draft.column)))
 
 
-def keep_some(drafts: list[Draft], kept: list[str]) -> list[Draft]:
+def _keep_some(drafts: list[Draft], kept: list[str]) -> list[Draft]:
     """Return drafts of which at least one is a feature: a model needs one."""
     if kept or any(not each.left_out for each in drafts):
         return drafts
     return [Draft(each.column, each.attribute, each.declared) for each in drafts]
 
 
-def describe_absent(absent: Sequence[Feature], wrong: dict[str, str], names: Sequence[str]) -> list[str]:
+def _describe_absent(absent: Sequence[Feature], wrong: dict[str, str], names: Sequence[str]) -> list[str]:
     """Say which declared features are no columns; of one that is almost a column, how they differ."""
     if not absent:
         return []
-    known = {fold(name) for name in names}
-    close = [wrong[each.name] for each in absent if fold(each.name) in known and each.name in wrong]
-    others = [each.name for each in absent if fold(each.name) not in known]
-    columns = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return close + [f"declared, and no columns: {', '.join(others)}; the columns are {columns}"] * bool(others)
+    folded = {fold(name) for name in names}
+    close = [wrong[each.name] for each in absent if fold(each.name) in folded and each.name in wrong]
+    missing = [each.name for each in absent if fold(each.name) not in folded]
+    return close + [f"declared, and no columns: {', '.join(missing)}; the columns are {list_some(names)}"] * bool(missing)
 
 
-def describe_misfits(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Misfit]]) -> dict[str, str]:
+def _describe_misfits(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Misfit]]) -> dict[str, str]:
     """Return why a column does not fit, by its name, with the first file in which it does not."""
     found: dict[str, str] = {}
     for each, wrong in zip(datasets, misfits, strict=True):
@@ -120,38 +93,32 @@ def describe_misfits(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Mis
     return found
 
 
-def is_left_out(column: str) -> bool:
+def _is_left_out(column: str) -> bool:
     """Tell whether a comment in `model/features.py` names a column, as in `# customer_id: left out`."""
     text = Path(str(features.__file__)).read_text(encoding="utf-8")
     return bool(re.search(rf"^\s*#([^:\n]*\W)?{re.escape(' '.join(column.split()))}(\W[^:\n]*)?:", text, re.MULTILINE))
 
 
-def write_features(change: Change, build: Path) -> Path:
-    """Write `model/features.py` with the changes, or a new one where nothing of it fits, to build/features.py."""
+def _write_features(change: Change, build: Path) -> None:
     fields = {each.attribute: each.format() for each in change.drafts if not each.left_out}
     own = Path(str(features.__file__)).read_text(encoding="utf-8")
     text = None if change.whole else source.declare(own, fields, change.gone, change.constants)
     if text is None:
         comments = "".join(f"\n    {each.format()}" for each in change.drafts if each.left_out)
-        text = source.declare(NEW.rstrip() + "\n" + comments, fields, [], change.constants)
-    build.mkdir(parents=True, exist_ok=True)
-    path = build / "features.py"
-    path.write_text(str(text), encoding="utf-8")
-    return path
+        text = source.declare(NEW_FEATURES.rstrip() + "\n" + comments, fields, [], change.constants)
+    source.write_draft(build, "features.py", str(text))
 
 
 def findings(change: Change, rows: str, build: Path) -> list[Finding]:
     """Return what is found of the declaration: one thing to mend, or that it fits; and what could be declared besides."""
     if not (change.reasons or change.drafts or change.constants):
-        return [good("model/features.py", f"declares what {rows} have"), *offer(change)]
-    write_features(change, build)
-    more = f"; and {len(change.reasons) - SHOWN} more" if len(change.reasons) > SHOWN else ""
-    found = "; ".join(change.reasons[:SHOWN]) + more
-    return [mend("model/features.py", found or "declares no feature", WHY, format_block(change)), *offer(change)]
+        return [good("model/features.py", f"declares what {rows} have"), *_offer(change)]
+    _write_features(change, build)
+    found = list_some(change.reasons, "; ") or "declares no feature"
+    return [mend("model/features.py", found, WHY, _format_block(change)), *_offer(change)]
 
 
-def offer(change: Change) -> list[Finding]:
-    """Say which columns are not declared, where the model may do without them."""
+def _offer(change: Change) -> list[Finding]:
     if not change.offered:
         return []
     names = ", ".join(each.column for each in change.offered)
@@ -163,8 +130,7 @@ def offer(change: Change) -> list[Finding]:
     return [note("undeclared columns", f"{names}", "The model does not see them, and callers cannot send them.", "\n".join(fix))]
 
 
-def format_block(change: Change) -> str:
-    """Return what to paste."""
+def _format_block(change: Change) -> str:
     own = Path(str(features.__file__)).read_text(encoding="utf-8")
     imports = source.find_imports(own + "\n" + "\n".join(each.format() for each in change.drafts if not each.left_out))
     lines = ["build/features.py is model/features.py with all of this: read it, and put it into model/. Or, in model/features.py:"]
@@ -176,8 +142,3 @@ def format_block(change: Change) -> str:
     if gone := [each for each in change.gone if each not in written]:
         lines += [f"and take out of class Row: {', '.join(gone)}"]
     return "\n".join(lines)
-
-
-def suite() -> str:
-    """Return a first draft of validation/expectations.json for this folder's datasets, which fit the declaration. Raises PipelineError."""
-    return draft_suite([dataset.read(Path(path)) for path in ("data/train.csv", "validation/reference.csv")])

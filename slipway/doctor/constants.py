@@ -9,9 +9,9 @@ import pandas as pd
 
 from model import features
 from slipway.bundle.estimators import refuse_target, refuse_task
-from slipway.doctor.draft import format_limit, quote
+from slipway.doctor.draft import choose_limits, format_limit
 from slipway.doctor.kinds import read_kind
-from slipway.doctor.limits import choose_limits
+from slipway.doctor.source import quote
 from slipway.errors import ModelRefused
 from slipway.gate import scoring
 
@@ -28,21 +28,21 @@ def check_constants(tables: Sequence[pd.DataFrame]) -> tuple[str, list[str], Lin
     """
     reasons: list[str] = []
     lines: Lines = {}
-    target = check_target(tables[0], reasons, lines)
-    check_task(tables, target, reasons, lines)
-    check_group(tables, reasons, lines)
-    check_range(tables, target, reasons, lines)
-    check_slices(tables, reasons, lines)
+    target = _check_target(tables[0], reasons, lines)
+    _check_task(tables, target, reasons, lines)
+    _check_group(tables, reasons, lines)
+    _check_range(tables, target, reasons, lines)
+    _check_slices(tables, reasons, lines)
     return target, reasons, lines
 
 
-def check_target(rows: pd.DataFrame, reasons: list[str], lines: Lines) -> str:
+def _check_target(rows: pd.DataFrame, reasons: list[str], lines: Lines) -> str:
     """Return the column to learn, and note the line where TARGET does not name one."""
     names = [str(name) for name in rows]
     if isinstance(features.TARGET, str) and features.TARGET in names:
         return features.TARGET
     if isinstance(features.TARGET, list | tuple | set):
-        reasons.append(explain(refuse_target, features.TARGET))
+        reasons.append(_explain(refuse_target, features.TARGET))
         found = next((str(each) for each in features.TARGET if each in names), propose_target(names))
     else:
         found = propose_target(names)
@@ -51,13 +51,13 @@ def check_target(rows: pd.DataFrame, reasons: list[str], lines: Lines) -> str:
     return found
 
 
-def explain(refuse: Callable[[Any], None], value: Any) -> str:
+def _explain(refuse: Callable[[Any], None], value: Any) -> str:
     """Return why a value is refused, with what to do; nothing where it is not."""
     try:
         refuse(value)
     except ModelRefused as error:
-        said, _, edit = str(error).partition(" Nothing was changed. Next: ")
-        return f"{said.rstrip('.')}: {edit.partition('; then ./run')[0]}"
+        reason, _, edit = str(error).partition(" Nothing was changed. Next: ")
+        return f"{reason.rstrip('.')}: {edit.partition('; then ./run')[0]}"
     return ""
 
 
@@ -66,11 +66,10 @@ def propose_target(names: list[str]) -> str:
     return next((name for name in names if TARGET_NAME.fullmatch(name)), names[-1])
 
 
-def check_task(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], lines: Lines) -> None:
-    """Note the lines for TASK and POSITIVE where the target does not fit them."""
+def _check_task(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], lines: Lines) -> None:
     column = tables[0][target]
     task, positive = features.TASK, scoring.read_positive()
-    if wrong := explain(refuse_task, task):
+    if wrong := _explain(refuse_task, task):
         reasons.append(wrong)
         task = propose_task(column)
     elif "TARGET" in lines:
@@ -93,13 +92,9 @@ def propose_positive(column: "pd.Series[Any]", positive: Any) -> str:
     except scoring.TargetError:
         counts = Counter(scoring.read_labels(column.dropna()))
         if len(counts) == 2:
-            return f"POSITIVE: str | int | bool | None = {format_value(scoring.propose_positive(counts))}"
+            value = scoring.propose_positive(counts)
+            return f"POSITIVE: str | int | bool | None = {quote(value) if isinstance(value, str) else repr(value)}"
     return ""
-
-
-def format_value(value: Any) -> str:
-    """Return a label as Python writes it."""
-    return quote(value) if isinstance(value, str) else repr(value)
 
 
 def propose_task(column: "pd.Series[Any]") -> str:
@@ -114,14 +109,13 @@ def propose_task(column: "pd.Series[Any]") -> str:
     return "multiclass" if running and len(values) > 2 else "regression"
 
 
-def check_group(tables: Sequence[pd.DataFrame], reasons: list[str], lines: Lines) -> None:
-    """Note the line where GROUP names no column."""
+def _check_group(tables: Sequence[pd.DataFrame], reasons: list[str], lines: Lines) -> None:
     if features.GROUP and any(features.GROUP not in table for table in tables):
         reasons.append(f"GROUP is {features.GROUP!r}, which is no column")
         lines["GROUP"] = "GROUP: str | None = None"
 
 
-def check_range(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], lines: Lines) -> None:
+def _check_range(tables: Sequence[pd.DataFrame], target: str, reasons: list[str], lines: Lines) -> None:
     """Note the line where the target goes beyond TARGET_RANGE, or answers are no amounts of it."""
     name = "TARGET_RANGE"
     task = lines.get("TASK", features.TASK)
@@ -144,21 +138,19 @@ def check_range(tables: Sequence[pd.DataFrame], target: str, reasons: list[str],
         lines[name] = f"{name}: tuple[float, float] | None = {written}"
 
 
-def check_slices(tables: Sequence[pd.DataFrame], reasons: list[str], lines: Lines) -> None:
-    """Note the line where SLICES names no column, or cuts words."""
+def _check_slices(tables: Sequence[pd.DataFrame], reasons: list[str], lines: Lines) -> None:
     slices = features.SLICES
     if not isinstance(slices, dict):
         reasons.append(f"SLICES is {type(slices).__name__}")
         lines["SLICES"] = "SLICES: dict[str, tuple[float, ...] | None] = {}"
         return
-    kept = dict(find_slices(slices, tables, reasons))
+    kept = dict(_find_slices(slices, tables, reasons))
     if kept != slices:
-        written = ", ".join(f"{quote(str(name))}: {format_cuts(cuts)}" for name, cuts in kept.items())
+        written = ", ".join(f"{quote(str(name))}: {_format_cuts(cuts)}" for name, cuts in kept.items())
         lines["SLICES"] = f"SLICES: dict[str, tuple[float, ...] | None] = {{{written}}}"
 
 
-def find_slices(slices: dict[Any, Any], tables: Sequence[pd.DataFrame], reasons: list[str]) -> Iterator[tuple[Any, Any]]:
-    """Yield the slices that can be made, and note why the others cannot."""
+def _find_slices(slices: dict[Any, Any], tables: Sequence[pd.DataFrame], reasons: list[str]) -> Iterator[tuple[Any, Any]]:
     for name, cuts in slices.items():
         if any(name not in table for table in tables):
             reasons.append(f"SLICES names {name!r}, which is no column")
@@ -169,6 +161,5 @@ def find_slices(slices: dict[Any, Any], tables: Sequence[pd.DataFrame], reasons:
             yield name, cuts
 
 
-def format_cuts(cuts: Any) -> str:
-    """Return where a slice is cut, as it is written."""
+def _format_cuts(cuts: Any) -> str:
     return "None" if cuts is None else f"({', '.join(map(repr, cuts))}{',' * (len(cuts) == 1)})"

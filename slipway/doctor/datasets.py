@@ -13,17 +13,18 @@ import pandas as pd
 
 from model import data, features
 from slipway.doctor import source
-from slipway.doctor.finding import Finding, mend
+from slipway.doctor.finding import Finding, list_some, mend
 from slipway.doctor.kinds import Kind, read_kind
-from slipway.doctor.raw import Raw, read_raw
-from slipway.doctor.reading import Format, find_losses
+from slipway.doctor.reading import Format, Raw, find_losses, read_raw
 from slipway.errors import PipelineError
 from slipway.owner import owner_step
 from slipway.serving.declared import FEATURES
 from slipway.serving.frames import Misfit, convert
 
 LOST = "What is lost when the file is read is learnt from as something else, and callers send it as it was written."
-SHOWN = 8
+
+# What is left of letters that were read in another encoding.
+UNREADABLE = re.compile("[\ufffd\x00]")
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,12 @@ def read_dataset(path: Path, load: ModuleType = data) -> Dataset:
     if not path.is_file():
         return Dataset(name, path, None, None, f"{name} cannot be loaded: there is no such file")
     try:
-        return Dataset(name, path, read_raw(path), run_load(load, path, name))
+        return Dataset(name, path, read_raw(path), _run_load(load, path, name))
     except PipelineError as error:
         return Dataset(name, path, read_raw(path), None, str(error).partition("\n")[0].partition(" While: ")[0])
 
 
-def run_load(load: ModuleType, path: Path, name: str) -> pd.DataFrame:
-    """Return what a load returns. Raises PipelineError."""
+def _run_load(load: ModuleType, path: Path, name: str) -> pd.DataFrame:
     with owner_step("load", name, "./run doctor --model"):
         found = load.load(path)
         if not isinstance(found, pd.DataFrame):
@@ -78,34 +78,29 @@ class Proposal:
 
     def finding(self) -> Finding:
         """Return it with what to paste."""
-        more = f"; and {len(self.reasons) - SHOWN} more" if len(self.reasons) > SHOWN else ""
         where = "at the end of load in model/data.py, in the place of its `return` (build/data.py is that file with it):"
         block = "\n".join([where, *(f"    {each}" for each in self.lines)])
-        return mend("model/data.py", "; ".join(self.reasons[:SHOWN]) + more, LOST, block)
+        return mend("model/data.py", list_some(self.reasons, "; "), LOST, block)
 
 
 def propose_load(datasets: Sequence[Dataset], build: Path) -> Proposal | None:
     """Return how `load` has to read the files where it does not, and write it to build/data.py."""
-    raw = merge(datasets)
-    reasons = list(find_reasons(datasets))
+    raw = _merge(datasets)
+    reasons = list(_find_reasons(datasets))
     expression = Format(raw).expression() if raw and reasons else None
     steps = list(Format(raw).steps()) if raw and reasons else []
-    found = write_load(reasons, expression, steps, build) if reasons else None
+    found = _write_load(reasons, expression, steps, build) if reasons else None
     load = import_file(found.path) if found else data
-    for why, step in find_steps([read_dataset(each.path, load) for each in datasets]):
+    for why, step in _find_steps([read_dataset(each.path, load) for each in datasets]):
         reasons.append(why)
         steps.append(step)
-    return write_load(reasons, expression, steps, build) if reasons and (expression or steps) else None
+    return _write_load(reasons, expression, steps, build) if reasons and (expression or steps) else None
 
 
-def write_load(reasons: list[str], expression: str | None, steps: list[str], build: Path) -> Proposal:
-    """Write the owner's `model/data.py` with another end of `load`."""
+def _write_load(reasons: list[str], expression: str | None, steps: list[str], build: Path) -> Proposal:
     own = Path(str(data.__file__)).read_text(encoding="utf-8")
     lines = source.end_load(own, expression, steps)
-    build.mkdir(parents=True, exist_ok=True)
-    path = build / "data.py"
-    path.write_text(source.replace_end(own, lines), encoding="utf-8")
-    return Proposal(reasons, lines, path)
+    return Proposal(reasons, lines, source.write_draft(build, "data.py", source.replace_end(own, lines)))
 
 
 def import_file(path: Path) -> ModuleType:
@@ -118,7 +113,7 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
-def merge(datasets: Sequence[Dataset]) -> Raw | None:
+def _merge(datasets: Sequence[Dataset]) -> Raw | None:
     """Return both files as one text table, the first alone where the other has another form."""
     found = [each.raw for each in datasets if each.raw]
     if not found:
@@ -130,39 +125,32 @@ def merge(datasets: Sequence[Dataset]) -> Raw | None:
     return Raw(encoding, first.separator, blanks, pd.concat([first.table, *(each.table for each in alike)], ignore_index=True))
 
 
-def find_reasons(datasets: Sequence[Dataset]) -> Iterator[str]:
-    """Say why `load` does not read what is written."""
+def _find_reasons(datasets: Sequence[Dataset]) -> Iterator[str]:
     texts = {each.name for each in FEATURES if each.kind is str and each.time is None}
     seen = set[str]()
     for each in datasets:
         if each.raw is None:
             continue
-        for reason in find_file_reasons(each, each.raw, texts):
+        for reason in _find_file_reasons(each, each.raw, texts):
             alike = re.sub(r"'.*?'|\d+", "", reason.replace(each.name, ""))
             if alike not in seen:
                 seen.add(alike)
                 yield reason if each is datasets[0] else f"{each.name}: {reason}"
 
 
-def find_file_reasons(dataset: Dataset, raw: Raw, texts: set[str]) -> Iterator[str]:
-    """Say why `load` does not read what is written in one file."""
+def _find_file_reasons(dataset: Dataset, raw: Raw, texts: set[str]) -> Iterator[str]:
     if dataset.rows is None:
         if not Format(raw).usual:
             yield f"{dataset.error.rstrip('.')}; the file is a table in {raw.encoding}, separated by {raw.separator!r}"
     elif len(dataset.rows.columns) == 1 < len(raw.table.columns):
         yield f"load finds one column, and {dataset.name} has {len(raw.table.columns)}, separated by {raw.separator!r}"
-    elif raw.encoding != "utf-8" and set(raw.table) - set(dataset.rows) and garbled(dataset.rows):
+    elif raw.encoding != "utf-8" and set(raw.table) - set(dataset.rows) and UNREADABLE.search("".join(map(str, dataset.rows))):
         yield f"load reads letters wrongly, since {dataset.name} is in {raw.encoding}"
     else:
         yield from find_losses(raw, dataset.rows, texts)
 
 
-def garbled(rows: pd.DataFrame) -> bool:
-    """Tell whether names of columns have what is left of letters in another encoding."""
-    return any("\ufffd" in name or "\x00" in name for name in rows.columns)
-
-
-def find_steps(datasets: Sequence[Dataset]) -> Iterator[tuple[str, str]]:
+def _find_steps(datasets: Sequence[Dataset]) -> Iterator[tuple[str, str]]:
     """Yield what `load` has to do with the rows after reading them, each with why."""
     tables = [each.rows for each in datasets if each.rows is not None]
     if not tables:
@@ -177,13 +165,12 @@ def find_steps(datasets: Sequence[Dataset]) -> Iterator[tuple[str, str]]:
     fitting = set(declared) - {misfit.column for each in datasets if each.rows is not None for misfit in each.converted[1]}
     for name in names:
         if name not in fitting:
-            yield from find_column_steps(name, read_kind([table[name] for table in tables if name in table]))
-    yield from find_target_steps(tables)
+            yield from _find_column_steps(name, read_kind([table[name] for table in tables if name in table]))
+    yield from _find_target_steps(tables)
 
 
-def find_column_steps(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
-    """Yield what has to be done with a column that `load` has read with types."""
-    at = f"rows[{name!r}]" if '"' in name else f'rows["{name}"]'
+def _find_column_steps(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
+    at = _format_column(name)
     if kind.typed and kind.name == "zoned":
         yield f"{name} has times with a zone, which requests do not have", f'{at} = {at}.dt.tz_convert("UTC").dt.tz_localize(None)'
     if kind.name == "infinite":
@@ -194,12 +181,15 @@ def find_column_steps(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
         yield why, f'{at} = {at}.map(str, na_action="ignore")'
 
 
-def find_target_steps(tables: Sequence[pd.DataFrame]) -> Iterator[tuple[str, str]]:
-    """Yield how to leave out rows whose target is missing."""
+def _format_column(name: str) -> str:
+    return f"rows[{name!r}]" if '"' in name else f'rows["{name}"]'
+
+
+def _find_target_steps(tables: Sequence[pd.DataFrame]) -> Iterator[tuple[str, str]]:
     name = features.TARGET
     if not isinstance(name, str) or not all(name in table for table in tables):
         return
     kinds = [read_kind([table[name]]) for table in tables]
     if missing := sum(kind.missing for kind in kinds if kind.counts):
-        at = f"rows[{name!r}]" if '"' in name else f'rows["{name}"]'
+        at = _format_column(name)
         yield f"{missing} rows have no {name}", f'rows = rows[{at}.notna() & ({at} != "")]'

@@ -1,14 +1,16 @@
-"""What the doctor says of one thing: how it is, why that matters, and what mends it."""
+"""What the doctor finds of one thing: its state, why that matters, and what mends it."""
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# A limit is what this plan of GitHub's does not have: to be known, and no reason to be red for ever.
-# What failed is to be mended too, and kept the doctor from looking further.
+# A limit is what this plan of GitHub's does not have: a fact, and no reason to be red for ever.
+# What failed is to be mended too, and kept the doctor from checking further.
 GOOD, MEND, LIMIT, UNSEEN, FAILED, NOTE = "ok", "to mend", "limit", "not seen", "failed", "to know"
+# Of a long list so many are named.
+NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Command:
     words: tuple[str, ...]
     body: Mapping[str, Any] | None = None
 
-    def shown(self) -> str:
+    def format(self) -> str:
         """Return it as one types it."""
         typed = shlex.join(("gh", *self.words))
         return typed if self.body is None else f"{typed} --input - <<< {shlex.quote(json.dumps(self.body))}"
@@ -37,7 +39,7 @@ class Finding:
 
     def next(self) -> list[str]:
         """Return what mends it, a line each."""
-        return [each.shown() for each in self.commands] or self.fix.splitlines()
+        return [each.format() for each in self.commands] or self.fix.splitlines()
 
 
 def good(what: str, found: str) -> Finding:
@@ -51,20 +53,26 @@ def mend(what: str, found: str, why: str, fix: str = "", *commands: Command) -> 
 
 
 def failed(what: str, found: str, why: str, fix: str) -> Finding:
-    """Return that something could not be held against what it describes."""
+    """Return that something could not be compared with what describes it."""
     return Finding(what, FAILED, found, why, fix)
 
 
 def limit(what: str, found: str, why: str, fix: str) -> Finding:
-    """Return what cannot be had on this plan."""
+    """Return what this plan of GitHub's does not have."""
     return Finding(what, LIMIT, found, why, fix)
 
 
 def unseen(what: str, why: str, fix: str) -> Finding:
-    """Return that something could not be looked at."""
+    """Return that something could not be checked."""
     return Finding(what, UNSEEN, "could not be asked", why, fix)
 
 
 def note(what: str, found: str, why: str, fix: str = "") -> Finding:
-    """Return what is to be known, and nothing to mend."""
+    """Return what is worth a look, and nothing to mend."""
     return Finding(what, NOTE, found, why, fix)
+
+
+def list_some(texts: Sequence[str], separator: str = ", ") -> str:
+    """Return the first 8 texts, and how many more there are."""
+    more = len(texts) - NAMED
+    return separator.join(texts[:NAMED]) + (f"{separator.rstrip(', ')} and {more} more" if more > 0 else "")

@@ -1,13 +1,20 @@
-"""What the host has to be for a release to run there. It is asked as a deploy asks it; a container of the proxy's image looks around."""
+"""What a deploy needs: certificate, address and ledger on this machine, and the host that releases run on.
+
+The host is asked as a deploy asks it; a container of the proxy's image looks around there.
+"""
 
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import docker
+import httpx
+from cryptography.x509 import load_pem_x509_certificates
 from docker.errors import APIError, DockerException
 
-from slipway.doctor import cluster, here
+from slipway import address, http_client
+from slipway.doctor import cluster
+from slipway.doctor.api import is_runner
 from slipway.doctor.finding import Finding, good, mend
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine, registry
@@ -15,34 +22,83 @@ from slipway.operate.docker_engine import CONFINED
 from slipway.operate.host import secrets
 from slipway.operate.record import ENVIRONMENT
 from slipway.operate.switch import KEPT
+from slipway.operate.targets import haproxy
 from slipway.operate.targets.containers import parse_time
 from slipway.operate.targets.proxy import Proxy
 from slipway.project import Project
+from slipway.tracking import ledger
 
 # The first engine whose API the verbs speak.
 OLDEST_API = (1, 41)
-CLOCK_SECONDS = 60
+CLOCK_SECONDS, RENEW_DAYS, MLFLOW_SECONDS = 60, 21, 10
+FREE_PORT = "stop what listens there, or change [deploy] address in project.toml"
 
 
 def findings(project: Project) -> Iterator[Finding]:
-    """Yield what the place is where the project's service runs."""
-    way = {"docker": "DOCKER_HOST", "kubernetes": "KUBECONFIG"}.get(project.target)
-    if way and here.in_workflow() and not os.environ.get(way):
+    """Yield what is found of the place where the project's service runs."""
+    variable = {"docker": "DOCKER_HOST", "kubernetes": "KUBECONFIG"}.get(project.target)
+    if variable and is_runner() and not os.environ.get(variable):
         fix = f"set {', '.join(secrets(project.target))} in the environment {ENVIRONMENT}"
         yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
     elif project.target == "kubernetes":
         yield from cluster.findings(project)
     elif project.target == "docker":
-        yield from on_engine(project)
+        yield from _check_engine_host(project)
     else:
-        yield here.own_port(project)
+        yield check_local_port(project)
     if project.target == "docker":
-        yield here.tls(project)
-    yield here.runs(project)
+        yield check_certificate(project)
+    yield check_ledger(project)
 
 
-def on_engine(project: Project) -> Iterator[Finding]:
-    """Yield what the host's engine says; without one there is one finding."""
+# --- this machine
+
+
+def check_certificate(project: Project) -> Finding:
+    """Check that the certificate is valid for three weeks."""
+    if project.certificate is None:
+        return good("certificate", "none: callers come with http")
+    why, fix = "Callers are refused when it has expired.", f"put the renewed one into {project.certificate}, and deploy"
+    try:
+        pem = haproxy.read_certificate(project.certificate)
+        haproxy.check_certificate(pem, project.certificate)
+    except PipelineError as error:
+        return mend("certificate", str(error).partition(". ")[0], why, fix)
+    days = (load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
+    return good("certificate", f"{days} days left") if days >= RENEW_DAYS else mend("certificate", f"{days} days left", why, fix)
+
+
+def check_local_port(project: Project) -> Finding:
+    """Check that the address on this machine is the service's, or free."""
+    served = (project.state / "local" / "current").is_symlink()
+    try:
+        address.bind(project.host, project.port)
+    except OSError as error:
+        if not served:
+            return mend("port", f"{project.address}: {error.strerror}", "The first deploy cannot start the service.", FREE_PORT)
+    return good("port", f"{project.address}, {'the service' if served else 'free'}")
+
+
+def check_ledger(project: Project) -> Finding:
+    """Check that runs can be recorded; a rollback does without."""
+    uri, why = os.environ.get("MLFLOW_TRACKING_URI", ""), "Runs, verdicts and the live release are not recorded; everything else works."
+    try:
+        if not uri.startswith("http"):
+            ledger.refuse_folder(project)
+            return good("MLflow", uri or "the file mlflow.db")
+        http_client.request("GET", f"{uri.rstrip('/')}/health", MLFLOW_SECONDS).raise_for_status()
+    except PipelineError as error:
+        what, _, fix = str(error).partition(". Next: ")
+        return mend("MLflow", what, why, f"{fix}; then ./run track")
+    except httpx.HTTPError as error:
+        return mend("MLflow", f"{uri}: {error}", why, "start the server, or correct MLFLOW_TRACKING_URI; then ./run track")
+    return good("MLflow", f"{uri} answers")
+
+
+# --- the host's engine
+
+
+def _check_engine_host(project: Project) -> Iterator[Finding]:
     try:
         client = docker_engine.connect()
         client.info()
@@ -57,29 +113,28 @@ def on_engine(project: Project) -> Iterator[Finding]:
             yield mend(what, "could not be looked at", "A deploy may fail there.", str(error))
 
 
-def engine(what: str, _: Project, client: docker.DockerClient) -> Finding:
-    """Look whether the engine is new enough."""
-    told, where = client.version(), os.environ.get("DOCKER_HOST") or "this machine"
-    found = f"Docker Engine {told['Version']} on {where}"
-    if tuple(map(int, told["ApiVersion"].split("."))) >= OLDEST_API:
+def check_engine(what: str, _: Project, client: docker.DockerClient) -> Finding:
+    """Check that the engine is new enough."""
+    version, where = client.version(), os.environ.get("DOCKER_HOST") or "this machine"
+    found = f"Docker Engine {version['Version']} on {where}"
+    if tuple(map(int, version["ApiVersion"].split("."))) >= OLDEST_API:
         return good(what, found)
     return mend(what, found, "The verbs speak a newer language than it knows.", "install Docker Engine 20.10 or later there")
 
 
-def disk(what: str, project: Project, client: docker.DockerClient) -> Finding:
-    """Look whether there is room for the releases that are kept, and for the next."""
-    printed = looking(project, client, ["df", "--output=avail", "--block-size=1M", "/"]).split()
+def check_disk(what: str, project: Project, client: docker.DockerClient) -> Finding:
+    """Check that there is room for the releases that are kept, and for the next."""
+    printed = _run_container(project, client, ["df", "--output=avail", "--block-size=1M", "/"]).split()
     free, wanted = float(printed[-1]), (KEPT + 1) * project.image_mb
     found = f"{free / 1000:.1f} GB free, {wanted / 1000:.1f} wanted for {KEPT + 1} images of the largest size allowed"
     if free >= wanted:
         return good(what, found)
-    return mend(
-        what, found, "A deploy ends when the disk is full; what serves goes on.", "on the host: docker system df, docker system prune"
-    )
+    why = "A deploy ends when the disk is full; the live release goes on."
+    return mend(what, found, why, "on the host: docker system df, docker system prune")
 
 
-def clock(what: str, _: Project, client: docker.DockerClient) -> Finding:
-    """Hold its clock against the one here."""
+def check_clock(what: str, _: Project, client: docker.DockerClient) -> Finding:
+    """Compare the host's clock with the one here."""
     off = (parse_time(client.info()["SystemTime"]) - datetime.now(UTC)).total_seconds()
     if abs(off) <= CLOCK_SECONDS:
         return good(what, "as here")
@@ -87,29 +142,25 @@ def clock(what: str, _: Project, client: docker.DockerClient) -> Finding:
     return mend(what, f"{off:+.0f} s from the one here", why, "on the host: timedatectl set-ntp true")
 
 
-def port(what: str, project: Project, client: docker.DockerClient) -> Finding:
-    """Look whether the address is the proxy's, or free."""
+def check_port(what: str, project: Project, client: docker.DockerClient) -> Finding:
+    """Check that the address is the proxy's, or free."""
     proxy = Proxy(project, client).find_container()
     if proxy and proxy.status == "running":
         return good(what, f"{project.address}, the proxy's")
-    at = {"80/tcp": (project.host, project.port)}
     try:
-        looking(project, client, ["true"], network_mode="bridge", ports=at)
+        _run_container(project, client, ["true"], network_mode="bridge", ports={"80/tcp": (project.host, project.port)})
     except APIError as error:
-        why = "The first deploy cannot start the proxy."
-        return mend(
-            what, f"{project.address}: {error.explanation}", why, "stop what listens there, or change [deploy] address in project.toml"
-        )
+        return mend(what, f"{project.address}: {error.explanation}", "The first deploy cannot start the proxy.", FREE_PORT)
     return good(what, f"{project.address} is free")
 
 
-def images(what: str, project: Project, client: docker.DockerClient) -> Finding:
-    """Look whether the host reaches the registry, as it pulls from there."""
+def check_registry(what: str, project: Project, client: docker.DockerClient) -> Finding:
+    """Check that the host reaches the registry, as it pulls from there."""
     found = registry.digest(client, f"{project.repository}:production")
     return good(what, f"{project.repository} answers, production is {found[:19] if found else 'not set yet'}")
 
 
-def looking(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:
+def _run_container(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:
     """Return what a command prints in a container on the host. Raises DockerException."""
     image = Proxy(project, client).choose_image()
     registry.ensure(client, image)
@@ -123,9 +174,9 @@ def looking(project: Project, client: docker.DockerClient, command: list[str], *
 
 
 CHECKS: dict[str, Callable[[str, Project, docker.DockerClient], Finding]] = {
-    "engine": engine,
-    "disk": disk,
-    "clock": clock,
-    "port": port,
-    "registry": images,
+    "engine": check_engine,
+    "disk": check_disk,
+    "clock": check_clock,
+    "port": check_port,
+    "registry": check_registry,
 }

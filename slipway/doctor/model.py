@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway.doctor.finding import MEND, UNSEEN, Finding, failed, good, mend
+from slipway.doctor.finding import MEND, UNSEEN, Finding, failed, good, list_some, mend
 from slipway.errors import OwnerError, PipelineError
 from slipway.owner import import_model
 from slipway.project import Project
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from slipway.rules import Rules
 
 LEARNT = "Nothing can be learnt or judged without it."
+SAME_KIND = (
+    "put rows of the same kind there that data/train.csv does not have, such as a fifth of what you have, chosen by chance or by time"
+)
 LATER = "they are looked at when what is above is mended: ./run doctor --model"
 
 
@@ -30,24 +33,24 @@ def findings(project: Project) -> list[Finding]:
         return [mend("model/", f"cannot be imported: {error.where}: {error.found}", "Everything starts there.", error.fix)]
     found = [good("model/", "can be imported")]
     try:
-        found.extend(check_project(project))
+        found.extend(_check_project(project))
     except PipelineError as error:
         found.append(mend("data", str(error).partition("\n")[0], LEARNT, "put it right, then ./run doctor"))
     except Exception as error:  # data is of more kinds than anybody thinks of, and the doctor is asked when something is wrong
-        found.append(describe_surprise(error))
+        found.append(_describe_surprise(error))
     return found
 
 
-def describe_surprise(error: Exception) -> Finding:
+def _describe_surprise(error: Exception) -> Finding:
     """Return that something was met which no check expects, with its place."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     where = f"{Path(place.filename).name}, line {place.lineno}"
     fix = "look for cells or declarations that are unlike the others; ./run train says where it ends"
-    return mend("data and model", f"cannot be held against each other: {said} ({where})", LEARNT, fix)
+    return mend("data and model", f"cannot be held against each other: {text} ({where})", LEARNT, fix)
 
 
-def check_project(project: Project) -> Iterator[Finding]:
+def _check_project(project: Project) -> Iterator[Finding]:
     """Hold the owner's files against each other: how rows are read, what is declared of them, then what needs both."""
     from slipway import rules
     from slipway.doctor import datasets
@@ -58,31 +61,30 @@ def check_project(project: Project) -> Iterator[Finding]:
     proposal = datasets.propose_load(as_loaded, build)
     found = [proposal.finding()] if proposal else []
     read = [datasets.read_dataset(path, datasets.import_file(proposal.path)) for path in paths] if proposal else as_loaded
-    found += list(check_rows(read, build))
+    found += list(_check_rows(read, build))
     yield from found
     if any(each.state == MEND for each in found):
         yield Finding("expectations, estimator, behaviour, floors", UNSEEN, LATER)
     else:
-        yield from check_rest(project, judged_by, read)
+        yield from _check_rest(project, judged_by, read)
 
 
-def check_rows(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
-    """Hold both datasets against the declaration."""
-    yield from describe_unread(read)
+def _check_rows(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
+    yield from _describe_unread(read)
     train, reference = read
     if train.rows is None:
         return
     alike = [train]
     if reference.rows is not None:
-        problem = compare_headers(train.rows, reference.rows)
-        if problem:
-            yield problem
+        if lacking := [str(name) for name in train.rows if name not in reference.rows]:
+            found = f"has no column {list_some(lacking)}, which data/train.csv has"
+            yield mend("validation/reference.csv", found, "The gate judges on it.", SAME_KIND)
         else:
             alike.append(reference)
-    yield from check_declaration(alike, build)
+    yield from _check_declaration(alike, build)
 
 
-def describe_unread(read: Sequence[Dataset]) -> Iterator[Finding]:
+def _describe_unread(read: Sequence[Dataset]) -> Iterator[Finding]:
     """Yield what is wrong with files that cannot be loaded, once where it is `load` that fails on both."""
     errors = {each.error: each.name for each in reversed(read) if each.rows is None}
     for error, name in reversed(errors.items()):
@@ -90,23 +92,7 @@ def describe_unread(read: Sequence[Dataset]) -> Iterator[Finding]:
         yield mend(what, error.rstrip("."), LEARNT, "correct load in model/data.py, or put the rows where they are looked for")
 
 
-def find_lacking(train: pd.DataFrame, reference: pd.DataFrame) -> Iterator[str]:
-    """Yield the columns of the training data that the reference dataset does not have."""
-    return (str(name) for name in train if name not in reference)
-
-
-def compare_headers(train: pd.DataFrame, reference: pd.DataFrame) -> Finding | None:
-    """Return what is wrong where the reference dataset is of other data than the training data."""
-    lacking = list(find_lacking(train, reference))
-    if not lacking:
-        return None
-    shown = ", ".join(lacking[:8]) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
-    fix = "put rows of the same kind there that data/train.csv does not have, such as a fifth of what you have, chosen by chance or by time"
-    return mend("validation/reference.csv", f"has no column {shown}, which data/train.csv has", "The gate judges on it.", fix)
-
-
-def check_declaration(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
-    """Hold datasets against `model/features.py`."""
+def _check_declaration(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
     from slipway.doctor import columns, constants
 
     converted = [each.converted for each in read]
@@ -117,13 +103,12 @@ def check_declaration(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
     yield from columns.findings(change, " and ".join(str(len(each)) for each in tables) + " rows", build)
 
 
-def check_rest(project: Project, judged_by: Rules, read: Sequence[Dataset]) -> Iterator[Finding]:
-    """Look at what needs data that fits: expectations, reference dataset, estimator, behaviour and floors."""
+def _check_rest(project: Project, judged_by: Rules, read: Sequence[Dataset]) -> Iterator[Finding]:
     from slipway.doctor import quick
 
     rows, reference = (each.converted[0] for each in read)
-    yield check_expectations(project, judged_by, [rows, reference])
-    yield check_reference(project, judged_by, rows, reference)
+    yield _check_expectations(project, judged_by, [rows, reference])
+    yield _check_reference(project, judged_by, rows, reference)
     finding, fitted = quick.check_fit(project, rows)
     yield finding
     yield quick.check_behaviour(fitted, rows, project.root / "build")
@@ -132,28 +117,27 @@ def check_rest(project: Project, judged_by: Rules, read: Sequence[Dataset]) -> I
         yield from quick.check_weights(fitted)
 
 
-def check_expectations(project: Project, judged_by: Rules, tables: Sequence[pd.DataFrame]) -> Finding:
+def _check_expectations(project: Project, judged_by: Rules, tables: Sequence[pd.DataFrame]) -> Finding:
     """Tell whether the expectations hold; a suite that would is written to build/ where they do not."""
-    from slipway.doctor import suite
+    from slipway.doctor import source
     from slipway.gate import dataset
 
     what, draft = "expectations", "read build/expectations.json, which fits model/features.py and both files, and put it into validation/"
-    absent = suite.find_absent(judged_by.suite, list(map(str, tables[0])))
+    absent = source.find_absent(judged_by.suite, list(map(str, tables[0])))
     try:
-        said = describe_broken([dataset.check(rows, judged_by).findings for rows in tables], absent)
+        broken = _describe_broken([dataset.check(rows, judged_by).findings for rows in tables], absent)
     except PipelineError as error:
-        suite.write_suite(tables, project.root / "build")
-        said, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
+        source.write_draft(project.root / "build", "expectations.json", source.draft_suite(tables))
+        found, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
         why = "Nothing is judged by the others alone: `train` and `validate` end here."
-        return failed(what, said.rstrip("."), why, f"{remedy.rstrip('.')}; or {draft}")
-    if not said:
+        return failed(what, found.rstrip("."), why, f"{remedy.rstrip('.')}; or {draft}")
+    if not broken:
         return good(what, "hold for data/train.csv and validation/reference.csv")
-    suite.write_suite(tables, project.root / "build")
-    return mend(what, said, "`train` refuses data that is not as described.", f"correct the data; or {draft}")
+    source.write_draft(project.root / "build", "expectations.json", source.draft_suite(tables))
+    return mend(what, broken, "`train` refuses data that is not as described.", f"correct the data; or {draft}")
 
 
-def describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> str:
-    """Say which expectations do not hold, nothing where all do."""
+def _describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> str:
     names = ("data/train.csv", "validation/reference.csv")
     for name, broken in zip(names, checked, strict=False):
         if broken:
@@ -164,7 +148,7 @@ def describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> 
     return ""
 
 
-def check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, reference: pd.DataFrame) -> Finding:
+def _check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, reference: pd.DataFrame) -> Finding:
     """Tell whether the reference dataset can judge: its classes, how many rows and groups it has, and whether they were learnt from."""
     from model import features
     from slipway.gate import dataset, gate
@@ -177,18 +161,10 @@ def check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, refe
     groups = reference[features.GROUP].nunique() if features.GROUP else len(reference)
     if few := gate.describe_too_few(reference[features.TARGET].tolist(), groups, features.TARGET):
         return mend(what, f"can judge nothing: {few}", "The gate judges on it.", "put more rows into validation/reference.csv")
-    both = dataset.find_overlap(rows, reference)
-    return disjoint(len(both) if dataset.exceeds_chance(rows, len(both), len(reference)) else 0, both[:5], len(both))
-
-
-def disjoint(number: int, some: list[int], alike: int = 0) -> Finding:
-    """Tell whether reference rows were learnt from, more than are alike by chance."""
-    if not number:
-        by_chance = f"{alike} of its rows are as some in data/train.csv, no more than by chance"
-        return good("reference dataset", by_chance if alike else "no row of it is in data/train.csv")
-    return mend(
-        "reference dataset",
-        f"{number} of its rows are in data/train.csv too, such as {', '.join(map(str, some))} (from 0)",
-        "A model that has seen the answers looks better than it is.",
-        "take them out of one of the two",
-    )
+    alike = dataset.find_overlap(rows, reference)
+    if not alike:
+        return good(what, "no row of it is in data/train.csv")
+    if not dataset.exceeds_chance(rows, len(alike), len(reference)):
+        return good(what, f"{len(alike)} of its rows are as some in data/train.csv, no more than by chance")
+    found = f"{len(alike)} of its rows are in data/train.csv too, such as {', '.join(map(str, alike[:5]))} (from 0)"
+    return mend(what, found, "A model that has seen the answers looks better than it is.", "take them out of one of the two")

@@ -15,6 +15,7 @@ from model import behaviour, estimator, features
 from slipway.bundle import serveable, skops_file
 from slipway.bundle import training as train
 from slipway.doctor.finding import Finding, good, mend, note
+from slipway.doctor.source import format_behaviour, write_draft
 from slipway.errors import PipelineError
 from slipway.gate import behaviour as cases
 from slipway.gate import dataset
@@ -27,6 +28,7 @@ from slipway.serving.answers import answer
 from slipway.serving.frames import to_frame
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import load_model
+from slipway.serving.rows import ROWS as REQUESTS
 from slipway.serving.rows import read_values, to_columns
 
 ROWS, ANSWERS = 200, 20
@@ -50,9 +52,8 @@ class Fit:
     answers: Values
 
 
-def fit(project: Project, rows: pd.DataFrame) -> Fit:
-    """Fit on some rows, store that, load it as the service does. Raises PipelineError, and what scikit-learn raises."""
-    some = choose_rows(rows)
+def _fit(project: Project, rows: pd.DataFrame) -> Fit:
+    some = _choose_rows(rows)
     fitted, classes = train.learn(some, project.train_data), dataset.read_classes(some, project.train_data)
     answers = train.predict(fitted, some, classes, "data/train.csv")
     truth = dataset.read_truth(some, classes, project.train_data)
@@ -61,7 +62,7 @@ def fit(project: Project, rows: pd.DataFrame) -> Fit:
     return Fit(fitted, some, classes, truth, answers)
 
 
-def choose_rows(rows: pd.DataFrame) -> pd.DataFrame:
+def _choose_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Return some rows, with some of each class."""
     mixed = rows.sample(frac=1, random_state=0)
     if features.TASK == "regression":
@@ -76,28 +77,28 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
     what = "model/estimator.py"
     try:
         with threadpool_limits(limits=1):  # as `train` does; more threads than free cores take ten times as long
-            found = fit(project, rows)
-            off, apart = compare_alone(found), compare_fits(project, found)
+            found = _fit(project, rows)
+            off, apart = _compare_alone(found), _compare_fits(project, found)
             serveable.refuse_unanswered(found.fitted, found.rows)
     except PipelineError as error:
-        said = str(error).partition(" Nothing was changed.")[0].partition(" Next: ")[0].rstrip(".")
+        problem = str(error).partition(" Nothing was changed.")[0].partition(" Next: ")[0].rstrip(".")
         fix = read_next(str(error)).removesuffix("; then ./run train")
-        return mend(what, said, "`train` would end the same way.", f"{fix} (docs/your-model.md)"), None
+        return mend(what, problem, "`train` would end the same way.", f"{fix} (docs/your-model.md)"), None
     except Exception as error:  # whatever scikit-learn raises
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        problem = f"{type(error).__name__}: {error}".splitlines()[0]
         fix = "correct it; ./run test tests/test_model.py says more"
-        return mend(what, f"on {len(rows)} rows: {said}", "`train` would end the same way.", fix), None
+        return mend(what, f"on {len(rows)} rows: {problem}", "`train` would end the same way.", fix), None
     if not apart <= TOLERANCE:
-        said = f"a second fit on the same rows answers up to {apart:g} other than the first"
+        problem = f"a second fit on the same rows answers up to {apart:g} other than the first"
         fix = "set random_state in model/estimator.py wherever something is drawn at random"
-        return mend(what, said, "The same commit and data would give another model.", fix), found
+        return mend(what, problem, "The same commit and data would give another model.", fix), found
     if not off <= TOLERANCE:
-        said = f"answers a row alone up to {off:g} other than among others"
-        return mend(what, said, "Callers ask either way.", "look for what uses the whole batch, such as its mean"), found
+        problem = f"answers a row alone up to {off:g} other than among others"
+        return mend(what, problem, "Callers ask either way.", "look for what uses the whole batch, such as its mean"), found
     return good(what, f"fits {len(found.rows)} rows, can be stored, and answers each row alone as among others"), found
 
 
-def compare_alone(found: Fit) -> float:
+def _compare_alone(found: Fit) -> float:
     """Return how far the stored model's answers to single rows are from those to all."""
     some = found.rows[dataset.list_inputs()].head(ANSWERS)
     with tempfile.TemporaryDirectory() as folder:
@@ -109,8 +110,7 @@ def compare_alone(found: Fit) -> float:
     return distance(alone, found.answers[: len(some)])
 
 
-def compare_fits(project: Project, found: Fit) -> float:
-    """Return how far the answers of a second fit on the same rows are from those of the first."""
+def _compare_fits(project: Project, found: Fit) -> float:
     again = train.learn(found.rows, project.train_data)
     return distance(train.predict(again, found.rows, found.classes, "data/train.csv"), found.answers)
 
@@ -123,25 +123,24 @@ def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Findi
     what, why = "model/behaviour.py", "The gate asks these rows, and refuses what it cannot ask."
     try:
         read = cases.read_cases(behaviour.CASES)
-        asked = [row for each in read for row in each.asked()]
+        rows_to_ask = [row for each in read for row in each.asked()]
     except Exception as error:  # whatever stands there: pydantic's errors have many lines
-        return mend(what, f"the cases do not fit class Row: {shorten(error)}", why, draft_behaviour(rows, build))
+        write_draft(build, "behaviour.py", format_behaviour(rows))
+        fix = "correct the rows; or read build/behaviour.py, which has a row of data/train.csv to begin with, and put it into model/"
+        return mend(what, f"the cases do not fit class Row: {_shorten(error)}", why, fix)
     classes = list(found.classes or ()) if found else []
     if unknown := [each.name for each in read if found and features.TASK == "multiclass" and each.label not in classes]:
-        said = f"{', '.join(map(repr, unknown))} name no class as their label"
-        return mend(what, said, why, f'"label": one of {", ".join(map(repr, classes))}')
-    if not asked or found is None:
-        return good(what, f"{count(len(read), 'case')} can be asked")
-    from slipway.serving.rows import ROWS as REQUESTS
-
-    values = to_frame(to_columns(read_values(REQUESTS.validate_python(asked))))
+        problem = f"{', '.join(map(repr, unknown))} name no class as their label"
+        return mend(what, problem, why, f'"label": one of {", ".join(map(repr, classes))}')
+    if not rows_to_ask or found is None:
+        return good(what, f"{_count(len(read), 'case')} can be asked")
+    values = to_frame(to_columns(read_values(REQUESTS.validate_python(rows_to_ask))))
     judged = cases.judge_cases(read, answer(found.fitted, values, features.TASK), classes)
-    return good(
-        what, f"{count(len(read), 'case')} can be asked; {sum(each.holds for each in judged)} hold for a fit of {len(found.rows)} rows"
-    )
+    holding = sum(each.holds for each in judged)
+    return good(what, f"{_count(len(read), 'case')} can be asked; {holding} hold for a fit of {len(found.rows)} rows")
 
 
-def shorten(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     """Return the first of what pydantic finds, on one line."""
     found = getattr(error, "errors", None)
     if not found:
@@ -151,62 +150,49 @@ def shorten(error: Exception) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}{others}"
 
 
-def draft_behaviour(rows: pd.DataFrame, build: Path) -> str:
-    """Write a `model/behaviour.py` with a row of the data as it may be sent, and say so."""
-    from slipway.doctor.rows import format_behaviour
-
-    (build / "behaviour.py").write_text(format_behaviour(rows), encoding="utf-8")
-    return "correct the rows; or read build/behaviour.py, which has a row of data/train.csv to begin with, and put it into model/"
-
-
 def check_floors(found: Fit | None, rules: Rules) -> Finding:
     """Tell whether the floors name metrics that there are, and whether a quick fit misses them by far."""
     what, floors = "validation/thresholds.toml", rules.thresholds.floors
     if found is None:
-        return good(what, count(len(floors), "floor"))
+        return good(what, _count(len(floors), "floor"))
     values = compute_metrics(found.truth, found.answers)
     if unknown := [name for name in floors if name not in values]:
-        said = f"floors.{', floors.'.join(unknown)} name no metric; model/metrics.py returns {', '.join(values)}"
-        fix = [
-            "take these out, or in their place (correct the numbers):",
-            *(f"    [floors.{name}]" for name in values if name not in floors),
-        ]
-        return mend(what, said, "The gate cannot hold a floor that it has no metric for.", "\n".join(fix))
-    if missed := [f"{name} is {values[name]:.4g}" for name, floor in floors.items() if lacks(values[name], floor.min, floor.max)]:
-        said = f"floors that a fit of {len(found.rows)} rows misses by far, on rows that it learnt from: {', '.join(missed)}"
-        return note(
-            what, said, "With another model's floors the gate says FAIL whatever the model does.", "set [floors] by what is good here"
-        )
-    return good(what, f"{count(len(floors), 'floor')}, of metrics that there are")
+        problem = f"floors.{', floors.'.join(unknown)} name no metric; model/metrics.py returns {', '.join(values)}"
+        free = [f"    [floors.{name}]" for name in values if name not in floors]
+        fix = "\n".join(["take these out, or in their place (correct the numbers):", *free])
+        return mend(what, problem, "The gate cannot hold a floor that it has no metric for.", fix)
+    if missed := [f"{name} is {values[name]:.4g}" for name, floor in floors.items() if _lacks(values[name], floor.min, floor.max)]:
+        problem = f"floors that a fit of {len(found.rows)} rows misses by far, on rows that it learnt from: {', '.join(missed)}"
+        why = "With another model's floors the gate says FAIL whatever the model does."
+        return note(what, problem, why, "set [floors] by what is good here")
+    return good(what, f"{_count(len(floors), 'floor')}, of metrics that there are")
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number of things."""
+def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def lacks(value: float, low: float | None, high: float | None) -> bool:
-    """Tell whether a metric is far from a floor."""
+def _lacks(value: float, low: float | None, high: float | None) -> bool:
     below = low is not None and value < low - FAR * abs(low)
     return below or (high is not None and value > high + FAR * abs(high))
 
 
 def check_weights(found: Fit) -> Iterator[Finding]:
     """Say what follows where the estimator weighs classes and the loss does not."""
-    weights = list(find_weights())
-    if features.TASK == "regression" or not weights or weighs_classes(found):
+    weights = list(_find_weights())
+    if features.TASK == "regression" or not weights or _weighs_classes(found):
         return
-    what, said = "class weights", f"model/estimator.py weighs classes ({', '.join(weights)}), and loss in model/metrics.py does not"
+    what, problem = "class weights", f"model/estimator.py weighs classes ({', '.join(weights)}), and loss in model/metrics.py does not"
     why = "The probabilities are those of a world with as many of each class; by an unweighted loss that looks worse than a trivial answer."
     ours, constant = float(compute_losses(found.truth, found.answers).mean()), choose_trivial(found.truth, found.classes)
     trivial = float(compute_losses(found.truth, repeat_constant(constant, len(found.truth))).mean())
     if ours > trivial:
-        yield mend(what, f"{said}: on a quick fit it loses {ours:.4g}, and a constant answer {trivial:.4g}", why, BALANCED)
+        yield mend(what, f"{problem}: on a quick fit it loses {ours:.4g}, and a constant answer {trivial:.4g}", why, BALANCED)
     else:
-        yield note(what, said, why, BALANCED)
+        yield note(what, problem, why, BALANCED)
 
 
-def find_weights() -> Iterator[str]:
+def _find_weights() -> Iterator[str]:
     """Yield the parameters of the estimator that weigh classes, and `sample_weight` where model/estimator.py has it."""
     parameters: dict[str, Any] = getattr(estimator.build(), "get_params", dict)()
     for name, value in parameters.items():
@@ -216,7 +202,7 @@ def find_weights() -> Iterator[str]:
         yield "sample_weight"
 
 
-def weighs_classes(found: Fit) -> bool:
+def _weighs_classes(found: Fit) -> bool:
     """Tell whether the loss weighs a rare class more: rows that are answered alike then lose differently."""
     number = len(found.classes or ())
     truth = np.array([0] * 9 + list(range(1, number)))

@@ -1,18 +1,99 @@
-"""How `load` in `model/data.py` has to read the file: what it loses or cannot read, and the lines that read it."""
+"""How a text table is written, what `load` in `model/data.py` loses of it or cannot read, and the lines that read it."""
 
+import codecs
+import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from slipway.doctor.kinds import CODE, read_kind
-from slipway.doctor.numbers import PLAIN, Numbers, choose_marks, read_numbers
-from slipway.doctor.raw import Raw
+from slipway.doctor.kinds import CODE, PLAIN, Numbers, choose_marks, read_kind, read_numbers
+from slipway.doctor.source import quote
 from slipway.serving.frames import BOOLEANS
 
 WIDEST = 120
 # pandas reads thousands' marks of one byte only.
 ONE_BYTE = 128
+SEPARATORS = (",", ";", "\t", "|")
+LINES = 50
+BINARY = (b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"\x89HDF")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A text table: how `read_csv` has to be called for it, and its cells as they are written."""
+
+    encoding: str
+    separator: str
+    blanks: bool
+    table: pd.DataFrame
+
+
+def read_raw(path: Path) -> Raw | None:
+    """Return a text table as it is written, None of a file that is none."""
+    content = path.read_bytes()
+    encoding = _find_encoding(content)
+    if encoding is None:
+        return None
+    text = content.decode(encoding).removeprefix("\ufeff")
+    separator = _find_separator(text)
+    blanks = _has_blanks(text, separator)
+    try:
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skipinitialspace=blanks)
+    except (ValueError, OverflowError):  # pandas' own errors of parsing are ValueErrors
+        return None
+    return Raw("utf-8" if encoding == "utf-8-sig" else encoding, separator, blanks, table) if len(table) else None
+
+
+def _find_encoding(content: bytes) -> str | None:
+    """Return the encoding of a text, None where it is no text."""
+    if content.startswith(BINARY):
+        return None
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16" if _can_decode(content, "utf-16") else None
+    if content.count(0, 0, 1000) > 100:
+        return next((each for each in ("utf-16-le", "utf-16-be") if _looks_decoded(content, each)), None)
+    if b"\0" in content:
+        return None
+    return next((each for each in ("utf-8-sig", "cp1252", "latin-1") if _can_decode(content, each)), None)
+
+
+def _looks_decoded(content: bytes, encoding: str) -> bool:
+    """Tell whether the first characters are those of a table in an encoding of two bytes."""
+    return _can_decode(content, encoding) and content[:1000].decode(encoding, "ignore").isascii()
+
+
+def _can_decode(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _find_separator(text: str) -> str:
+    """Return what separates the cells: what makes the most columns, as many in all of the first lines."""
+    return max(SEPARATORS, key=lambda each: _count_columns(text, each))
+
+
+def _count_columns(text: str, separator: str) -> int:
+    """Return how many columns the first lines have, 0 where they differ."""
+    reader = csv.reader(io.StringIO(text[:1_000_000]), delimiter=separator)
+    try:
+        rows = [row for row, _ in zip(reader, range(LINES), strict=False) if row]
+    except csv.Error:
+        return 0
+    widths = {len(row) for row in rows[:-1] or rows}
+    return widths.pop() if len(widths) == 1 else 0
+
+
+def _has_blanks(text: str, separator: str) -> bool:
+    """Tell whether a blank follows each separator, as people write lists."""
+    rows = [line for line in text[:100_000].splitlines()[:LINES] if separator in line]
+    return bool(rows) and all(line.count(separator) == line.count(f"{separator} ") for line in rows)
 
 
 class Format:
@@ -56,8 +137,8 @@ class Format:
         yield from [f"thousands={json.dumps(thousands)}"] * bool(thousands)
         yield "keep_default_na=False"
         yield f"na_values={self.format_words(always=True)}"
-        texts = [name for name, column in self.raw.table.items() if name not in self.numbers and would_change(column)]
-        yield from [f"dtype={format_keys(map(str, texts), 'str')}"] * bool(texts)
+        texts = [name for name, column in self.raw.table.items() if name not in self.numbers and _would_change(column)]
+        yield from [f"dtype={_format_keys(map(str, texts), 'str')}"] * bool(texts)
 
     def format_words(self, always: bool = False) -> str:
         """Return what of the numbers is missing: a list where no text has these words, else by column."""
@@ -65,8 +146,8 @@ class Format:
         if always and not self.held_by_texts(words[1:]):
             return json.dumps(words, ensure_ascii=False)
         if always:
-            return format_keys([*self.numbers], json.dumps(words, ensure_ascii=False))
-        return format_keys([*self.words], json.dumps(self.list_words(), ensure_ascii=False))
+            return _format_keys([*self.numbers], json.dumps(words, ensure_ascii=False))
+        return _format_keys([*self.words], json.dumps(self.list_words(), ensure_ascii=False))
 
     def list_words(self) -> list[str]:
         """Return all words for what is missing among numbers."""
@@ -99,20 +180,14 @@ class Format:
             yield f"    rows[name] = rows[name]{''.join(marks)}"
 
 
-def quote(text: str) -> str:
-    """Return a text as Python writes it, with what cannot be seen as its number."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
-
-
-def format_keys(names: Iterable[str], value: str) -> str:
-    """Return a dict with the same value for some names."""
+def _format_keys(names: Iterable[str], value: str) -> str:
     names = [*names]
     if len(names) > 2 and value != "str":
         return f"dict.fromkeys([{', '.join(map(quote, names))}], {value})"
     return "{" + ", ".join(f"{quote(name)}: {value}" for name in names) + "}"
 
 
-def would_change(column: "pd.Series[str]") -> bool:
+def _would_change(column: "pd.Series[str]") -> bool:
     """Tell whether pandas would make numbers or booleans of a column of text."""
     cells = [each.strip() for each in column.unique() if each.strip()]
     bare = [each.replace(".", "").replace(",", "").replace(" ", "").replace("'", "") for each in cells]
@@ -139,11 +214,10 @@ def find_losses(raw: Raw, loaded: pd.DataFrame, texts: set[str]) -> Iterator[str
             was = next((cell for cell in column if cell.strip() and cell != str(held.loc[column[column == cell].index[0]])), column.iloc[0])
             yield f"load made {'booleans' if held.dtype == bool else 'numbers'} of {name}, in which {was!r} is text"
         elif read and (not read.plain or read.words) and name not in texts and read_kind([held]).name in ("text", "mixed"):
-            yield describe_numbers(str(name), column, read)
+            yield _describe_numbers(str(name), column, read)
 
 
-def describe_numbers(name: str, column: "pd.Series[str]", read: Numbers) -> str:
-    """Say why the numbers of a column are text yet."""
+def _describe_numbers(name: str, column: "pd.Series[str]", read: Numbers) -> str:
     if read.words and (read.plain or not read.marks):
         return f"{name} has {', '.join(map(repr, read.words[:3]))} among numbers"
     marked = (cell for cell in column if cell.strip() and not cell.strip().lstrip("+-").isdecimal() and cell not in read.words)

@@ -19,7 +19,7 @@ import pytest
 
 from slipway import doctor, project
 from slipway.cli import ROOT, main
-from slipway.doctor import api, github, here, host
+from slipway.doctor import api, github, host
 from slipway.doctor.finding import Finding
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine
@@ -104,7 +104,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 def seen(images: str = IMAGES) -> dict[str, Finding]:
     """Return what is found on GitHub, by what it is."""
-    return {each.what: each for each in doctor.on_github(replace(project.load(ROOT, "docker"), repository=images))}
+    return {each.what: each for each in doctor.check_github(replace(project.load(ROOT, "docker"), repository=images))}
 
 
 def test_where_all_is_well_nothing_is_to_mend() -> None:
@@ -292,7 +292,7 @@ def test_the_repository_is_the_remote(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_remote_elsewhere_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     monkeypatch.setattr("slipway.repository.git", lambda *_: url)
-    with pytest.raises(api.NotTold, match=f"{url}, which is not a repository on github.com"):
+    with pytest.raises(api.Unavailable, match=f"{url}, which is not a repository on github.com"):
         api.full_name(tmp_path)
 
 
@@ -404,9 +404,9 @@ AT = project.load(ROOT, "docker")
     ("look", "sentence"),
     [
         (lambda: next(host.findings(AT)), "none is named"),  # in a workflow without the secrets
-        (partial(host.engine, "", AT, engine(api="1.40")), "Docker Engine 20.10.24 on "),
-        (lambda: host.clock("", AT, engine(off=timedelta(days=1))), "+86400 s from the one here"),
-        (partial(here.tls, replace(AT, certificate=ROOT / "README.md")), "holds no certificate that can be read"),
+        (partial(host.check_engine, "", AT, engine(api="1.40")), "Docker Engine 20.10.24 on "),
+        (lambda: host.check_clock("", AT, engine(off=timedelta(days=1))), "+86400 s from the one here"),
+        (partial(host.check_certificate, replace(AT, certificate=ROOT / "README.md")), "holds no certificate that can be read"),
     ],
 )
 def test_what_is_to_mend_on_the_host(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Finding], sentence: str) -> None:
@@ -428,21 +428,21 @@ def test_an_engine_that_does_not_answer_is_one_finding(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(("days", "state"), [(5.5, "to mend"), (90.5, "ok")])
 def test_how_long_a_certificate_is_valid(tmp_path: Path, days: float, state: str) -> None:
     (tmp_path / "callers.pem").write_text(pem((-1, days)))
-    found = here.tls(replace(AT, certificate=tmp_path / "callers.pem"))
+    found = host.check_certificate(replace(AT, certificate=tmp_path / "callers.pem"))
     assert (found.state, found.found) == (state, f"{int(days)} days left")
 
 
 def test_mlflow_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1/")
-    assert (here.runs(AT).state, "http://127.0.0.1:1" in here.runs(AT).found) == ("to mend", True)
+    assert (host.check_ledger(AT).state, "http://127.0.0.1:1" in host.check_ledger(AT).found) == ("to mend", True)
 
 
 def test_a_port_of_this_machine_that_is_taken(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         taken = replace(AT, root=tmp_path, address=f"127.0.0.1:{server.server_port}")
-        assert here.own_port(taken).state == "to mend"
+        assert host.check_local_port(taken).state == "to mend"
     free = replace(AT, root=tmp_path, address=f"127.0.0.1:{free_port()}")
-    assert (here.own_port(free).state, "free" in here.own_port(free).found) == ("ok", True)
+    assert (host.check_local_port(free).state, "free" in host.check_local_port(free).found) == ("ok", True)
 
 
 def refusing(*_: object) -> Sequence[str]:

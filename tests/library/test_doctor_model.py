@@ -30,7 +30,7 @@ from slipway.doctor import model, quick
 from slipway.doctor.datasets import import_file
 from slipway.doctor.draft import draft_columns
 from slipway.doctor.finding import GOOD, MEND, NOTE, Finding
-from slipway.doctor.suite import draft_suite
+from slipway.doctor.source import draft_suite
 from slipway.gate import dataset, expectations
 from slipway.gate.losses import balanced_log_loss, brier, log_loss
 from slipway.gate.scoring import compute_metrics

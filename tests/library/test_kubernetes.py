@@ -171,7 +171,7 @@ def test_the_cluster_takes_the_chart_with_all_that_may_be_set(road: Road) -> Non
         "networkPolicy": {"from": [{"namespaceSelector": {}}], "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]},
     }
     text = place.chart.render(given)
-    shown = doctor.parsed(place.cluster.kubectl("apply", "--dry-run=server", "--output", "json", "--filename", "-", given=text))
+    shown = doctor.parse_objects(place.cluster.kubectl("apply", "--dry-run=server", "--output", "json", "--filename", "-", given=text))
     objects = {each["kind"]: each for each in (shown[0]["items"] if shown[0]["kind"] == "List" else shown)}
     assert set(objects) == {
         *("ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget", "Service"),

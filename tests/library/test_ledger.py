@@ -17,7 +17,7 @@ import pytest
 from mlflow import MlflowClient
 
 from slipway import project
-from slipway.doctor import here
+from slipway.doctor import host
 from slipway.errors import PipelineError
 from slipway.gate import judge
 from slipway.operate.process import free_port
@@ -332,14 +332,14 @@ def test_in_a_folder_of_any_name_the_runs_are_recorded_or_its_name_is_the_reason
         said = rf"MLflow's database takes no [%?] in the name of a folder, as in {re.escape(str(root))}\. Next: rename the folder; or set "
         with pytest.raises(PipelineError, match=said), ledger.quiet():
             ledger.entry(odd, road.project.bundle)
-        assert (here.runs(odd).state, here.runs(odd).fix[:17]) == ("to mend", "rename the folder")
+        assert (host.check_ledger(odd).state, host.check_ledger(odd).fix[:17]) == ("to mend", "rename the folder")
     else:
         with ledger.quiet():
             found = ledger.entry(odd, road.project.bundle)
             assert ledger.entry(odd, road.project.bundle) == found
         kept = [each.name for each in (root / "mlartifacts").rglob("bundle/*")]
         assert {"manifest.json", "model.skops"} <= set(kept)
-        assert here.runs(odd).state == "ok"
+        assert host.check_ledger(odd).state == "ok"
     assert [each.name for each in tmp_path.iterdir()] == [root.name]
 
 

@@ -10,7 +10,7 @@ import pytest
 from slipway import project, rehearsal, repository, rules
 from slipway.bundle import data_reference
 from slipway.cli import ROOT
-from slipway.doctor import checkout
+from slipway.doctor import check_checkout
 from slipway.errors import PipelineError
 from slipway.project import Project
 
@@ -207,7 +207,7 @@ def test_variables_of_a_hook_do_not_lead_to_another_repository(ours: Project, tm
 
 
 def test_the_doctor_says_that_no_workflow_of_a_folder_runs(ours: Project, top: Path) -> None:
-    found = {each.what: each for each in checkout.findings(ours)}
+    found = {each.what: each for each in check_checkout(ours)}
     assert found["git"].found == f"commit {repository.head(ours.root)[:12]}"
     if ours.root == top:
         assert "workflows" not in found
@@ -219,7 +219,7 @@ def test_the_doctor_says_that_no_workflow_of_a_folder_runs(ours: Project, top: P
     assert "working-directory" in found["workflows"].fix
     (top / ".github" / "workflows").mkdir(parents=True)
     (top / ".github" / "workflows" / "churn.yml").write_text(f"defaults: {{run: {{working-directory: {FOLDER}}}}}", encoding="utf-8")
-    assert [each.state for each in checkout.findings(ours)] == ["ok", "ok"]
+    assert [each.state for each in check_checkout(ours)] == ["ok", "ok"]
 
 
 # --- a repository that git does not read
@@ -249,7 +249,7 @@ def test_of_another_users_checkout_gits_reason_and_its_remedy_are_told(
     for refused in (lambda: data_reference.read_reference(ours), lambda: rules.load_rules(ours, "main")):
         with pytest.raises(PipelineError, match=said):
             refused()
-    [finding] = checkout.findings(ours)
+    [finding] = check_checkout(ours)
     assert (finding.state, finding.fix) == ("to mend", f"git config --global --add safe.directory {foreign}")
 
 

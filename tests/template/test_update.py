@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from slipway.cli import main
-from slipway.doctor import checkout
+from slipway.doctor import check_checkout
 from slipway.doctor.finding import GOOD, NOTE
 from slipway.project import load
 from slipway.repository import git
@@ -305,7 +305,7 @@ def test_the_library_is_replaced_whole_and_what_was_edited_is_named(versions: Pa
     (project / "slipway/gate/ours.py").write_text('"""Ours."""\n')
     (project / "slipway/report.py").unlink()
     commit(project, "Edited")
-    [found] = [each for each in checkout.findings(load(project)) if each.what == "library"]
+    [found] = [each for each in check_checkout(load(project)) if each.what == "library"]
     assert (found.state, "was edited" in found.found) == (NOTE, True)
     _, out, _ = update()
     names = "slipway/gate/gate.py, slipway/gate/ours.py, slipway/report.py"
@@ -313,7 +313,7 @@ def test_the_library_is_replaced_whole_and_what_was_edited_is_named(versions: Pa
     [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To see what was edited")]
     assert "Ours." in git(project, *shlex.split(command)[1:])
     assert git(project, "rev-parse", "HEAD:slipway") == git(versions, "rev-parse", "v1.1.0:slipway")
-    [found] = [each for each in checkout.findings(load(project)) if each.what == "library"]
+    [found] = [each for each in check_checkout(load(project)) if each.what == "library"]
     assert (found.state, found.found) == (GOOD, "slipway/ is as v1.1.0 has it")
 
 

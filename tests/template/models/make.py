@@ -16,8 +16,11 @@ XGBOOST = ['xgboost-cpu; sys_platform != "darwin"', 'xgboost; sys_platform == "d
 PACKAGES = {"telco": XGBOOST, "lightgbm": ["lightgbm"], "catboost": ["catboost"]}
 # What the doctor drafts for a new model.
 DRAFT = """
-from slipway.doctor import columns
-open("validation/expectations.json", "w").write(columns.suite())
+from pathlib import Path
+from slipway.doctor.source import draft_suite, write_draft
+from slipway.gate import dataset
+tables = [dataset.read(Path(path)) for path in ("data/train.csv", "validation/reference.csv")]
+write_draft(Path("validation"), "expectations.json", draft_suite(tables))
 """
 
 
