@@ -106,6 +106,39 @@ def allowed(name: str, room: str) -> bool:
     return any(f"{name}.".startswith(f"{each}.") for each in (room.replace("/", "."), *MAY[room]))
 
 
+def list_edges() -> dict[tuple[str, str], str]:
+    """Return which floor may import from which by MAY, with what of the other where it is not all."""
+    edges = {}
+    for room, names in MAY.items():
+        for name in sorted({"slipway.ground" if each in GROUND else each for each in names}, reverse=True):
+            floor, _, part = name.removeprefix("slipway.").partition(".")
+            edges[room.removeprefix("slipway/"), floor] = part
+    return {(start, end): part for (start, end), part in edges.items() if start != end}
+
+
+def is_implied(edge: tuple[str, str], edges: dict[tuple[str, str], str]) -> bool:
+    """Tell whether floors that may be imported whole may import the same."""
+    start, end = edge
+    seen, more = {start}, [start]
+    while more:
+        here = more.pop()
+        following = {floor for (first, floor), part in edges.items() if first == here and not part and (here, floor) != edge} - seen
+        seen |= following
+        more += following
+    return end in seen or any(edges.get((floor, end)) == edges[edge] for floor in seen - {start})
+
+
+def draw_floors() -> str:
+    """Draw MAY as a graph for Mermaid, without the edges that a path of others stands for."""
+    edges = list_edges()
+    drawn = [edge for edge in edges if not is_implied(edge, edges)]
+    library = sorted({floor for edge in edges for floor in edge} - {*ROOMS})
+    names = {floor: floor for floor in library} | {"ground": 'ground["project, errors, say, ..."]'}
+    nodes = [f"    {names[floor]}" for floor in library]
+    arrows = [f"  {start} -->{f'|{edges[start, end]}|' if edges[start, end] else ''} {end}" for start, end in sorted(drawn)]
+    return "\n".join(["```mermaid", "flowchart TD", "  subgraph slipway", *nodes, "  end", *arrows, "```", ""])
+
+
 def lock(name: str) -> list[str]:
     """Return the lines of a lock, without comments."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
@@ -208,3 +241,7 @@ def test_the_library_s_page_has_each_floor() -> None:
     floors = [path.name for path in (ROOT / "slipway").iterdir() if (path / "__init__.py").is_file()]
     assert floors
     assert [each for each in floors if f"\n| `slipway.{each}` |" not in page] == []
+
+
+def test_the_library_s_page_draws_the_floors_as_they_are_kept() -> None:
+    assert draw_floors() in (ROOT / "slipway" / "README.md").read_text(encoding="utf-8")
