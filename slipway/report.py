@@ -113,6 +113,8 @@ class Image(Part):
     p99_ms: float | None
     """Of requests with one row."""
     size_mb: float
+    base: str = ""
+    """What it was built on, as NAME@DIGEST where the digest is known; empty for a folder."""
     failures: list[str]
 
 

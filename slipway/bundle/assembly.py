@@ -78,14 +78,15 @@ WARM_UP, REQUESTS, ROUNDS = 20, 200, 3
 def check_release(project: Project, name: str) -> Image:
     """Ask a built release its golden rows, measure it, and hold it against the budget. Raises PipelineError when it cannot be asked."""
     size = docker_engine.size_mb(name) if project.as_image else _measure_folder(Path(name))
+    base = docker_engine.name_base(name) if project.as_image else ""
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
         with _start_release(project, name) as url, http_client.open_client(url, timeout=60) as client:
             answers = _post(client, golden["rows"]).json()["predictions"]
             difference, p99 = distance(answers, golden["answers"]), _measure_latency(client, golden["rows"], project.p99_ms)
     except (NotServing, ServiceFailed, httpx.HTTPError) as error:
-        return Image(golden_difference=None, p99_ms=None, size_mb=size, failures=[f"The release does not serve: {error}"])
-    return Image(golden_difference=difference, p99_ms=p99, size_mb=size, failures=_find_failures(project, difference, p99, size))
+        return Image(golden_difference=None, p99_ms=None, size_mb=size, base=base, failures=[f"The release does not serve: {error}"])
+    return Image(golden_difference=difference, p99_ms=p99, size_mb=size, base=base, failures=_find_failures(project, difference, p99, size))
 
 
 def _start_release(project: Project, name: str) -> AbstractContextManager[str]:

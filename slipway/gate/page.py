@@ -128,8 +128,9 @@ def image(judged: Judgement) -> str:
     differ = "not known: it did not start" if built.golden_difference is None else f"{built.golden_difference:.3g}"
     slow = "not known" if built.p99_ms is None else f"{built.p99_ms:.1f} ms"
     facts = [["largest difference from the answers at training time", differ], ["99 of 100 requests take at most", slow]]
+    facts += [["size", f"{built.size_mb:.0f} MB"], *([["built on", built.base]] if built.base else [])]
     failures = listed(built.failures, "fail") if built.failures else paragraph("Nothing is wrong with it.")
-    return section("The built image", table([], [*facts, ["size", f"{built.size_mb:.0f} MB"]]), failures)
+    return section("The built image", table([], facts), failures)
 
 
 def following(judged: Judgement) -> str:

@@ -1,6 +1,7 @@
 """The Docker engine: building images, and running one for a while."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ PORT = 8080
 LOG_LINES = 200
 # Marks the containers that run only to be judged.
 JUDGED = "release.judged"
+# Where an image names what it was built on: https://github.com/opencontainers/image-spec/blob/main/annotations.md
+BASE, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
 # What every release container may not do: write to its files, gain rights, use more than its share.
 CONFINED: dict[str, Any] = {
     "read_only": True,
@@ -53,9 +56,10 @@ def connect(near: bool = False) -> docker.DockerClient:
 
 def build(project: Project, commit: str, labels: dict[str, str]) -> str:
     """Build the release's image and return its name here. Raises PipelineError with the end of the build's log."""
-    connect()
+    client = connect()
     name = f"{project.name}:{commit}"
-    said = [item for key, value in labels.items() for item in ("--label", f"{key}={value}")]
+    base = find_base(project, client)
+    said = [item for key, value in {**labels, **base}.items() for item in ("--label", f"{key}={value}")]
     dockerfile = str(project.root / "infra" / "Dockerfile")
     command = ["docker", "build", "--file", dockerfile, "--tag", name, *said, *os.environ.get("DOCKER_BUILD_OPTIONS", "").split()]
     try:
@@ -67,6 +71,29 @@ def build(project: Project, commit: str, labels: dict[str, str]) -> str:
             f"The image was not built:\n{(done.stdout + done.stderr)[-2000:]}\nNext: correct infra/Dockerfile, or ./run build again."
         )
     return name
+
+
+def find_base(project: Project, client: docker.DockerClient) -> dict[str, str]:
+    """Return the labels that name the image that the release is built on, and its digest where that is known."""
+    base = read_base((project.root / "infra" / "Dockerfile").read_text(encoding="utf-8"))
+    found = registry.find_digest(client, base)
+    return {BASE: base, **({BASE_DIGEST: found} if found else {})}
+
+
+def read_base(dockerfile: str) -> str:
+    """Return the name of the image that the last stage of a Dockerfile stands on; empty where no stage is there."""
+    stages = re.findall(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", dockerfile, re.IGNORECASE | re.MULTILINE)
+    found = {alias.lower(): name for name, alias in stages if alias}
+    base: str = stages[-1][0] if stages else ""
+    while base.lower() in found:
+        base = found.pop(base.lower())
+    return base
+
+
+def name_base(image: str) -> str:
+    """Return the image that an image here is built on, as NAME@DIGEST where its digest is known. Raises PipelineError."""
+    labels = inspect(image)["Config"]["Labels"] or {}
+    return "@".join(labels[each] for each in (BASE, BASE_DIGEST) if labels.get(each))
 
 
 @contextmanager
@@ -96,8 +123,13 @@ def serving(image: str) -> Iterator[str]:
 
 def size_mb(image: str) -> float:
     """Return the size of an image here, in MB, with the layers that it shares. Raises PipelineError."""
+    return float(inspect(image)["Size"]) / 1e6
+
+
+def inspect(image: str) -> dict[str, Any]:
+    """Return what the engine knows of an image here. Raises PipelineError."""
     try:
-        return float(connect().images.get(image).attrs["Size"]) / 1e6
+        return dict(connect().images.get(image).attrs)
     except DockerException as error:
         raise PipelineError(f"{image} cannot be looked at: {error}. Next: ./run build.") from error
 

@@ -1,7 +1,9 @@
 """The image registry, through the engine."""
 
+from contextlib import suppress
+
 import docker
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.images import Image
 
 from slipway.errors import PipelineError
@@ -17,6 +19,16 @@ def digest(client: docker.DockerClient, name: str) -> str | None:
         raise PipelineError(
             f"The registry could not be asked for {name}: {error.explanation}. Next: docker login, or look at the network."
         ) from error
+
+
+def find_digest(client: docker.DockerClient, name: str) -> str:
+    """Return the digest of an image, as the engine has it or else as its registry says; empty where neither knows one."""
+    with suppress(DockerException):
+        known = client.images.get(name).attrs["RepoDigests"] or []
+        return str(known[0]).rpartition("@")[2] if known else ""
+    with suppress(DockerException, PipelineError):
+        return digest(client, name) or ""
+    return ""
 
 
 def ensure(client: docker.DockerClient, name: str) -> Image:

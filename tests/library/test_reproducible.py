@@ -16,9 +16,11 @@ import pytest
 
 from slipway import repository
 from slipway.bundle import assembly as building
+from slipway.cli import ROOT
 from slipway.operate import docker_engine
+from slipway.operate.registry import find_digest
 from slipway.serving.manifest import read, sha256
-from tests.conftest import Road
+from tests.conftest import REGISTRY, Registry, Road
 from tests.library.test_lifecycle import forget_images
 
 pytestmark = pytest.mark.road
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.road
 HERE = {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "OMP_NUM_THREADS": "1", "LC_ALL": "C"}
 THERE = {"PYTHONHASHSEED": "2", "TZ": "America/Caracas", "OMP_NUM_THREADS": "2", "LC_ALL": "C.UTF-8"}
 UMASKS = (0o002, 0o077)
+BASE = docker_engine.read_base((ROOT / "infra" / "Dockerfile").read_text(encoding="utf-8"))
 IN_THE_IMAGE = ("/app", "/release", "/venv")
 
 
@@ -143,8 +146,40 @@ def test_the_image_has_the_same_content_although_it_is_built_anew(roads: list[Ro
         monkeypatch.setenv("DOCKER_BUILD_OPTIONS", options)
         manifest = read(road.project.bundle)[0]
         try:
-            found.append(in_image(docker_engine.build(road.project, manifest.commit, building.make_labels(road.project, manifest))))
+            image = docker_engine.build(road.project, manifest.commit, building.make_labels(road.project, manifest))
+            found.append(in_image(image))
+            assert docker_engine.name_base(image).partition("@")[0] == BASE
         finally:
             forget_images(road)
     assert len(found[0]) > 1000
     assert first_difference(*found) is None
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "base"),
+    [
+        ("FROM python:3.13.11-slim\n", "python:3.13.11-slim"),
+        ("# FROM none\nFROM python:3.13.11-slim AS base\nFROM base AS packages\nRUN true\nFROM base\n", "python:3.13.11-slim"),
+        ("from --platform=linux/amd64 one:1 as One\nFROM two:2 AS two\nFROM one\n", "one:1"),
+        ("FROM registry.example:5000/base:1@sha256:0 AS base\nFROM base\n", "registry.example:5000/base:1@sha256:0"),
+        ("FROM same AS same\nFROM same\n", "same"),
+        ("", ""),
+    ],
+)
+def test_the_base_is_what_the_last_stage_stands_on(dockerfile: str, base: str) -> None:
+    assert docker_engine.read_base(dockerfile) == base
+
+
+@pytest.mark.docker
+def test_the_digest_of_the_base_is_known_to_the_engine_or_the_registry(registry: Registry) -> None:
+    client, name = docker.from_env(), f"{registry.address}/base"
+    try:
+        client.images.get(REGISTRY).tag(name, "1")
+        pushed = next(each["aux"]["Digest"] for each in client.images.push(name, tag="1", stream=True, decode=True) if "aux" in each)
+        assert find_digest(client, f"{name}:1") == pushed
+        client.images.remove(f"{name}:1")
+        assert find_digest(client, f"{name}:1") == pushed
+        with registry.down():
+            assert find_digest(client, f"{name}:1") == ""
+    finally:
+        client.close()
