@@ -1,4 +1,4 @@
-"""What answers: one release, behind HTTP."""
+"""The service: one release, behind HTTP."""
 
 import warnings
 

@@ -9,7 +9,7 @@ Answers = NDArray[np.float64]
 
 
 def answer(pipeline: Any, rows: Any, task: str) -> Answers:
-    """Answer rows, a DataFrame.
+    """Answer rows, a DataFrame or an array.
 
     A regression gives its prediction, shape (n,); a binary task the probability of its second class, shape (n,); a multiclass task the
     probability of each class, shape (n, classes).

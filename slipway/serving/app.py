@@ -21,12 +21,11 @@ from slipway.serving.contracts import install_contracts
 from slipway.serving.description import PREDICT, READY, install_description
 from slipway.serving.endpoint import Answered, Endpoint
 from slipway.serving.manifest import Manifest, ReleaseError
-from slipway.serving.metrics import DriftCounter
 from slipway.serving.observe import Drain, Observe
 from slipway.serving.release import Release, load
 from slipway.serving.requests import JSON, install_error_handlers, read_body
 
-# uvicorn's own exit status for an app that did not start: its supervisor then stops instead of trying for ever.
+# uvicorn's exit status for an app that did not start: its supervisor then stops instead of trying forever.
 STARTUP_FAILURE = 3
 
 log = logging.getLogger("service")
@@ -56,7 +55,7 @@ def create_app() -> FastAPI:
 
 def build(release: Release, drain: Drain) -> FastAPI:
     """Build the app for a loaded release."""
-    endpoint = Endpoint(release, DriftCounter(release.watched))
+    endpoint = Endpoint(release, metrics.DriftCounter(release.watched))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -69,7 +68,7 @@ def build(release: Release, drain: Drain) -> FastAPI:
         yield
         metrics.retire_worker()
 
-    # Traces and metrics by OpenTelemetry, as its environment variables say; no logs, which would hold what was asked.
+    # Traces and metrics by OpenTelemetry, as its environment variables say; no logs, which would hold the requests.
     traced = os.environ.get("FASTAPI_OTEL_AUTO_CONFIGURE", "").lower() == "true"
     telemetry: TelemetryConfig = {"tracing": traced, "metrics": traced, "logs": False}
     app = FastAPI(title=release.manifest.project, version=release.tag, lifespan=lifespan, telemetry=telemetry, redirect_slashes=False)

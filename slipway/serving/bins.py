@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 MISSING, BELOW, ABOVE, OTHER = "missing", "below", "above", "other"
 DECILES = np.linspace(0, 1, 11)
-# A number with so few values is told apart by them, not by deciles.
+# A number with so few values has a bin for each, not for deciles.
 FEW = 12
 # So many words get a bin of their own, the most frequent ones.
 WORDS = 50
@@ -55,9 +55,8 @@ class Bins(BaseModel):
 
     def _find_values(self, column: NDArray[Any]) -> NDArray[np.intp]:
         places = {value: place for place, value in enumerate(self.values or [])}
-        other = len(places)
         values = [None if value != value else value for value in column.tolist()]  # NaN alone is not itself
-        return np.fromiter(map({**places, None: other + 1}.get, values, repeat(other)), np.intp, len(values))
+        return np.fromiter(map({**places, None: len(places) + 1}.get, values, repeat(len(places))), np.intp, len(values))
 
 
 class Watched(BaseModel):
@@ -88,7 +87,7 @@ def _cut(column: NDArray[Any], categories: Sequence[Any]) -> Bins:
         return Bins(values=[False, True])
     words = Counter(value for value in column.tolist() if value is not None)
     frequent = words.most_common(WORDS)
-    if 2 * sum(count for _, count in frequent) < words.total():  # text of which hardly anything comes twice is told apart by its length
+    if 2 * sum(count for _, count in frequent) < words.total():  # hardly any text comes twice: it is counted by its length
         return _cut(_measure_lengths(column), ()).model_copy(update={"lengths": True})
     return Bins(values=sorted((word for word, _ in frequent), key=str))
 

@@ -16,7 +16,7 @@ from pydantic_core.core_schema import bool_schema, chain_schema, int_schema
 from model.features import Row
 
 NUMBERS = {int, float}
-# What a caller writes as text, and the model reads as text; an example of each.
+# Types that a caller writes as text, and the model reads as text; an example of each.
 TIMES: dict[type, str] = {datetime: "2026-01-31T15:00:00, without a time zone", date: "2026-01-31"}
 Declared = TypeVar("Declared", bound=BaseModel)
 
@@ -41,7 +41,7 @@ class Feature:
     time: type | None = field(default=None, compare=False)
 
     def takes(self, value: Any) -> bool:
-        """Tell whether a request may have this value."""
+        """Return whether a request may have this value."""
         try:
             TypeAdapter(typed(self.declared)).validate_python(value, strict=True)
         except ValidationError:
@@ -51,25 +51,24 @@ class Feature:
 
 def read(row: type[BaseModel]) -> list[Feature]:
     """Read the features of a row, in their order. Raises TypeError for a field that callers could name in several ways."""
-    return [feature(column_name(name, info), annotation(info), name) for name, info in row.model_fields.items()]
+    return [feature(_read_name(name, info), _read_type(info), name) for name, info in row.model_fields.items()]
 
 
-def column_name(name: str, info: FieldInfo) -> str:
-    """Return what a field is called in tables and requests. Raises TypeError."""
+def _read_name(name: str, info: FieldInfo) -> str:
     alias = info.validation_alias or info.alias or name
     if not isinstance(alias, str):
         raise TypeError(f"{name} has {alias!r} as its alias. Expected: one name, as in Field(alias={name.title()!r}).")
     return alias
 
 
-def annotation(info: FieldInfo) -> Any:
-    """Return a field's whole type: `size: float = Field(ge=0)` is the same as `size: Annotated[float, Field(ge=0)]`."""
+def _read_type(info: FieldInfo) -> Any:
+    # `size: float = Field(ge=0)` is the same as `size: Annotated[float, Field(ge=0)]`.
     return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
 
 
 def feature(name: str, declared: Any, attribute: str = "") -> Feature:
     """Describe a field from the types that it may have."""
-    types = list(leaves(declared))
+    types = list(_find_leaves(declared))
     plain = {str if each in TIMES else each for each in types if isinstance(each, type)} - {type(None)}
     categories = tuple(value for each in types if get_origin(each) is Literal for value in get_args(each))
     kinds = plain | {type(value) for value in categories}
@@ -78,28 +77,25 @@ def feature(name: str, declared: Any, attribute: str = "") -> Feature:
     return Feature(name, kind, categories, bool(categories and plain), type(None) in types, declared, attribute or name, time)
 
 
-def leaves(annotation: Any) -> Iterator[Any]:
-    """Yield what is left of a type without `Annotated` and unions."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from leaves(get_args(annotation)[0])
-    elif origin in (Union, UnionType):
-        for each in get_args(annotation):
-            yield from leaves(each)
+def _find_leaves(declared: Any) -> Iterator[Any]:
+    # What is left of a type without `Annotated` and unions.
+    origin, parts = get_origin(declared), get_args(declared)
+    if origin is Annotated or origin in (Union, UnionType):
+        for each in parts[:1] if origin is Annotated else parts:
+            yield from _find_leaves(each)
     else:
-        yield annotation
+        yield declared
 
 
 def exact(row: type[Declared]) -> type[Declared]:
     """Return a row whose literal numbers are numbers, and whose times are text: pydantic takes `true` and 1.0 for the 1 of a `Literal`."""
-    fields = {name: (typed(annotation(info)), copy_field(name, info)) for name, info in row.model_fields.items()}
+    fields = {name: (typed(_read_type(info)), _copy_field(name, info)) for name, info in row.model_fields.items()}
     return create_model(row.__name__, __base__=row, **fields)  # type: ignore[call-overload, no-any-return]
 
 
-def copy_field(name: str, info: FieldInfo) -> Any:
-    """Return what a field is besides its type: its default and its alias."""
+def _copy_field(name: str, info: FieldInfo) -> Any:
     default: dict[str, Any] = {"default_factory": info.default_factory} if info.default_factory else {"default": info.default}
-    return Field(**default, alias=column_name(name, info))
+    return Field(**default, alias=_read_name(name, info))
 
 
 def typed(declared: Any) -> Any:
@@ -107,7 +103,7 @@ def typed(declared: Any) -> Any:
     origin, parts = get_origin(declared), get_args(declared)
     time = parts[0] if origin is Annotated else declared
     if time in TIMES:
-        return Annotated[str, AfterValidator(partial(moment, time, TypeAdapter(declared)))]
+        return Annotated[str, AfterValidator(partial(_check_time, time, TypeAdapter(declared)))]
     if origin is Annotated:
         return Annotated[(typed(parts[0]), *parts[1:])]
     if origin in (Union, UnionType):
@@ -118,8 +114,8 @@ def typed(declared: Any) -> Any:
     return Annotated[declared, GetPydanticSchema(lambda _, handler: chain_schema([schema, handler(declared)]))]
 
 
-def moment(time: Any, declared: "TypeAdapter[Any]", text: str) -> str:
-    """Return a time as ISO 8601 writes it, the same way for all. Raises PydanticCustomError, without the text."""
+def _check_time(time: Any, declared: "TypeAdapter[Any]", text: str) -> str:
+    # A time is returned as ISO 8601 writes it, the same way for all; an error does not repeat the text.
     try:
         found = time.fromisoformat(text)
         assert getattr(found, "tzinfo", None) is None

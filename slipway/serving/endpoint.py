@@ -16,7 +16,6 @@ import numpy as np
 from slipway.serving import metrics
 from slipway.serving import rows as table
 from slipway.serving.answers import Answers
-from slipway.serving.metrics import DriftCounter
 from slipway.serving.release import Config, Release
 from slipway.serving.requests import Refused, Shed
 from slipway.serving.rows import Values
@@ -118,7 +117,7 @@ class Answered:
 class Endpoint:
     """A release, and what counts its rows and answers."""
 
-    def __init__(self, release: Release, drift: DriftCounter) -> None:
+    def __init__(self, release: Release, drift: metrics.DriftCounter) -> None:
         self.release, self.config, self.drift = release, release.config, drift
         self.batcher = Batcher(self.predict, release.config)
 

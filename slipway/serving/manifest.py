@@ -1,4 +1,4 @@
-"""What a release says of itself: `manifest.json`, written once by `train`."""
+"""The manifest of a release, `manifest.json`: what it is made of, written once by `train`."""
 
 import hashlib
 import json

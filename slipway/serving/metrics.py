@@ -17,7 +17,7 @@ from slipway.serving.bins import Bins, Watched
 from slipway.serving.release import Release
 from slipway.serving.rows import Columns
 
-# Rows are counted after so many of them or so many seconds, and before each look at the figures.
+# Rows are counted after so many of them or so many seconds, and before the figures are read.
 COUNTED_ROWS, COUNTED_SECONDS = 2048, 1.0
 
 REQUESTS = Counter("ml_requests_total", "Requests answered.", ["route", "code"])
@@ -112,7 +112,7 @@ def retire_worker() -> None:
 class DriftCounter:
     """Counts values and answers by bins of the training data. Batches gather and are counted together, which costs next to nothing.
 
-    `add` and `measure` run in the model's thread, `flush` also where the figures are asked for.
+    `add` and `measure` run in the model's thread, `flush` also where the figures are read.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -120,7 +120,7 @@ class DriftCounter:
         self.lock = threading.Lock()
         self.gathered: list[tuple[Columns, Answers]] = []
         self.rows, self.flushed = 0, time.monotonic()
-        # Of several worker processes one is asked for the figures of all, so each counts at once.
+        # One of several worker processes answers for all, so each counts at once.
         self.at_once = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self.last: tuple[Columns, Answers] | None = None
         self.features = {name: [INPUTS.labels(name, each) for each in bins.names] for name, bins in watched.features.items()}

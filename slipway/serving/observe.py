@@ -76,7 +76,7 @@ class Drain:
 
 
 class Observe:
-    """Counts each request, names the release in each answer, and says goodbye while draining."""
+    """Counts and logs each request, names the release in each answer, and closes connections while draining."""
 
     def __init__(self, app: ASGIApp, release: Release, drain: Drain) -> None:
         self.app, self.drain = app, drain

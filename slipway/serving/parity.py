@@ -1,4 +1,4 @@
-"""Whether two sets of answers are the same. Plain Python: a rollback asks this, and has no time to import numpy."""
+"""Whether two sets of answers are the same. Plain Python: a rollback compares answers, and has no time to import numpy."""
 
 import math
 from typing import Any
@@ -9,24 +9,18 @@ TOLERANCE = 1e-9
 
 def distance(answers: Any, recorded: Any) -> float:
     """Return the largest difference between two sets of answers: infinite for other shapes, NaN where an answer is NaN or null."""
-    left, right = plain(answers), plain(recorded)
-    if not left or [shape(each) for each in left] != [shape(each) for each in right]:
+    left, right = ([_list_numbers(each) for each in _to_list(side)] for side in (answers, recorded))
+    if not left or [shape for shape, _ in left] != [shape for shape, _ in right]:
         return math.inf
-    differences = [abs(a - b) for one, other in zip(left, right, strict=True) for a, b in zip(row(one), row(other), strict=True)]
+    differences = [abs(a - b) for (_, one), (_, two) in zip(left, right, strict=True) for a, b in zip(one, two, strict=True)]
     return math.nan if any(map(math.isnan, differences)) else max(differences)
 
 
-def plain(answers: Any) -> list[Any]:
-    """Return answers as lists."""
-    found: list[Any] = answers.tolist() if hasattr(answers, "tolist") else answers
-    return found
+def _to_list(answers: Any) -> Any:
+    return answers.tolist() if hasattr(answers, "tolist") else answers
 
 
-def shape(answer: Any) -> int | None:
-    """Return how many numbers an answer has, None for a number alone."""
-    return len(answer) if isinstance(answer, list) else None
-
-
-def row(answer: Any) -> list[float]:
-    """Return an answer's numbers."""
-    return [math.nan if each is None else float(each) for each in (answer if isinstance(answer, list) else [answer])]
+def _list_numbers(answer: Any) -> tuple[int | None, list[float]]:
+    # An answer's shape, None for a number alone, and its numbers.
+    shape = len(answer) if isinstance(answer, list) else None
+    return shape, [math.nan if each is None else float(each) for each in (answer if isinstance(answer, list) else [answer])]

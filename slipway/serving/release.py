@@ -20,7 +20,7 @@ from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.rows import Columns, to_columns
 
 # skops lists all estimators when it is imported, for which it imports all of scikit-learn: a fifth of the time to start.
-# What it would trust by that list is not asked for: `trusted` names all that a file may hold.
+# The list is what it would trust; `trusted` decides that here.
 with mock.patch("sklearn.utils.all_estimators", list):
     import skops.io
 
@@ -29,7 +29,7 @@ Contract = Literal["azure", "mlflow", "sagemaker", "v1", "v2", "vertex"]
 
 
 class Config(BaseModel):
-    """The serving config, `config.toml`, which says what each setting is for. A misspelt or missing one is an error."""
+    """The serving config, `config.toml`, where each setting is explained. A misspelt or missing one is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     max_rows: int = Field(ge=1)

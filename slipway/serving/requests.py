@@ -51,22 +51,25 @@ async def read_body(request: Request, limit: int, kinds: Collection[str] = (JSON
         raise Refused(415, f"The content-type has to be {' or '.join(kinds)}.")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refused(415, "The content has to be sent as it is, without content-encoding.")
-    # The connection stays: the server reads the rest and drops it. A caller who is cut off as it sends does not see the answer.
-    too_long = Refused(413, f"The content has more than {limit} bytes. Send it in several requests.")
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
-        raise too_long
+        raise _refuse_size(limit)
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
             if size > limit:
-                raise too_long
+                raise _refuse_size(limit)
             parts.append(part)
     except ClientDisconnect:
         raise Refused(400, "The content was cut off.") from None  # nobody reads it; the log and the counts do not call it a failure of ours
     return b"".join(parts)
+
+
+def _refuse_size(limit: int) -> Refused:
+    # The connection stays: the server reads the rest and drops it. A caller who is cut off as it sends does not see the answer.
+    return Refused(413, f"The content has more than {limit} bytes. Send it in several requests.")
 
 
 def describe_invalid(error: ValidationError, fields: Sequence[str]) -> str:

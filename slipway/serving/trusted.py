@@ -65,7 +65,7 @@ class Part(NamedTuple):
 
 
 def is_node(value: Any) -> bool:
-    """Tell a node from data: a step, a word or a key of the owner's may have the name of any field of a node, but leads to a node."""
+    """Return whether a value is a node. A key of the owner's with that name leads to a node, not to text."""
     return isinstance(value, dict) and isinstance(value.get("__loader__"), str)
 
 
@@ -102,11 +102,11 @@ class Keys:
         return cls({*map(id, lists)}, {*map(id, types)}, numbers, {number for number, count in times.items() if count > 1} - {None})
 
     def allows(self, node: Node) -> bool:
-        """Tell whether this is no list of key types, or one with a number of its own."""
+        """Return whether a node is no list of key types, or one with a number of its own."""
         return id(node) not in self.lists or (node.get("__id__") not in self.repeated and node["__loader__"] == "ListNode")
 
     def includes(self, node: Node) -> bool:
-        """Tell whether this is the type of a key, or has the number of one."""
+        """Return whether a node is the type of a key, or has the number of one."""
         return id(node) in self.types or ("__id__" in node and node["__id__"] in self.numbers)
 
 

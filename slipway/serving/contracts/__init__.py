@@ -1,4 +1,4 @@
-"""What platforms call: each contract is a thin translation to what answers /predict. `contracts` in the config says which are on."""
+"""The HTTP contracts of platforms, thin translations to what answers /predict. `contracts` in the config lists those that are on."""
 
 from fastapi import FastAPI
 

@@ -34,7 +34,7 @@ INSTANCES = describe_content(describe_member("instances", ROW_LIST))
 AZURE = describe_content(
     ROW_LIST, describe_member("data", ROW_LIST), describe_member("input_data", {"anyOf": [ROW_LIST, description.SPLIT]})
 )
-# Routes that already answer what Vertex AI asks of its health route.
+# Routes that already do what Vertex AI expects of its health route.
 HEALTH = ("/health", "/ping", "/readyz", "/v2/health/ready")
 WHOLE = [each.name for each in FEATURES if each.kind is int]
 

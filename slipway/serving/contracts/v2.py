@@ -1,4 +1,4 @@
-"""The Open Inference Protocol (V2) over HTTP, with Triton's binary tensors: one input tensor for each feature.
+"""The Open tensors.Inference Protocol (V2) over HTTP, with Triton's binary tensors: one input tensor for each feature.
 
 https://github.com/open-inference/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
@@ -12,17 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
 from slipway.serving import description
-from slipway.serving.contracts.tensors import (
-    DATATYPES,
-    LENGTH,
-    Inference,
-    Output,
-    OutputParameters,
-    Parameters,
-    list_datatypes,
-    read_request,
-    to_binary,
-)
+from slipway.serving.contracts import tensors
 from slipway.serving.declared import FEATURES
 from slipway.serving.endpoint import Answered, Endpoint
 from slipway.serving.manifest import Manifest
@@ -40,7 +30,7 @@ TENSORS = {
             "properties": {
                 "name": {"const": each.name},
                 "shape": {"enum": [[1], [1, 1]]},
-                "datatype": {"const": list_datatypes(each)[0]},
+                "datatype": {"const": tensors.list_datatypes(each)[0]},
                 "data": {"type": "array", "prefixItems": [field], "minItems": 1, "maxItems": 1},
             },
             "required": ["name", "shape", "datatype", "data"],
@@ -113,7 +103,7 @@ def _install_model(app: FastAPI, endpoint: Endpoint, drain: Drain, model: Any) -
         # Triton's client names no kind of content at all.
         kinds = (JSON, BINARY) if "content-type" in request.headers else ("",)
         content = await read_body(request, endpoint.config.max_body_bytes, kinds)
-        inference, rows = read_request(content, request.headers.get(LENGTH), endpoint.config.max_rows)
+        inference, rows = tensors.read_request(content, request.headers.get(tensors.LENGTH), endpoint.config.max_rows)
         wanted = _choose_outputs(inference, release.manifest)
         header = {"model_name": name, "model_version": release.tag} | ({} if inference.id is None else {"id": inference.id})
         return _respond(header, wanted, await endpoint.answer_values(rows))
@@ -132,7 +122,7 @@ def _describe_model(release: Release) -> dict[str, Any]:
         "name": release.manifest.project,
         "versions": [release.tag],
         "platform": "sklearn",
-        "inputs": [{"name": each.name, "datatype": list_datatypes(each)[0], "shape": [-1, 1]} for each in FEATURES],
+        "inputs": [{"name": each.name, "datatype": tensors.list_datatypes(each)[0], "shape": [-1, 1]} for each in FEATURES],
         "outputs": [{"name": each.name, "datatype": each.datatype, "shape": [-1, *each.shape]} for each in outputs],
     }
 
@@ -144,35 +134,35 @@ def list_outputs(manifest: Manifest) -> list[Tensor]:
     if not classes:
         return [predictions]
     kinds = {type(each) for each in classes}
-    label = next((name for name in ("INT64", "FP64", "BOOL") if kinds == {DATATYPES[name].kind}), "BYTES")
+    label = next((name for name in ("INT64", "FP64", "BOOL") if kinds == {tensors.DATATYPES[name].kind}), "BYTES")
     return [predictions, Tensor("labels", label, [])]
 
 
-def _choose_outputs(inference: Inference, manifest: Manifest) -> list[tuple[Tensor, bool]]:
-    # Each output that is asked for, and whether in binary.
-    tensors = {each.name: each for each in list_outputs(manifest)}
-    usual = (inference.parameters or Parameters()).binary_data_output or False
-    named = inference.outputs or [Output(name=name) for name in tensors]
-    if len({each.name for each in named}) < len(named) or not {each.name for each in named} <= tensors.keys():
-        raise Refused(422, f"outputs: of {', '.join(tensors)} each may be asked for once.")
-    own = [(each.parameters or OutputParameters()).binary_data for each in named]
-    return [(tensors[each.name], usual if binary is None else binary) for each, binary in zip(named, own, strict=True)]
+def _choose_outputs(inference: tensors.Inference, manifest: Manifest) -> list[tuple[Tensor, bool]]:
+    # Each output that is requested, and whether in binary.
+    outputs = {each.name: each for each in list_outputs(manifest)}
+    usual = (inference.parameters or tensors.Parameters()).binary_data_output or False
+    named = inference.outputs or [tensors.Output(name=name) for name in outputs]
+    if len({each.name for each in named}) < len(named) or not {each.name for each in named} <= outputs.keys():
+        raise Refused(422, f"outputs: of {', '.join(outputs)} each may be asked for once.")
+    own = [(each.parameters or tensors.OutputParameters()).binary_data for each in named]
+    return [(outputs[each.name], usual if binary is None else binary) for each, binary in zip(named, own, strict=True)]
 
 
 def _respond(header: dict[str, Any], wanted: list[tuple[Tensor, bool]], answered: Answered) -> Response:
-    # JSON, and binary data behind it where that was asked for.
-    tensors: list[dict[str, Any]] = []
+    # JSON, and binary data behind it where that was requested.
+    outputs: list[dict[str, Any]] = []
     behind: list[bytes] = []
     for each, binary in wanted:
         values = answered.answers.ravel().tolist() if each.name == "predictions" else answered.labels or []
         values = list(map(str, values)) if each.datatype == "BYTES" else values
         tensor = {"name": each.name, "datatype": each.datatype, "shape": [len(answered.answers), *each.shape]}
         if binary:
-            behind.append(to_binary(DATATYPES[each.datatype], values))
-            tensors.append(tensor | {"parameters": {"binary_data_size": len(behind[-1])}})
+            behind.append(tensors.to_binary(tensors.DATATYPES[each.datatype], values))
+            outputs.append(tensor | {"parameters": {"binary_data_size": len(behind[-1])}})
         else:
-            tensors.append(tensor | {"data": values})
-    content = to_json(header | {"outputs": tensors})
+            outputs.append(tensor | {"data": values})
+    content = to_json(header | {"outputs": outputs})
     if not behind:
         return Response(content, media_type=JSON)
-    return Response(b"".join([content, *behind]), media_type=BINARY, headers={LENGTH: str(len(content))})
+    return Response(b"".join([content, *behind]), media_type=BINARY, headers={tensors.LENGTH: str(len(content))})
