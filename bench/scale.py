@@ -76,11 +76,11 @@ def one_pod(root: Path) -> dict[str, float]:
     """Return what else a pod costs: its core, its memory, what Prometheus reads, the bytes of a request, the image, and being asked."""
     target, bodies = Kubernetes(project.load(root, "kubernetes")), root / "build" / "bodies"
     shape(root, 1, "2")
-    [name] = target.ask(("/healthz", None))
+    [name] = target.ask_live(("/healthz", None))
     before, seen = used(target, name), measure(root, bodies)
     cores = (used(target, name) - before) / (seen.requests + seen.requests / SECONDS)  # with the second in which it warms up
     start = time.monotonic()
-    target.ask(("/version", None))
+    target.ask_live(("/version", None))
     asked = time.monotonic() - start
     _, status = target.execute(name, ["cat", "/proc/1/status"])
     exposition = read(root, "/metrics")
@@ -91,7 +91,7 @@ def one_pod(root: Path) -> dict[str, float]:
         "series": sum(1 for line in exposition.splitlines() if not line.startswith(b"#")),
         "exposition_kb": round(len(exposition) / 1e3, 1),
         "memory_mb": round(int(status.partition("VmRSS:")[2].split()[0]) / 1e3, 1),
-        "image_mb": round(target.client.images.get(target.predictor(target.running_digest())).attrs["Size"] / 1e6, 1),
+        "image_mb": round(target.client.images.get(target.locate_release(target.read_running_digest())).attrs["Size"] / 1e6, 1),
         "request_bytes": round(sum(len(line) + 1 for line in bodies.read_bytes().splitlines()) / len(bodies.read_bytes().splitlines())),
         "answer_bytes": len(read(root, "/predict", bodies.read_bytes().splitlines()[0])),
     }

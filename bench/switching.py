@@ -105,7 +105,7 @@ def measure(root: Path, target: str, cycles: int) -> dict[str, Any]:
     with callers(root, target, rate, seen):
         done = [turn(root, target, number) for number in range(1, cycles + 1)]
         time.sleep(QUIET_SECONDS)
-    targets.of(project.load(root, target)).stop()
+    targets.load_target(project.load(root, target)).stop_all()
     return {
         "figures": {"aimed_per_second": rate, **switch_figures.figures(seen, done)},
         "callers": switch_figures.by_kind(seen),

@@ -19,9 +19,9 @@ def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False,
     terms = Terms(ref or repository.default_branch(project.root), judge_again, approved_by, reason)
     promotion.refuse_half(terms)
     commit = repository.commit_of(project.root, tag)
-    target = targets.of(project)
-    digest = target.find(commit)
-    files = target.fetch(digest)
+    target = targets.load_target(project)
+    digest = target.find_digest(commit)
+    files = target.fetch_release(digest)
     contract = promotion.refuse_other(files, digest, commit).features.contract_version
     with lock.held(target, f"deploy {tag}") as still_ours:
         start = time.monotonic()

@@ -19,7 +19,7 @@ def push(project: Project) -> str:
     judged = verdict.read_passed(project)
     if judged.image is None or not project.release.is_dir():
         raise PipelineError("There is no release to push. Next: ./run build.")
-    digest = targets.of(project).push(manifest.commit)
+    digest = targets.load_target(project).push_release(manifest.commit)
     note = {"commit": manifest.commit, "digest": digest, "repository": project.repository}
     (project.root / "build" / "release.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     ledger.pushed(project, digest)

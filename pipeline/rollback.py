@@ -12,16 +12,16 @@ from slipway.project import Project
 def rollback(project: Project, to: str | None, reason: str, accept_contract: bool = False) -> Done:
     """Roll back to the release before the live one, or to a tag. Raises PipelineError; then what served before still serves."""
     start = time.monotonic()
-    target = targets.of(project)
-    if target.holder():
+    target = targets.load_target(project)
+    if target.lock.read_holder():
         planned(target, to, accept_contract)  # one that cannot be takes nothing over
     with lock.held(target, "rollback", takeover=True) as still_ours:
         live, prior = planned(target, to, accept_contract)
-        files = target.recall(prior.digest)
+        files = target.fetch_rollback_files(prior.digest)
         switched = put(target, prior, files, live, still_ours)
         done = Done(live, prior, switched, time.monotonic() - start)
         finish(project, target, journal.ROLLBACK, reason, done, files)
-        attempt(UNTOLD, lambda: target.tell(prior))
+        attempt(UNTOLD, lambda: target.notify_monitoring(prior))
         return done
 
 

@@ -258,7 +258,7 @@ class Road:
     @property
     def place(self) -> Target:
         """The target."""
-        return targets.of(self.project)
+        return targets.load_target(self.project)
 
     def git(self, *words: str) -> str:
         """Run git in the project."""
@@ -317,7 +317,7 @@ class Road:
             self.stop()
             for tag in tags:
                 self.must("deploy", tag)
-        elif journal.held(self.place.history()):
+        elif journal.held(self.place.read_history()):
             self.must("resume")
 
     def standing(self) -> list[str]:
@@ -332,7 +332,7 @@ class Road:
 
     def stop(self) -> None:
         """Stop everything and forget what was deployed; what was pushed stays."""
-        self.place.stop()
+        self.place.stop_all()
         state = self.root / ".deploy" / "local"
         for each in [state / "current", state / "production", state / "history.jsonl", *state.glob("releases/*/deployment.json")]:
             each.unlink(missing_ok=True)
@@ -361,11 +361,11 @@ class Road:
         yield
         self.serves(before[-1])
         assert (self.standing(), self.recorded()) == (before, deployed)
-        assert self.place.holder() is None
+        assert self.place.lock.read_holder() is None
 
     def recorded(self) -> set[tuple[str, int, int | None]]:
         """Return what the target recorded."""
-        return {(each.tag, each.sequence, each.previous) for each in self.place.deployed()}
+        return {(each.tag, each.sequence, each.previous) for each in self.place.list_deployments()}
 
 
 def link_environment(root: Path) -> Path:

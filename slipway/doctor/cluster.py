@@ -13,8 +13,8 @@ from typing import Any
 from slipway.doctor.finding import Finding, good, mend
 from slipway.errors import PipelineError
 from slipway.operate.chain import Deployment
-from slipway.operate.targets import chart, pods
-from slipway.operate.targets.cluster import Object
+from slipway.operate.targets import pods
+from slipway.operate.targets.cluster import Object, build_values
 from slipway.operate.targets.kubernetes import Kubernetes
 from slipway.project import Project
 
@@ -55,7 +55,7 @@ def check_access(what: str, target: Kubernetes) -> Finding:
     """Check that this account may do what infra/deployer.yaml lets it do."""
     path = str(target.project.root / "infra" / "deployer.yaml")
     objects = parse_objects(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", path))
-    [role] = pods.of_kind(objects, "Role")
+    [role] = pods.select_kind(objects, "Role")
     wanted = [
         (verb, resource, group)
         for rule in role["rules"]
@@ -74,7 +74,7 @@ def _may(target: Kubernetes, verb: str, resource: str, group: str) -> bool:
     name, _, part = resource.partition("/")
     what = {"namespace": _read_namespace(target), "verb": verb, "group": group, "resource": name, "subresource": part}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": what}}
-    answer = target.cluster.kubectl("create", "--validate=false", "--output=json", "--filename=-", given=json.dumps(review))
+    answer = target.cluster.kubectl("create", "--validate=false", "--output=json", "--filename=-", stdin=json.dumps(review))
     return bool(json.loads(answer)["status"]["allowed"])
 
 
@@ -106,7 +106,7 @@ def check_admission(what: str, target: Kubernetes) -> Finding:
     """Check that the cluster takes all that the chart holds; it keeps none of it."""
     words = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename", "-")
     try:
-        target.cluster.kubectl(*words, given=json.dumps({"apiVersion": "v1", "kind": "List", "items": _render_chart(target)}))
+        target.cluster.kubectl(*words, stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _render_chart(target)}))
     except PipelineError as error:
         fix = "correct infra/chart/values.yaml, or have who has the cluster make the namespace or allow this there"
         return mend(what, str(error), "A deploy ends before anything is started.", fix)
@@ -115,17 +115,17 @@ def check_admission(what: str, target: Kubernetes) -> Finding:
 
 def check_pull(what: str, target: Kubernetes) -> Finding:
     """Have a node pull the image that production names, in a pod that ends at once."""
-    digest = target.production()
+    digest = target.read_production()
     if digest is None:
         return good(what, f"{target.project.repository} answers, production is not set yet")
-    pod = _make_pod(target, target.predictor(digest))
-    name = pods.name(pod)
-    target.cluster.kill(name)
-    target.cluster.write("create", pod)
+    pod = _make_pod(target, target.locate_release(digest))
+    name = pods.read_name(pod)
+    target.cluster.kill_pods(name)
+    target.cluster.write_object("create", pod)
     try:
         reason = _wait_for_pull(target, name)
     finally:
-        target.cluster.kill(name)
+        target.cluster.kill_pods(name)
     if reason is None:
         return good(what, f"a node has pulled {digest[:19]}")
     fix = "imagePullSecrets in infra/chart/values.yaml, and that secret in the namespace; kubectl describe pod says more"
@@ -136,21 +136,21 @@ def _wait_for_pull(target: Kubernetes, name: str) -> str | None:
     """Wait until a pod has its image; returns why it has none."""
     deadline, pod = time.monotonic() + PULL_SECONDS, None
     while time.monotonic() < deadline:
-        pod = target.cluster.read("pod", name)
+        pod = target.cluster.read_object("pod", name)
         if pod is None:
             return "the pod was taken away before it began"
-        state = (pods.container(pod) or {"state": {}})["state"]
+        state = (pods.find_container(pod) or {"state": {}})["state"]
         if "terminated" in state or "running" in state:
             return None
-        if reason := pods.in_vain(pod):
+        if reason := pods.explain_failure(pod):
             return reason
         time.sleep(0.5)
-    return f"not pulled after {PULL_SECONDS} s: {pods.waits_for(pod) if pod else 'no pod'}"
+    return f"not pulled after {PULL_SECONDS} s: {pods.explain_waiting(pod) if pod else 'no pod'}"
 
 
 def _make_pod(target: Kubernetes, image: str) -> Object:
     """Return a pod like the chart's staged one that does nothing."""
-    [pod] = pods.of_kind(_render_chart(target), "Pod")
+    [pod] = pods.select_kind(_render_chart(target), "Pod")
     container = pod["spec"]["containers"][0]
     for name in ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle"):
         container.pop(name, None)
@@ -163,7 +163,7 @@ def _make_pod(target: Kubernetes, image: str) -> Object:
 
 def check_metrics(what: str, target: Kubernetes) -> Finding:
     """Check that the cluster has the metrics that the autoscaler goes by."""
-    scalers = pods.of_kind(_render_chart(target), "HorizontalPodAutoscaler")
+    scalers = pods.select_kind(_render_chart(target), "HorizontalPodAutoscaler")
     kinds = {each["type"] for scaler in scalers for each in scaler["spec"]["metrics"]}
     served = target.cluster.kubectl("api-versions") if kinds else ""
     lacking = [API[each] for each in sorted(kinds) if f"{API[each]}/" not in served]
@@ -176,9 +176,9 @@ def check_metrics(what: str, target: Kubernetes) -> Finding:
 
 def _render_chart(target: Kubernetes) -> list[Object]:
     """Return all that the chart holds, for no release in particular."""
-    values: dict[str, Any] = chart.values(ANY, target.predictor(ANY.digest), "doctor = true\n")
+    values: dict[str, Any] = build_values(ANY, target.locate_release(ANY.digest), "doctor = true\n")
     text = target.chart.render({**values, "staged": True})
-    return parse_objects(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", "-", given=text))
+    return parse_objects(target.cluster.kubectl("create", "--dry-run=client", "--output", "json", "--filename", "-", stdin=text))
 
 
 def parse_objects(printed: str) -> list[Object]:

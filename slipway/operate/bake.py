@@ -127,8 +127,8 @@ def watch(target: Target, new: Deployment, watch: Watch, still_ours: Callable[[]
 
 def reading(target: Target, seen: dict[str, Reading]) -> Reading:
     """Take a reading of all replicas together. Raises PipelineError when one is not ready, or cannot be asked."""
-    running = target.running()
-    answered = target.ask(("/readyz", None), ("/metrics", None))
+    running = target.describe_processes()
+    answered = target.ask_live(("/readyz", None), ("/metrics", None))
     seen |= {name: read(exposition, running) for name, (_, exposition) in answered.items()}
     return total(list(seen.values()), running)
 

@@ -41,9 +41,9 @@ def resolve(project: Project, champion: str) -> Champion | None:
         folder = Path(champion).absolute()
         inside = folder / "release" / "gate.json"
         return Champion(champion, inside if inside.is_file() else folder.with_name("gate.json"))
-    target = targets.of(project)
+    target = targets.load_target(project)
     if champion == PRODUCTION:
-        digest = target.production()
+        digest = target.read_production()
         return of(target, digest) if digest else None
     live = state_of(target).live
     return of(target, live.digest, live.tag) if live else None
@@ -52,6 +52,6 @@ def resolve(project: Project, champion: str) -> Champion | None:
 def of(target: Target, digest: str, tag: str | None = None) -> Champion:
     """Return a release of a target as champion. Raises PipelineError when it is recorded, and cannot be found."""
     try:
-        return Champion(target.predictor(digest), target.fetch(digest) / "gate.json", tag)
+        return Champion(target.locate_release(digest), target.fetch_release(digest) / "gate.json", tag)
     except (PipelineError, OSError) as error:
         raise PipelineError(f"The champion {digest[:19]} is recorded, and cannot be had: {error} Next: ./run status.") from error

@@ -19,18 +19,18 @@ def put_new(
         return put(target, new, files, live, still_ours, limits)
     except BaseException as error:
         # Not what serves: only a first release is taken away again, unless whoever took over decides.
-        if target.live_sequence() != new.sequence or (live is None and not isinstance(error, Busy)):
-            target.discard(new)
+        if target.read_live_sequence() != new.sequence or (live is None and not isinstance(error, Busy)):
+            target.discard_release(new)
         raise
 
 
 def tidy(target: Target, new: Deployment, state: State, still_ours: Callable[[], None]) -> None:
     """Stop what is no longer needed; not when a rollback has taken over, which may need it."""
     still_ours()
-    target.tidy(new, chain.kept([*state.proven, new], new, KEPT))
+    target.remove_old_releases(new, chain.kept([*state.proven, new], new, KEPT))
 
 
 def tell(target: Target, new: Deployment, still_ours: Callable[[], None]) -> None:
     """Have what watches run, and know of the new release; not when a rollback has taken over, which tells it of another."""
     still_ours()
-    target.tell(new, begin=True)
+    target.notify_monitoring(new, start=True)

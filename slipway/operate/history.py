@@ -10,7 +10,7 @@ from slipway.say import REASON, line, one_line, table
 
 def history(project: Project, as_json: bool) -> list[Event]:
     """Print the history. Raises PipelineError when the target cannot be asked."""
-    events = targets.of(project).history()[::-1]
+    events = targets.load_target(project).read_history()[::-1]
     if as_json:
         line(json.dumps([each.record() for each in events], indent=2))
     else:

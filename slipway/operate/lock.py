@@ -25,15 +25,15 @@ def held(target: Target, what: str, takeover: bool = False) -> Iterator[Callable
     ours = {"what": what, "by": who(), "at": chain.now(), "token": uuid.uuid4().hex}
 
     def still_ours() -> None:
-        found = target.holder()
+        found = target.lock.read_holder()
         if found is None or found["token"] != ours["token"]:
             by = f"{found['what']} by {found['by']}" if found else "another run"
             raise Busy(f"{what} was taken over by {by}, and stopped. Next: ./run status.")
 
     try:
-        target.acquire(ours, takeover)
+        target.lock.acquire(ours, takeover)
     except Busy as busy:
-        found = target.holder() or {"what": "another run", "by": "somebody", "at": chain.now()}
+        found = target.lock.read_holder() or {"what": "another run", "by": "somebody", "at": chain.now()}
         raise Busy(
             f"{found['what']} by {found['by']} is at work here (started {chain.age(found['at'])}). "
             "Wait for it, or ./run rollback, which takes over."
@@ -41,5 +41,5 @@ def held(target: Target, what: str, takeover: bool = False) -> Iterator[Callable
     try:
         yield still_ours
     finally:
-        if (target.holder() or {}).get("token") == ours["token"]:
-            target.release()
+        if (target.lock.read_holder() or {}).get("token") == ours["token"]:
+            target.lock.release()

@@ -62,7 +62,7 @@ def admitted(project: Project, target: Target, new: Deployment, files: Path, liv
     if why:
         line(f"the verdict was made {why}: judging again")
         held_against = champion.of(target, live.digest, live.tag) if live else None
-        judged = judge_again(project, target.predictor(new.digest), held_against, terms.ref)
+        judged = judge_again(project, target.locate_release(new.digest), held_against, terms.ref)
         line(report.format_markdown(judged))
     return judged
 

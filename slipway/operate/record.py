@@ -33,7 +33,7 @@ def record(project: Project, tag: str, outcome: str) -> None:
 
 def live(project: Project) -> str:
     """Return the tag that is live. Raises PipelineError."""
-    found = state_of(targets.of(project)).live
+    found = state_of(targets.load_target(project)).live
     if found is None:
         raise PipelineError("Nothing is live. Next: ./run status.")
     return found.tag

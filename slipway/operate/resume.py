@@ -9,7 +9,7 @@ from slipway.say import REASON, line, one_line, summary
 
 def resume(project: Project, reason: str) -> None:
     """Record that deploys may go on; says so where none are held. Raises PipelineError when nothing is deployed."""
-    target = targets.of(project)
+    target = targets.load_target(project)
     state = state_of(target)
     if state.live is None:
         raise PipelineError("Nothing is deployed, so no deploys are held. Next: ./run deploy TAG.")
@@ -17,7 +17,7 @@ def resume(project: Project, reason: str) -> None:
     if found is None:
         return line(f"No deploys are held; {state.live.tag} serves.")
     what = journal.describe(journal.RESUME, reason)
-    target.note(journal.Event(journal.RESUME, what, state.live.tag, chain.now(), lock.who()))
+    target.append_event(journal.Event(journal.RESUME, what, state.live.tag, chain.now(), lock.who()))
     by, since = one_line(found.what, REASON), chain.age(found.at)
     text = f"Deploys go on: they were held by {by} to {found.tag}, {since}. {state.live.tag} serves until then."
     summary(text)

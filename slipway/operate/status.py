@@ -14,7 +14,7 @@ from slipway.say import REASON, line, one_line, table
 
 def status(project: Project, as_json: bool) -> dict[str, Any]:
     """Print what is live. Raises PipelineError when the target cannot be asked."""
-    target = targets.of(project)
+    target = targets.load_target(project)
     found = state_of(target)
     live, events = found.live, found.events
     stands = journal.settled(events, live)
@@ -22,12 +22,12 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
         prior = chain.prior(found.proven, stands, None)
     except PipelineError:
         prior = None
-    warm = target.warm(prior) if prior else None
+    warm = target.is_warm(prior) if prior else None
     proof = journal.last_proof(events, live) if live else None
     held = journal.held(events)
     state = {
         "target": project.target,
-        "address": target.where(),
+        "address": target.format_address(),
         "live": live.record() if live else None,
         "since": proof.at if proof else None,
         "proof": proof.proof if proof else None,
@@ -37,7 +37,7 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
         "rollback_seconds": round(journal.expected_seconds(events, prior, bool(warm)), 1) if prior else None,
         "rollback_changes_contract": prior.contract != stands.contract if prior and stands else None,
         "held_by": held.record() if held else None,
-        "busy": target.holder(),
+        "busy": target.lock.read_holder(),
     }
     line(json.dumps(state, indent=2) if as_json else told(state))
     return state
@@ -46,7 +46,7 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
 def answers(target: Target, live: Deployment) -> str:
     """Ask callers' address which release answers now."""
     try:
-        versions = [version for [version] in target.ask(("/version", None)).values()]
+        versions = [version for [version] in target.ask_live(("/version", None)).values()]
     except PipelineError as error:
         return f"NOTHING: {error}"
     for version in versions:

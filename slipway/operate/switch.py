@@ -56,9 +56,9 @@ class Done:
 
 def state_of(target: Target) -> State:
     """Return what a target knows. Raises PipelineError when it does not know what is live."""
-    events, sequence = target.look()
+    events, sequence = target.read_state()
     proven = journal.proven(events)
-    recorded = {each.sequence: each for each in [*proven, *target.deployed()]}
+    recorded = {each.sequence: each for each in [*proven, *target.list_deployments()]}
     if sequence is not None and sequence not in recorded:
         raise PipelineError(f"Release number {sequence} is live, and there is no record of its deploy. Next: deploy a tag anew.")
     live = None if sequence is None else recorded[sequence]
@@ -69,8 +69,8 @@ def put(
     target: Target, new: Deployment, files: Path, live: Deployment | None, still_ours: Callable[[], None], limits: Bake | None = None
 ) -> Switched:
     """Start a release, prove it, switch to it, prove it again and watch it; on any failure, and on an interrupt, switch back."""
-    start, warm = time.monotonic(), target.warm(new)
-    with target.staged(new) as fetch:
+    start, warm = time.monotonic(), target.is_warm(new)
+    with target.stage_release(new) as fetch:
         answered = {"the new release": fetch(*proof.questions(files))}
         proof.refuse(proof.prove(answered, new, files), "the new release, before any caller saw it; what served before still serves")
     still_ours()
@@ -78,7 +78,7 @@ def put(
     try:
         turn(target, new, still_ours)
         watch = bake.begin(target, limits, files) if limits and limits.seconds else None
-        checks = proof.prove(target.ask(*proof.questions(files)), new, files, target.running_digest())
+        checks = proof.prove(target.ask_live(*proof.questions(files)), new, files, target.read_running_digest())
         proof.refuse(checks, "the public address; switched back to what served before")
         proven = time.monotonic()
         still_ours()
@@ -95,11 +95,11 @@ def put(
 def turn(target: Target, to: Deployment, still_ours: Callable[[], None]) -> None:
     """Switch. Where another did so since the last look, the one that was taken over stops, and the one that took over switches again."""
     try:
-        target.switch(to)
+        target.switch_traffic(to)
     except Moved:
         still_ours()
-        target.look()
-        target.switch(to)
+        target.read_state()
+        target.switch_traffic(to)
 
 
 def finish(project: Project, target: Target, kind: str, reason: str, done: Done, files: Path) -> Done:
@@ -108,9 +108,9 @@ def finish(project: Project, target: Target, kind: str, reason: str, done: Done,
     what = journal.describe(kind, reason)
     text = f"{done.after.tag} serves{was}: {one_line(what, REASON)} in {done.seconds:.1f} s"
     attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.shown(done.checks)}"))
-    attempt("the history was not written, so this counts as not proven", lambda: target.note(event(kind, what, done)))
+    attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event(kind, what, done)))
     attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.shown(done.checks)}"))
-    attempt("the pointer `production` was not moved", lambda: target.point(done.after.digest))
+    attempt("the pointer `production` was not moved", lambda: target.move_production(done.after.digest))
     ledger.promoted(project, files, done.after.tag, done.after.digest)
     return done
 

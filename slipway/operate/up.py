@@ -21,7 +21,7 @@ def up(project: Project) -> None:
     target = Docker(project)
     with lock.held(target, "up"):
         target.proxy.ensure_running()
-        target.tell(state_of(target).live, begin=True)
+        target.notify_monitoring(state_of(target).live, start=True)
     line(
         monitoring.format_pages(project.watch, os.environ.get("DOCKER_HOST", ""))
         if project.watch

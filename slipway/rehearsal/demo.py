@@ -90,7 +90,7 @@ def note(project: Project) -> None:
     """Have what watches the project on this machine's engine, if something does, know that a rollback was rehearsed."""
     target = Docker(project)
     if target.monitoring.volume.write_drill():
-        target.tell(state_of(target).live)
+        target.notify_monitoring(state_of(target).live)
 
 
 def play(project: Project, story: Story) -> None:

@@ -19,8 +19,8 @@ PATIENCE = ledger.Patience(30.0, 30)
 
 def track(project: Project) -> None:
     """Record what is here and not recorded yet. Raises PipelineError where MLflow cannot be reached."""
-    live = state_of(target := targets.of(project)).live
-    files = target.fetch(live.digest) if live else None
+    live = state_of(target := targets.load_target(project)).live
+    files = target.fetch_release(live.digest) if live else None
     if files is None and not (project.bundle / "manifest.json").is_file():
         raise PipelineError("There is nothing to record: no bundle in build/, and nothing serves. Next: ./run train.")
     try:

@@ -69,7 +69,7 @@ class OutcomesReport(Part):
 
 def outcomes(project: Project, file: str) -> OutcomesReport:
     """Judge the live release on rows whose truth is known, and write build/outcomes/. Raises PipelineError when it cannot be judged."""
-    rows, target = _read_rows(Path(file)), targets.of(project)
+    rows, target = _read_rows(Path(file)), targets.load_target(project)
     state = state_of(target)
     if state.live is None:
         raise PipelineError("Nothing is live to be judged. Next: ./run deploy TAG.")
@@ -102,8 +102,8 @@ def _read_rows(path: Path) -> pd.DataFrame:
 
 
 def _ask_release(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> tuple[Answers, Manifest]:
-    target.fetch(release.digest)
-    with open_predictor(project, target.predictor(release.digest)) as predictor:
+    target.fetch_release(release.digest)
+    with open_predictor(project, target.locate_release(release.digest)) as predictor:
         return predictor.answers(rows), predictor.manifest
 
 

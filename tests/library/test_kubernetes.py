@@ -14,7 +14,7 @@ from slipway.cli import ROOT
 from slipway.doctor import cluster as doctor
 from slipway.doctor.finding import GOOD, MEND, Finding
 from slipway.errors import PipelineError
-from slipway.operate.targets import chart
+from slipway.operate.targets import cluster as clusters
 from slipway.operate.targets.kubernetes import Kubernetes
 from tests.conftest import Road, wait_until
 from tests.library import cluster
@@ -64,7 +64,7 @@ def test_a_config_comes_back_with_its_release(road: Road, namespace: Namespace) 
     shown = json.loads(namespace.kubectl("get", "configmaps", "--selector", "release.config", "--output", "json"))["items"]
     held = {each["metadata"]["name"]: (each["immutable"], each["data"]["config.toml"]) for each in shown}
     configs = [(road.kept(tag) / "bundle" / "config.toml").read_text(encoding="utf-8") for tag in (A, B)]
-    assert held == {chart.config_name(road.project.name, each): (True, each) for each in configs}
+    assert held == {clusters.name_config(road.project.name, each): (True, each) for each in configs}
     road.must("resume")
 
 
@@ -111,7 +111,7 @@ def test_the_doctor_sees_a_cluster_that_is_as_it_should_be(road: Road) -> None:
         ["cluster", "access", "token", "admission", "image pull", "metrics"],
         True,
     )
-    assert seen["image pull"].found == f"a node has pulled {str(road.place.production())[:19]}"
+    assert seen["image pull"].found == f"a node has pulled {str(road.place.read_production())[:19]}"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_doctor_says_what_is_to_mend(road: Road, path: str, by: dict[str, st
 
 
 def test_an_image_that_no_node_can_pull_is_told(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Kubernetes, "production", lambda _: f"sha256:{64 * '0'}")
+    monkeypatch.setattr(Kubernetes, "read_production", lambda _: f"sha256:{64 * '0'}")
     seen = found(road)["image pull"]
     assert (seen.state, "The release cannot be started: ErrImagePull" in seen.found) == (MEND, True), seen
 
@@ -154,14 +154,14 @@ def test_no_cluster_is_one_finding(road: Road, monkeypatch: pytest.MonkeyPatch, 
 
 def test_the_chart_passes_its_linter(tmp_path: Path) -> None:
     values = tmp_path / "values.json"
-    values.write_text(json.dumps(chart.values(NEW, f"registry.invalid/x@sha256:{64 * '0'}", "max_rows = 7\n")))
+    values.write_text(json.dumps(clusters.build_values(NEW, f"registry.invalid/x@sha256:{64 * '0'}", "max_rows = 7\n")))
     subprocess.run(["helm", "lint", "--strict", str(ROOT / "infra" / "chart"), "--values", str(values)], check=True, capture_output=True)
 
 
 def test_the_cluster_takes_the_chart_with_all_that_may_be_set(road: Road) -> None:
     place = Kubernetes(road.project)
     given: dict[str, Any] = {
-        **chart.values(NEW, f"registry.invalid/x@sha256:{64 * '0'}", "max_rows = 7\n", pods=5),
+        **clusters.build_values(NEW, f"registry.invalid/x@sha256:{64 * '0'}", "max_rows = 7\n", pods=5),
         "autoscaling": {"maxReplicas": 9, "cpuPercent": 60, "queueDepth": 4},
         "imagePullSecrets": [{"name": "registry"}],
         "nodeSelector": {"kubernetes.io/arch": "amd64"},
@@ -171,7 +171,7 @@ def test_the_cluster_takes_the_chart_with_all_that_may_be_set(road: Road) -> Non
         "networkPolicy": {"from": [{"namespaceSelector": {}}], "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]},
     }
     text = place.chart.render(given)
-    shown = doctor.parse_objects(place.cluster.kubectl("apply", "--dry-run=server", "--output", "json", "--filename", "-", given=text))
+    shown = doctor.parse_objects(place.cluster.kubectl("apply", "--dry-run=server", "--output", "json", "--filename", "-", stdin=text))
     objects = {each["kind"]: each for each in (shown[0]["items"] if shown[0]["kind"] == "List" else shown)}
     assert set(objects) == {
         *("ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget", "Service"),

@@ -303,7 +303,7 @@ def test_an_address_in_use(road: Road) -> None:
         taken.bind(("127.0.0.1", road.project.port))
         taken.listen()
         refused(road.run("deploy", A), 2, f"127.0.0.1:{road.project.port}", "change [deploy] address in project.toml")
-    assert (road.standing(), road.place.holder()) == ([], None)
+    assert (road.standing(), road.place.lock.read_holder()) == ([], None)
 
 
 def test_the_first_deploy(road: Road) -> None:
@@ -316,7 +316,7 @@ def test_the_first_deploy(road: Road) -> None:
         *("served tag", "served digest", "running digest", "manifest sha256", "golden answers")
     ]
     assert [row for row in proven if row[4].strip() == "NO"] == []
-    assert road.place.production() == road.digests[A]
+    assert road.place.read_production() == road.digests[A]
     refused(road.run("rollback"), 2, f"{A} is the first release of the chain", "Next: ./run rollback --to TAG.")
     road.serves(A)
 
@@ -328,10 +328,10 @@ def test_a_deploy_under_load(road: Road) -> None:
     road.serves(B)
     assert seen.failures == []
     assert set(seen.summary()["by_release"]) == {A, B}
-    assert road.place.production() == road.digests[B]
+    assert road.place.read_production() == road.digests[B]
     assert (state(road)["live"]["tag"], state(road)["rollback_to"]) == (B, A)
     shown = road.must("status").text
-    assert f"{B} on {road.target}, {road.place.where()}" in shown
+    assert f"{B} on {road.target}, {road.place.format_address()}" in shown
     warm = "warm: it runs, one switch" if road.target == "docker" else "cold: it is started first"
     assert f"a rollback goes to | {A} ({warm}" in shown
 
@@ -409,14 +409,14 @@ def test_a_second_deploy_at_the_same_time(live: Road) -> None:
 
 
 def test_a_deploy_that_is_taken_over_before_the_switch(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    with during(monkeypatch, "staged", live, lambda: take_over(live)):
+    with during(monkeypatch, "stage_release", live, lambda: take_over(live)):
         refused(live.run("deploy", C), 5, f"deploy {C} was taken over", "Next: ./run status.")
 
 
 # On local this is what an interrupt inside the switch shows.
 @pytest.mark.parametrize("road", all_targets[1:], indirect=True)
 def test_a_proof_that_fails_after_the_switch(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(live.place), "running_digest", lambda _: "another")
+    monkeypatch.setattr(type(live.place), "read_running_digest", lambda _: "another")
     refused(live.run("deploy", C), 4, "The proof failed on the public address; switched back", "running digest", "another", "NO")
 
 
@@ -459,7 +459,7 @@ def test_rolling_back_twice_goes_two_releases_back(road: Road, request: pytest.F
     road.serves(B)
     assert seen.failures == []
     assert set(seen.summary()["by_release"]) == {B, C}
-    assert road.place.production() == road.digests[B]
+    assert road.place.read_production() == road.digests[B]
     # The second needs neither registry nor MLflow.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     registry: Registry | None = request.getfixturevalue("registry") if road.project.as_image else None
@@ -500,11 +500,11 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
         assert road.standing() == [A, C]  # it follows what was live, and not the highest tag
         road.must("rollback", "--to", B, "--reason", "because")
 
-    with during(monkeypatch, "running_digest", road, rollback):
+    with during(monkeypatch, "read_running_digest", road, rollback):
         said = road.run("deploy", C)
     refused(said, 5, "judging again", f"deploy {C} was taken over", "Next: ./run status.")
     road.serves(B)
-    assert (road.standing(), road.place.holder()) == ([A, B], None)
+    assert (road.standing(), road.place.lock.read_holder()) == ([A, B], None)
     events = json.loads(road.must("history", "--json").out)[:4]
     told = [(each["what"], each["from"], each["tag"]) for each in events]
     assert told == [("rollback (because)", C, B), ("resume (mended)", "", A), ("rollback", B, A), ("rollback", C, B)]
@@ -514,10 +514,10 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
 
 def test_a_rollback_is_not_undone_by_the_deploy_it_took_over(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     road.stand(A, B)
-    with during(monkeypatch, "switch", road, lambda: road.must("rollback")):
+    with during(monkeypatch, "switch_traffic", road, lambda: road.must("rollback")):
         refused(road.run("deploy", C), 5, f"deploy {C} was taken over", "Next: ./run status.")
     road.serves(A)
-    assert (road.standing(), road.place.holder()) == ([A], None)
+    assert (road.standing(), road.place.lock.read_holder()) == ([A], None)
     road.must("resume")
 
 
@@ -528,7 +528,7 @@ def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again(road: Road
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(road.place), "note", full)
+        patch.setattr(type(road.place), "append_event", full)
         assert "the history was not written, so this counts as not proven" in road.must("rollback").text
     assert "NOT PROVEN: a deploy or rollback is at work, or was cut short." in road.must("status").text
     assert (state(road)["live"]["tag"], state(road)["rollback_to"], state(road)["held_by"]) == (A, A, None)
@@ -573,9 +573,9 @@ def on_host(client: docker.DockerClient, road: Road) -> set[str]:
 def test_a_lock_that_was_torn_is_no_lock(made: Road) -> None:
     place = Road(made.root).place
     assert isinstance(place, Local)
-    place.lock.touch()
+    place.lock.path.touch()
     with lock.held(place, "deploy v9.9.9"):
-        assert (place.holder() or {})["what"] == "deploy v9.9.9"
+        assert (place.lock.read_holder() or {})["what"] == "deploy v9.9.9"
     assert list(place.state.glob("lock*")) == []
 
 

@@ -11,11 +11,11 @@ import pytest
 from slipway import project
 from slipway.cli import ROOT
 from slipway.errors import Busy, PipelineError
-from slipway.operate.targets import chart, cluster, lease, pods
+from slipway.operate.targets import cluster, pods, records
 from slipway.operate.targets.cluster import Away, Cluster, Conflict, Ended, Gone
 from slipway.operate.targets.images import LABEL
 from slipway.operate.targets.kubernetes import Kubernetes
-from slipway.operate.targets.lease import Lease
+from slipway.operate.targets.records import Lease
 from tests.library.test_watching import NEW
 
 NO_IMAGE = {"reason": "ErrImagePull", "message": "no"}
@@ -102,19 +102,19 @@ def test_a_release_is_rolled_out_when_callers_are_sent_to_all_of_its_pods_and_no
     ],
 )
 def test_a_pod_that_waits_in_vain_says_why(found: dict[str, Any], said: str | None) -> None:
-    assert pods.in_vain(found) == said
+    assert pods.explain_failure(found) == said
 
 
 def test_what_a_pod_waits_for_is_told_in_the_clusters_words() -> None:
-    assert pods.waits_for(pod("a", 2, ready=False)) == "a: containers with unready status: [release]"
-    assert pods.waits_for(pod("a", 2, ready=False, state={"waiting": NO_IMAGE})) == "a: ErrImagePull no"
-    assert pods.waits_for({"metadata": {"name": "a"}, "status": {"phase": "Pending"}}) == "a: Pending"
-    assert pods.restarts([pod("a", 2, restarts=1), pod("b", 2, restarts=2)]) == 3
-    assert [pods.name(each) for each in pods.others([pod("a", 2), pod("b", 1)], 2)] == ["b"]
+    assert pods.explain_waiting(pod("a", 2, ready=False)) == "a: containers with unready status: [release]"
+    assert pods.explain_waiting(pod("a", 2, ready=False, state={"waiting": NO_IMAGE})) == "a: ErrImagePull no"
+    assert pods.explain_waiting({"metadata": {"name": "a"}, "status": {"phase": "Pending"}}) == "a: Pending"
+    assert pods.count_restarts([pod("a", 2, restarts=1), pod("b", 2, restarts=2)]) == 3
+    assert [pods.read_name(each) for each in pods.list_leaving([pod("a", 2), pod("b", 1)], 2)] == ["b"]
 
 
 def test_what_the_chart_is_given_is_the_whole_place_in_the_chain() -> None:
-    given = chart.values(NEW, "registry.invalid/demand@sha256:v2", "max_rows = 7\n", 4)
+    given = cluster.build_values(NEW, "registry.invalid/demand@sha256:v2", "max_rows = 7\n", 4)
     assert (given["image"], given["config"], given["current"]) == ("registry.invalid/demand@sha256:v2", "max_rows = 7\n", 4)
     assert given["release"] == {LABEL + key: value for key, value in NEW.record().items()}
 
@@ -132,7 +132,7 @@ def test_what_the_chart_is_given_is_the_whole_place_in_the_chain() -> None:
     ],
 )
 def test_what_a_command_says_becomes_an_error_with_what_to_do(said: str, kind: type[Exception], sentence: str) -> None:
-    found = cluster.error(("helm", "upgrade", "--install"), said)
+    found = cluster.build_error(("helm", "upgrade", "--install"), said)
     assert type(found) is kind
     with pytest.raises(kind, match=f"(?s){sentence}"):
         raise found
@@ -147,14 +147,14 @@ class Answering(Cluster):
 
 def test_a_cluster_that_answered_before_is_waited_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     said = [(1, "Unable to connect to the server: EOF"), (1, "i/o timeout"), (0, "")]
-    monkeypatch.setattr(cluster, "call", lambda *_: subprocess.CompletedProcess((), said[0][0], "pods", said.pop(0)[1]))
+    monkeypatch.setattr(cluster, "run_command", lambda *_: subprocess.CompletedProcess((), said[0][0], "pods", said.pop(0)[1]))
     monkeypatch.setattr(time, "sleep", lambda _: None)
     assert Answering().kubectl("get", "pods") == "pods"
     assert capsys.readouterr().err.count("warning: the cluster does not answer; trying for 120 s") == 1
 
 
 def test_a_cluster_that_never_answered_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "call", lambda *_: subprocess.CompletedProcess((), 1, "", "connection refused was refused"))
+    monkeypatch.setattr(cluster, "run_command", lambda *_: subprocess.CompletedProcess((), 1, "", "connection refused was refused"))
     place = Answering()
     place.reached = False
     with pytest.raises(PipelineError, match=r"No cluster answers.*KUBECONFIG.*Next: kubectl cluster-info"):
@@ -170,9 +170,9 @@ def test_without_kubectl_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPa
 def test_a_disk_without_room_is_told_before_anything_is_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".deploy").touch()
     place = Kubernetes(replace(project.load(ROOT, "kubernetes"), root=tmp_path))
-    monkeypatch.setattr(place.records, "files", lambda _: {"golden.json": "{}"})
+    monkeypatch.setattr(place.records, "read_files", lambda _: {"golden.json": "{}"})
     with pytest.raises(PipelineError, match=r"cannot be written: .*Nothing was changed\. Next: make room there"):
-        place.recall("sha256:a")
+        place.fetch_rollback_files("sha256:a")
 
 
 class Leases:
@@ -182,23 +182,23 @@ class Leases:
         self.found = list(found)
         self.written = list[tuple[str, dict[str, Any]]]()
 
-    def read(self, *_: str) -> dict[str, Any] | None:
+    def read_object(self, *_: str) -> dict[str, Any] | None:
         return self.found.pop(0) if len(self.found) > 1 else self.found[0]
 
-    def write(self, how: str, what: dict[str, Any]) -> None:
+    def write_object(self, how: str, what: dict[str, Any]) -> None:
         self.written.append((how, what))
 
 
 def held(token: str, renewed: str = "2026-01-01T00:00:00.000000Z") -> dict[str, Any]:
     """Return a lease."""
-    found = lease.lease("demand-lock", {**HOLDER, "token": token}, {"metadata": {"resourceVersion": "7"}})
+    found = records.build_lease("demand-lock", {**HOLDER, "token": token}, {"metadata": {"resourceVersion": "7"}})
     found["spec"]["renewTime"] = renewed
     return found
 
 
 def locking(monkeypatch: pytest.MonkeyPatch, *found: dict[str, Any] | None) -> tuple[Lease, Leases]:
     """Return a lock whose holder may die at once."""
-    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.01)
+    monkeypatch.setattr(records, "LEASE_SECONDS", 0.01)
     monkeypatch.setattr(time, "sleep", lambda _: None)
     leases = Leases(*found)
     lock = Lease(cast(Cluster, leases), "demand-lock")
@@ -215,13 +215,13 @@ def test_a_free_lock_is_taken_and_one_that_nobody_renews_too(
     lock, leases = locking(monkeypatch, before)
     lock.acquire(HOLDER, takeover=False)
     [(wrote, what)] = leases.written
-    assert (wrote, what["spec"]["holderIdentity"], lock.ours) == (how, "ours", "ours")
+    assert (wrote, what["spec"]["holderIdentity"], lock.token) == (how, "ours", "ours")
     assert what["metadata"].get("resourceVersion") == ("7" if before else None)
 
 
 def test_a_lock_that_is_renewed_is_refused_and_taken_over_by_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, leases = locking(monkeypatch, held("theirs"), held("theirs", "2026-01-01T00:00:05.000000Z"))
-    monkeypatch.setattr(lease, "LEASE_SECONDS", 60)
+    monkeypatch.setattr(records, "LEASE_SECONDS", 60)
     with pytest.raises(Busy):
         lock.acquire(HOLDER, takeover=False)
     assert leases.written == []
@@ -234,7 +234,7 @@ def test_a_takeover_is_tried_again_where_the_holder_wrote_meanwhile_or_gave_it_b
     monkeypatch: pytest.MonkeyPatch, error: PipelineError
 ) -> None:
     lock, leases = locking(monkeypatch, held("theirs"))
-    write, failed = leases.write, list[str]()
+    write, failed = leases.write_object, list[str]()
 
     def written(how: str, what: dict[str, Any]) -> None:
         if not failed:
@@ -242,7 +242,7 @@ def test_a_takeover_is_tried_again_where_the_holder_wrote_meanwhile_or_gave_it_b
             raise error
         write(how, what)
 
-    monkeypatch.setattr(leases, "write", written)
+    monkeypatch.setattr(leases, "write_object", written)
     lock.acquire(HOLDER, takeover=True)
     assert ([how for how, _ in leases.written], failed) == (["replace"], ["replace"])
 
@@ -253,7 +253,7 @@ def test_a_lock_in_a_namespace_that_is_not_there_is_an_error(monkeypatch: pytest
     def write(*_: Any) -> None:
         raise Gone("namespaces not found")
 
-    monkeypatch.setattr(leases, "write", write)
+    monkeypatch.setattr(leases, "write_object", write)
     with pytest.raises(Gone, match="namespaces not found"):
         lock.acquire(HOLDER, takeover=True)
 
@@ -261,10 +261,10 @@ def test_a_lock_in_a_namespace_that_is_not_there_is_an_error(monkeypatch: pytest
 def test_a_lock_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, leases = locking(monkeypatch, held("ours"))
     lock.acquire(HOLDER, takeover=False)
-    assert (leases.written, lock.ours) == ([], "ours")
+    assert (leases.written, lock.token) == ([], "ours")
 
 
 def test_who_holds_it_is_told_and_whether_it_is_gone() -> None:
-    assert lease.told(held("ours")) == HOLDER | {"gone": "yes"}
-    assert lease.told(held("ours", lease.moment())) == HOLDER
-    assert Lease(cast(Cluster, Leases(held(""))), "demand-lock").holder() is None
+    assert records.parse_holder(held("ours")) == HOLDER | {"gone": "yes"}
+    assert records.parse_holder(held("ours", records.format_now())) == HOLDER
+    assert Lease(cast(Cluster, Leases(held(""))), "demand-lock").read_holder() is None

@@ -68,7 +68,7 @@ def restore(road: Road, tag: str) -> None:
     """Have a tag's commit stored as it was."""
     commit = road.git("rev-parse", f"{tag}^{{commit}}")
     if isinstance(road.place, Docker):
-        image = road.place.predictor(road.digests[tag])
+        image = road.place.locate_release(road.digests[tag])
         registry.ensure(road.place.client, image)
         registry.push(road.place.client, image, road.project.repository, commit)
     else:
@@ -85,7 +85,7 @@ def smuggle(road: Road, tag: str, tamper: Tamper, changed: Labels | None = None)
     if road.target == "docker":
         labels = building.make_labels(project, read(project.bundle)[0]) | (changed or {})
         docker_engine.build(project, commit, labels)
-    digest = road.place.push(commit)
+    digest = road.place.push_release(commit)
     road.checkout("main")
     return digest
 
@@ -180,7 +180,7 @@ def test_a_release_that_is_stored_for_another_commit(live: Road) -> None:
         )
     else:
         commit = live.git("rev-parse", B)
-    live.place.push(commit)
+    live.place.push_release(commit)
     live.checkout("main")
     refused(live.run("deploy", B), 2, f"was made from commit {live.git('rev-parse', A)[:12]}, and is stored for {commit[:12]}.")
 

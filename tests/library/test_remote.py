@@ -201,11 +201,11 @@ def test_the_road_over_ssh(far: Far, road: Road) -> None:
     road.serves(A)
     road.must("deploy", B)
     road.serves(B)
-    assert (state(road)["live"]["tag"], state(road)["rollback_to"], road.place.production()) == (B, A, road.digests[B])
+    assert (state(road)["live"]["tag"], state(road)["rollback_to"], road.place.read_production()) == (B, A, road.digests[B])
     assert f"{A} serves, was {B}: rollback in" in road.must("rollback").text
     road.serves(A)
     with near():
-        assert (road.standing(), road.place.production(), road.place.holder()) == ([A], road.digests[A], None)
+        assert (road.standing(), road.place.read_production(), road.place.lock.read_holder()) == ([A], road.digests[A], None)
     assert "Accepted publickey" in (far.folder / "log").read_text()
 
 
@@ -255,7 +255,7 @@ def aside(path: Path) -> Iterator[None]:
 
 
 # Before any caller saw the new release; when the proxy sends callers to it; when all of them are there.
-@pytest.mark.parametrize("step", ["staged", "switch", "running_digest"])
+@pytest.mark.parametrize("step", ["stage_release", "switch_traffic", "read_running_digest"])
 def test_a_connection_that_is_lost_during_a_deploy(far: Far, road: Road, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with unchanged(road, A):
         with during(monkeypatch, step, road, far.cut):
@@ -267,7 +267,7 @@ def test_a_connection_that_is_lost_during_a_deploy(far: Far, road: Road, step: s
 
 def test_a_host_that_goes_away_during_a_deploy(far: Far, road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     with unchanged(road, A):
-        with during(monkeypatch, "staged", road, far.stop):
+        with during(monkeypatch, "stage_release", road, far.stop):
             refused(road.run("deploy", B), 2, f"The connection to the Docker engine of {far.url} was lost", "Next: ./run status.")
         far.start()
     # Nobody gave the lock back; it went with the connection.
@@ -282,7 +282,7 @@ def test_a_connection_that_is_lost_while_something_is_read(far: Far, road: Road)
         road.stand(A)
     place = road.place
     assert isinstance(place, on_docker.Docker)
-    container = place.live_container()
+    container = place.find_live_container()
     assert container
     stream, _ = container.get_archive("/usr")
     next(stream)

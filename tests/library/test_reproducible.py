@@ -112,7 +112,7 @@ def test_the_model_and_all_of_the_release_are_the_same(roads: list[Road]) -> Non
     files = in_folder(one.project.release)
     assert {"release/model.skops", "release/manifest.json", "release/gate.json", "slipway/serving/app.py"} <= files.keys()
     assert first_difference(files, in_folder(other.project.release)) is None
-    assert one.place.push(first.commit) == other.place.push(second.commit)
+    assert one.place.push_release(first.commit) == other.place.push_release(second.commit)
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o002, 0o022])

@@ -61,7 +61,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         run(root, "rollback", "--reason", REASON)
         yield root
     finally:
-        targets.of(project.load(root, "local")).stop()
+        targets.load_target(project.load(root, "local")).stop_all()
 
 
 def run(root: Path, *words: str) -> str:

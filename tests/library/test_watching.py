@@ -94,10 +94,10 @@ class Place:
     def __init__(self, *said: str | Exception) -> None:
         self.said = iter(said)
 
-    def running(self) -> str:
+    def describe_processes(self) -> str:
         return "one"
 
-    def ask(self, *_: Any) -> dict[str, list[Any]]:
+    def ask_live(self, *_: Any) -> dict[str, list[Any]]:
         said = next(self.said)
         if isinstance(said, Exception):
             raise said

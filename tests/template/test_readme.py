@@ -42,7 +42,7 @@ def baked(tmp_path: Path, bake: Callable[..., Path], environment: dict[str, str]
     for words in (*author, *remote, ["commit", "-qam", "Place"]):
         subprocess.run(["git", *words], cwd=made, env=environment, check=True)
     yield made
-    Local(project.load(made, "local")).stop()
+    Local(project.load(made, "local")).stop_all()
 
 
 def test_the_commands_of_the_project_s_readme_work_in_order(baked: Path, environment: dict[str, str]) -> None:

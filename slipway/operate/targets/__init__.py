@@ -1,4 +1,4 @@
-"""Where releases run. A target only acts; what to do is decided in `slipway.operate.chain` and told in `pipeline.deploy`."""
+"""Where releases run. A target only acts; `slipway.operate.chain` and `pipeline.deploy` decide what to do."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,94 +9,102 @@ from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event
 from slipway.project import Project
 
-# Ask a service, in one go: for each question the path, and the body of a POST or None for a GET; returns what it answers to each, of
-# /metrics the text. Raises PipelineError.
+# Ask a service, in one go: for each question the path, and the body of a POST or None for a GET; returns the answer to each, of /metrics
+# the text. Raises PipelineError.
 Fetch = Callable[..., list[Any]]
+
+
+class Lock(Protocol):
+    """The lock of a target: one deploy or rollback at a time."""
+
+    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
+        """Take the lock. Raises Busy when another run holds it, unless it is to be taken over."""
+
+    def read_holder(self) -> dict[str, str] | None:
+        """Return who holds the lock; with `gone` where that run has ended without releasing it, so that the next takes it."""
+
+    def release(self) -> None:
+        """Give the lock back."""
 
 
 class Target(Protocol):
     """What deploy, rollback, status and history need of a place."""
 
-    def push(self, commit: str) -> str:
+    @property
+    def lock(self) -> Lock:
+        """The target's lock."""
+
+    def push_release(self, commit: str) -> str:
         """Store the built release under its commit and return its digest."""
 
-    def find(self, commit: str) -> str:
+    def find_digest(self, commit: str) -> str:
         """Return the digest stored for a commit. Raises PipelineError where there is none."""
 
-    def fetch(self, digest: str) -> Path:
-        """Make sure a release is on the machine that serves, whole, and return a folder with its `/release` files. Raises PipelineError."""
+    def fetch_release(self, digest: str) -> Path:
+        """Make sure that a release is whole where it is to run, and return a folder with its `/release` files. Raises PipelineError."""
 
-    def recall(self, digest: str) -> Path:
-        """Return a folder with what a rollback needs of the `/release` files of a release that was live. Raises PipelineError."""
+    def fetch_rollback_files(self, digest: str) -> Path:
+        """Return a folder with the `/release` files that a rollback to a release needs. Raises PipelineError."""
 
-    def predictor(self, digest: str) -> str:
-        """Return the release as the gate can ask it."""
+    def locate_release(self, digest: str) -> str:
+        """Return the release as the gate can ask it: its image, or its folder."""
 
-    def deployed(self) -> list[Deployment]:
+    def list_deployments(self) -> list[Deployment]:
         """Return the deployments that stand here, whether they were ever live or not."""
 
-    def live_sequence(self) -> int | None:
+    def read_live_sequence(self) -> int | None:
         """Return the sequence number of the deployment that callers are sent to, None before the first deploy."""
 
-    def look(self) -> tuple[list[Event], int | None]:
+    def read_state(self) -> tuple[list[Event], int | None]:
         """Return the history, and the sequence number of the live deployment, as of one moment."""
 
-    def staged(self, deployment: Deployment) -> AbstractContextManager[Fetch]:
-        """Start a release beside the live one, wait until it is ready, and say how to ask it. Raises PipelineError."""
+    def stage_release(self, deployment: Deployment) -> AbstractContextManager[Fetch]:
+        """Start a release beside the live one, wait until it is ready, and yield how to ask it. Raises PipelineError."""
 
-    def warm(self, deployment: Deployment) -> bool:
+    def is_warm(self, deployment: Deployment) -> bool:
         """Tell whether a release runs already, so that going back to it is one switch."""
 
-    def switch(self, deployment: Deployment) -> None:
-        """Send callers to a staged release. Raises Moved when another was sent for since the last `look`."""
+    def switch_traffic(self, deployment: Deployment) -> None:
+        """Send callers to a staged release. Raises Moved when another was switched to since the last `read_state`."""
 
-    def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
-        """Ask what callers are sent to, by name each replica that can be told apart. Raises PipelineError."""
+    def ask_live(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
+        """Ask the live release, by name each replica that can be told apart. Raises PipelineError."""
 
-    def running_digest(self) -> str:
-        """Return the digest of what callers are sent to, told by the place and not by the service."""
+    def read_running_digest(self) -> str:
+        """Return the digest of the live release as the place has it, not as the service says."""
 
-    def running(self) -> str:
+    def describe_processes(self) -> str:
         """Name the processes that answer callers, or count their restarts: another text is a restart."""
 
-    def discard(self, deployment: Deployment) -> None:
-        """Take away a new release that did not become live."""
+    def discard_release(self, deployment: Deployment) -> None:
+        """Remove a new release that did not become live."""
 
-    def tidy(self, live: Deployment, kept: list[Deployment]) -> None:
-        """After a deploy: stop what is no longer needed, and keep these releases, protected from who cleans up the host."""
+    def remove_old_releases(self, live: Deployment, kept: list[Deployment]) -> None:
+        """After a deploy: stop the releases that are no longer needed, and protect those that are kept from clean-ups of the host."""
 
-    def tell(self, live: Deployment | None, begin: bool = False) -> None:
-        """Tell what watches which releases run and which one is live; with `begin` have it run, too. Raises PipelineError."""
+    def notify_monitoring(self, live: Deployment | None, start: bool = False) -> None:
+        """Tell monitoring which releases run and which one is live; `start` starts it, too. Raises PipelineError."""
 
-    def production(self) -> str | None:
+    def read_production(self) -> str | None:
         """Return the digest that the pointer `production` names, None before the first deploy."""
 
-    def point(self, digest: str) -> None:
+    def move_production(self, digest: str) -> None:
         """Move the pointer `production`."""
 
-    def note(self, event: Event) -> None:
+    def append_event(self, event: Event) -> None:
         """Append to the history."""
 
-    def history(self) -> list[Event]:
+    def read_history(self) -> list[Event]:
         """Return the history, oldest first."""
 
-    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
-        """Take the environment's lock. Raises Busy when another holds it, unless it is to be taken over."""
+    def format_address(self) -> str:
+        """Return where callers find the service."""
 
-    def holder(self) -> dict[str, str] | None:
-        """Return who holds the lock; with `gone` where that run has ended without giving it back, so that the next takes it."""
-
-    def release(self) -> None:
-        """Give the lock back."""
-
-    def where(self) -> str:
-        """Say where callers find it."""
-
-    def stop(self) -> None:
-        """Stop what runs here: callers are no longer answered."""
+    def stop_all(self) -> None:
+        """Stop everything that runs here: callers are no longer answered."""
 
 
-def of(project: Project) -> Target:
+def load_target(project: Project) -> Target:
     """Return a project's target."""
     if project.target == "local":
         from slipway.operate.targets.local import Local

@@ -1,3 +1,4 @@
+# ruff: noqa: D102  # `Target` documents them
 """Releases as containers of one host with Docker Engine, behind HAProxy. Needs only the engine's API, here or over ssh."""
 
 from collections.abc import Iterator
@@ -29,136 +30,111 @@ class Docker(Images):
         self.monitoring = Monitoring(project, self.client, self.proxy.choose_image)
 
     def find_standing(self, digest: str) -> Container | None:
-        """Return its container, or its standby's."""
-        return next((each for each in self.containers() if each.labels[LABEL + "digest"] == digest), None)
+        return next((each for each in self.list_containers() if each.labels[LABEL + "digest"] == digest), None)
 
-    def recall(self, digest: str) -> Path:
-        """Fetch it: the image is on the host."""
-        return self.fetch(digest)
+    def fetch_rollback_files(self, digest: str) -> Path:
+        return self.fetch_release(digest)  # the image is on the host
 
-    def deployed(self) -> list[Deployment]:
-        """Read the labels."""
-        return [read_deployment(container.labels) for container in self.containers()]
+    def list_deployments(self) -> list[Deployment]:
+        return [read_deployment(container.labels) for container in self.list_containers()]
 
-    def live_sequence(self) -> int | None:
-        """Ask the proxy which container it was told."""
-        return sequence_of(self.proxy.read_state()[1])
+    def read_live_sequence(self) -> int | None:
+        return _parse_sequence(self.proxy.read_state()[1])
 
-    def look(self) -> tuple[list[Event], int | None]:
-        """Read what lies beside the proxy's config, and it."""
+    def read_state(self) -> tuple[list[Event], int | None]:
         lines, slots = self.proxy.read_state()
-        return events(lines), sequence_of(slots)
+        return events(lines), _parse_sequence(slots)
 
     @contextmanager
-    def staged(self, wanted: Deployment) -> Iterator[Fetch]:
+    def stage_release(self, deployment: Deployment) -> Iterator[Fetch]:
         """Start a container beside the live one; a warm standby runs already."""
         self.proxy.ensure_running()
-        container = self.container(wanted) or create_release(self.client, self.project, self.predictor(wanted.digest), wanted)
+        container = self._find_container(deployment)
+        if container is None:
+            container = create_release(self.client, self.project, self.locate_release(deployment.digest), deployment)
         address = f"127.0.0.1:{haproxy.RELEASE_PORT}"
         if container.status != "running":
             container.start()
             wait_ready(container, build_fetch(container, address))
         yield build_fetch(container, address, patience=START_SECONDS)
 
-    def warm(self, deployment: Deployment) -> bool:
-        """Ask for its container."""
-        container = self.container(deployment)
+    def is_warm(self, deployment: Deployment) -> bool:
+        container = self._find_container(deployment)
         return container is not None and container.status == "running"
 
-    def switch(self, wanted: Deployment) -> None:
-        """Have the proxy send callers there."""
-        container = self.container(wanted)
+    def switch_traffic(self, deployment: Deployment) -> None:
+        container = self._find_container(deployment)
         assert container is not None
         self.proxy.switch_traffic(str(container.name))
 
-    def ask(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
+    def ask_live(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask through the proxy, from inside its network: a remote host's address need not be reachable from here."""
-        live = self.live_container()
+        live = self.find_live_container()
         if live is None:
             raise PipelineError("Nothing is live. Next: ./run deploy TAG.")
         return {"the proxy": build_fetch(live, f"{self.proxy.name}:{haproxy.PORT}")(*questions)}
 
-    def running_digest(self) -> str:
+    def read_running_digest(self) -> str:
         """Ask the engine from which image the live container was made."""
-        live = self.live_container()
+        live = self.find_live_container()
         names = live.image.attrs["RepoDigests"] if live and live.image else []
         ours = [name.partition("@")[2] for name in names if name.startswith(self.project.repository + "@")]
         return ours[0] if ours else "none"
 
-    def running(self) -> str:
-        """Name the live container and its start."""
-        live = self.live_container()
+    def describe_processes(self) -> str:
+        live = self.find_live_container()
         return f"{live.name} (started {live.attrs['State']['StartedAt']})" if live else "no container"
 
-    def discard(self, wanted: Deployment) -> None:
-        """Remove the container."""
-        if container := self.container(wanted):
+    def discard_release(self, deployment: Deployment) -> None:
+        if container := self._find_container(deployment):
             container.remove(force=True)
 
-    def tidy(self, live: Deployment, kept: list[Deployment]) -> None:
+    def remove_old_releases(self, live: Deployment, kept: list[Deployment]) -> None:
         """Leave the live release running, and the one before it as a warm standby; of those kept the image stays, and no other."""
-        for container in self.containers():
+        for container in self.list_containers():
             if int(container.labels[LABEL + "sequence"]) not in {live.sequence, live.previous}:
                 container.stop()
                 container.remove(force=True)
         images.keep_images(self.client, self.project, {each.digest for each in kept})
 
-    def tell(self, live: Deployment | None, begin: bool = False) -> None:
-        """Have Prometheus know the containers that run, and what is live; `begin` starts what watches, too."""
+    def notify_monitoring(self, live: Deployment | None, start: bool = False) -> None:
         if self.project.watch:
-            releases = {str(each.name): read_deployment(each.labels).tag for each in self.containers() if each.status == "running"}
-            act = self.monitoring.start if begin else self.monitoring.notify
+            running = [each for each in self.list_containers() if each.status == "running"]
+            releases = {str(each.name): read_deployment(each.labels).tag for each in running}
+            act = self.monitoring.start if start else self.monitoring.notify
             act(releases, live.tag if live else None)
 
-    def note(self, event: Event) -> None:
-        """Append a line to a file beside the proxy's config."""
+    def append_event(self, event: Event) -> None:
         self.proxy.append_file(HISTORY, appended(self.proxy.read_file(HISTORY) or "", event))
 
-    def history(self) -> list[Event]:
-        """Read the lines."""
+    def read_history(self) -> list[Event]:
         return events(self.proxy.read_file(HISTORY) or "")
 
-    def acquire(self, holder: dict[str, str], takeover: bool) -> None:
-        """Take the lock on the host."""
-        self.lock.acquire(holder, takeover)
-
-    def holder(self) -> dict[str, str] | None:
-        """Ask the host."""
-        return self.lock.read_holder()
-
-    def release(self) -> None:
-        """Give the lock back."""
-        self.lock.release()
-
-    def where(self) -> str:
-        """Name the address on the host."""
+    def format_address(self) -> str:
         return self.project.address
 
-    def stop(self) -> None:
-        """Take everything away: releases, proxy, its state, what watches and what it has seen, network."""
-        for container in self.containers():
+    def stop_all(self) -> None:
+        """Remove everything: releases, proxy, its state, monitoring and its records, network."""
+        for container in self.list_containers():
             container.remove(force=True)
         images.remove_keepers(self.client, self.project)
-        self.release()
+        self.lock.release()
         self.monitoring.remove()
         self.proxy.remove()
 
-    def containers(self) -> list[Container]:
+    def list_containers(self) -> list[Container]:
         """Return the release containers, running or not."""
         return self.client.containers.list(all=True, filters={"label": [f"{PROJECT}={self.project.name}", LABEL + "sequence"]})
 
-    def container(self, wanted: Deployment) -> Container | None:
-        """Return a deployment's container."""
-        found = [each for each in self.containers() if each.labels[LABEL + "sequence"] == str(wanted.sequence)]
-        return found[0] if found else None
+    def _find_container(self, wanted: Deployment) -> Container | None:
+        return next((each for each in self.list_containers() if each.labels[LABEL + "sequence"] == str(wanted.sequence)), None)
 
-    def live_container(self) -> Container | None:
+    def find_live_container(self) -> Container | None:
         """Return the container that callers are sent to."""
         name = (self.proxy.slots or self.proxy.read_state()[1]).live_container
-        found = [each for each in self.containers() if each.name == name]
-        return found[0] if found else None
+        return next((each for each in self.list_containers() if each.name == name), None)
 
 
-def sequence_of(slots: Slots) -> int | None:
-    """Return the sequence number of the live release: it is in its container's name."""
+def _parse_sequence(slots: Slots) -> int | None:
+    # The sequence number of the live release is in its container's name.
     return None if slots.live_container is None else int(slots.live_container.rpartition("-")[2])

@@ -47,11 +47,11 @@ class Images:
         """The engine. Raises PipelineError where none answers."""
         return docker_engine.connect(self.near)
 
-    def push(self, commit: str) -> str:
+    def push_release(self, commit: str) -> str:
         """Push the image that `build` left here."""
         return registry.push(self.client, f"{self.project.name}:{commit}", self.project.repository, commit)
 
-    def find(self, commit: str) -> str:
+    def find_digest(self, commit: str) -> str:
         """Ask the registry."""
         digest = registry.digest(self.client, f"{self.project.repository}:{commit}")
         if digest is None:
@@ -61,9 +61,9 @@ class Images:
             )
         return digest
 
-    def fetch(self, digest: str) -> Path:
+    def fetch_release(self, digest: str) -> Path:
         """Pull the image unless the engine has it, and copy its `/release` here unless that was done before."""
-        image = registry.ensure(self.client, self.predictor(digest))
+        image = registry.ensure(self.client, self.locate_release(digest))
         files = self.project.state / "docker" / digest.removeprefix("sha256:") / "release"
         if not _is_copy(image, files):
             self._copy_release(image, digest, files.parent)
@@ -83,17 +83,17 @@ class Images:
         """Return a container of a release, running or not."""
         return None
 
-    def predictor(self, digest: str) -> str:
+    def locate_release(self, digest: str) -> str:
         """Return the image by digest."""
         return f"{self.project.repository}@{digest}"
 
-    def production(self) -> str | None:
+    def read_production(self) -> str | None:
         """Ask the registry."""
         return registry.digest(self.client, f"{self.project.repository}:production")
 
-    def point(self, digest: str) -> None:
+    def move_production(self, digest: str) -> None:
         """Push the tag `production`."""
-        registry.push(self.client, self.predictor(digest), self.project.repository, "production")
+        registry.push(self.client, self.locate_release(digest), self.project.repository, "production")
 
 
 def label_deployment(deployment: Deployment) -> dict[str, str]:

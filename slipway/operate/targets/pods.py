@@ -15,24 +15,24 @@ IN_VAIN = (
 TWICE = 2
 
 
-def of_kind(objects: Iterable[Object], kind: str) -> list[Object]:
+def select_kind(objects: Iterable[Object], kind: str) -> list[Object]:
     """Return the objects of a kind."""
     return [each for each in objects if each["kind"] == kind]
 
 
-def name(each: Object) -> str:
+def read_name(each: Object) -> str:
     """Return an object's name."""
     return str(each["metadata"]["name"])
 
 
-def sequence(each: Object) -> int:
+def read_sequence(each: Object) -> int:
     """Return which deployment an object is of."""
     return int(each["metadata"]["annotations"][SEQUENCE])
 
 
-def running(objects: Iterable[Object], wanted: int) -> list[Object]:
+def list_running(objects: Iterable[Object], wanted: int) -> list[Object]:
     """Return the pods of a deployment that are not about to end. One that was evicted stays as a note, and another has its place."""
-    mine = [each for each in of_kind(objects, "Pod") if sequence(each) == wanted and "deletionTimestamp" not in each["metadata"]]
+    mine = [each for each in select_kind(objects, "Pod") if read_sequence(each) == wanted and "deletionTimestamp" not in each["metadata"]]
     return [each for each in mine if each["status"].get("phase") != "Failed" or is_staged(each)]
 
 
@@ -41,9 +41,9 @@ def is_staged(pod: Object) -> bool:
     return bool(pod["metadata"]["labels"].get("app.kubernetes.io/component") == "staged")
 
 
-def others(objects: Iterable[Object], wanted: int) -> list[Object]:
+def list_leaving(objects: Iterable[Object], wanted: int) -> list[Object]:
     """Return the pods of other deployments that have not ended."""
-    return [each for each in of_kind(objects, "Pod") if sequence(each) != wanted and each["status"].get("phase") == "Running"]
+    return [each for each in select_kind(objects, "Pod") if read_sequence(each) != wanted and each["status"].get("phase") == "Running"]
 
 
 def is_ours(each: Object, project: str) -> bool:
@@ -54,7 +54,7 @@ def is_ours(each: Object, project: str) -> bool:
     return each["kind"] != "EndpointSlice" or bool(labels.get("kubernetes.io/service-name") == project)
 
 
-def image(pod: Object) -> str:
+def read_image(pod: Object) -> str:
     """Return of which image a pod's release is."""
     return next(str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == "release")
 
@@ -64,19 +64,19 @@ def is_ready(pod: Object) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))
 
 
-def container(pod: Object) -> Object | None:
+def find_container(pod: Object) -> Object | None:
     """Return how the release's container in a pod is, None before it is created; others may be put beside it by the cluster."""
     return next((each for each in pod["status"].get("containerStatuses", []) if each["name"] == "release"), None)
 
 
-def restarts(pods: Iterable[Object]) -> int:
+def count_restarts(pods: Iterable[Object]) -> int:
     """Return how many times the containers of some pods were started again."""
-    return sum(each["restartCount"] for each in map(container, pods) if each)
+    return sum(each["restartCount"] for each in map(find_container, pods) if each)
 
 
-def in_vain(pod: Object) -> str | None:
+def explain_failure(pod: Object) -> str | None:
     """Say why a pod will not become ready, None while it may, or is."""
-    found = container(pod)
+    found = find_container(pod)
     if is_ready(pod):
         return None
     if found is None:
@@ -91,38 +91,38 @@ def in_vain(pod: Object) -> str | None:
     return None
 
 
-def waits_for(pod: Object) -> str:
+def explain_waiting(pod: Object) -> str:
     """Say what a pod waits for, as the cluster says it."""
-    waiting = (container(pod) or {"state": {}})["state"].get("waiting", {})
+    waiting = (find_container(pod) or {"state": {}})["state"].get("waiting", {})
     conditions = [each.get("message") for each in pod["status"].get("conditions", []) if each["status"] != "True" and each.get("message")]
     said = [" ".join(filter(None, (waiting.get("reason"), waiting.get("message")))), *conditions, pod["status"].get("phase", "unknown")]
-    return f"{name(pod)}: {next(filter(None, said))}"
+    return f"{read_name(pod)}: {next(filter(None, said))}"
 
 
-def refused(objects: Iterable[Object]) -> list[str]:
+def list_refusals(objects: Iterable[Object]) -> list[str]:
     """Return why a Deployment's pods cannot even be created, as the cluster says it: a quota, or a policy."""
-    conditions = [each for found in of_kind(objects, "Deployment") for each in found["status"].get("conditions", [])]
+    conditions = [each for found in select_kind(objects, "Deployment") for each in found["status"].get("conditions", [])]
     return [each["message"] for each in conditions if each["type"] == "ReplicaFailure" and each["status"] == "True"]
 
 
-def called(objects: Iterable[Object]) -> list[str]:
+def list_serving(objects: Iterable[Object]) -> list[str]:
     """Return the pods that callers are sent to: those that are ready, and are not about to end."""
-    found = [each for slice_ in of_kind(objects, "EndpointSlice") for each in slice_["endpoints"] or []]
+    found = [each for slice_ in select_kind(objects, "EndpointSlice") for each in slice_["endpoints"] or []]
     return sorted({each["targetRef"]["name"] for each in found if each["conditions"].get("ready")})
 
 
 def is_live(objects: Iterable[Object], wanted: int) -> bool:
     """Tell whether a deployment is the one that the cluster is to bring up."""
-    return [sequence(each) for each in of_kind(objects, "Deployment")] == [wanted]
+    return [read_sequence(each) for each in select_kind(objects, "Deployment")] == [wanted]
 
 
 def is_rolled_out(objects: Sequence[Object], wanted: int) -> bool:
     """Tell whether callers are sent to a deployment on all the pods that it shall have, and to no other."""
     if not is_live(objects, wanted):
         return False
-    [found] = of_kind(objects, "Deployment")
+    [found] = select_kind(objects, "Deployment")
     status, replicas = found["status"], found["spec"]["replicas"]
     if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
         return False
     counts = {status.get(each, 0) for each in ("replicas", "updatedReplicas", "availableReplicas")}
-    return counts == {replicas} and called(objects) == sorted(map(name, running(objects, wanted)))
+    return counts == {replicas} and list_serving(objects) == sorted(map(read_name, list_running(objects, wanted)))

@@ -16,17 +16,19 @@ from slipway.project import Project
 
 WORKERS = 2
 ROLL_SECONDS = 120
+STOP_SECONDS = 30
 
 
 class Supervisor:
-    """Serves what the link `current` in a folder points to; `pid` in the same folder tells which process it is."""
+    """Serves the release that the link `current` in a folder points to; `pid` in the same folder names its process."""
 
     def __init__(self, project: Project, folder: Path) -> None:
         self.project, self.folder = project, folder
         self.pid, self.log = folder / "pid", folder / "service.log"
+        self.url = address.format_url(project.host, project.port)
 
     def start(self) -> None:
-        """Start, and leave it running. Raises PipelineError with what it said."""
+        """Start, and leave it running. Raises PipelineError with the end of its log."""
         metrics = self.folder / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)  # counts of an earlier start would go on
         metrics.mkdir()
@@ -43,48 +45,44 @@ class Supervisor:
                 start_new_session=True,
             )
         self.pid.write_text(str(process.pid), encoding="utf-8")
-        wait_ready(self.url(), lambda: process.poll() is None, self.said)
+        wait_ready(self.url, lambda: process.poll() is None, self._read_log_end)
         process.returncode = 0  # it outlives us: no warning that it still runs
 
     def can_roll(self, running: psutil.Process) -> bool:
-        """Tell whether a supervisor can start workers of what `current` points to: releases of another layout start by another module."""
+        """Tell whether it can start workers of the release that `current` points to: older releases start by another module."""
         return service_command(self.folder / "current")[-1] in running.cmdline()
 
     def roll(self, running: psutil.Process) -> None:
         """Replace all workers, each new one before an old one goes. Raises PipelineError when the new ones do not come up."""
-        old = workers(running)
+        old = list_workers(running)
         running.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + ROLL_SECONDS
-        while old & workers(running):
+        while old & list_workers(running):
             if time.monotonic() > deadline:
-                raise PipelineError(f"The workers were not replaced within {ROLL_SECONDS} s. {self.said()}")
+                raise PipelineError(f"The workers were not replaced within {ROLL_SECONDS} s. {self._read_log_end()}")
             time.sleep(0.05)
-        wait_ready(self.url(), running.is_running, self.said)
+        wait_ready(self.url, running.is_running, self._read_log_end)
 
     def stop(self) -> None:
-        """Stop the service altogether: kindly, and what is left after half a minute by force."""
-        if running := self.running():
-            all_of_it = [running, *running.children(recursive=True)]
+        """Stop the service: with SIGTERM, and after half a minute with SIGKILL."""
+        if running := self.find_process():
+            everything = [running, *running.children(recursive=True)]
             running.terminate()
-            for process in psutil.wait_procs(all_of_it, timeout=30)[1]:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+            _wait_or_kill(everything)
 
-    def clear(self) -> None:
+    def stop_orphans(self) -> None:
         """Stop workers whose supervisor was killed: they go on answering, and hold the address."""
-        left = self.left()
-        for process in left:
+        orphans = self.list_orphans()
+        for process in orphans:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
-        for process in psutil.wait_procs(left, timeout=30)[1]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        _wait_or_kill(orphans)
 
-    def left(self) -> list[psutil.Process]:
-        """Return the workers whose supervisor was killed; only to be asked when none runs."""
-        return [each for each in psutil.process_iter() if works_in(each, self.folder)]
+    def list_orphans(self) -> list[psutil.Process]:
+        """Return the workers whose supervisor was killed; only right while none runs."""
+        return [each for each in psutil.process_iter() if _is_worker(each, self.folder)]
 
-    def running(self) -> psutil.Process | None:
+    def find_process(self) -> psutil.Process | None:
         """Return the running supervisor, None where there is none."""
         try:
             process = psutil.Process(int(self.pid.read_text(encoding="utf-8")))
@@ -94,23 +92,18 @@ class Supervisor:
             return None
         return process if ours else None
 
-    def url(self) -> str:
-        """Return the public address, as this machine can ask it."""
-        return address.format_url(self.project.host, self.project.port)
-
-    def said(self) -> str:
-        """Return the end of the service's log."""
-        with self.log.open("rb") as log:
-            return tail(log)
-
     def read_log(self) -> str:
-        """Return the last of the service's log."""
+        """Return the last megabyte of the service's log."""
         with self.log.open("rb") as log:
             return read_end(log)
 
+    def _read_log_end(self) -> str:
+        with self.log.open("rb") as log:
+            return tail(log)
 
-def end_orphans(folder: Path) -> None:
-    """End the services that were staged in the folders of a folder by a run that was killed."""
+
+def kill_orphans(folder: Path) -> None:
+    """Kill the services that were staged in the folders of a folder by a run that was killed."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if Path(process.cwd()).parent == folder.resolve():
@@ -119,15 +112,7 @@ def end_orphans(folder: Path) -> None:
                     process.kill()
 
 
-def works_in(process: psutil.Process, folder: Path) -> bool:
-    """Tell whether a process is a worker of the service in a folder; somebody's shell there is not."""
-    try:
-        return Path(process.cwd()) == folder.resolve() and "multiprocessing" in " ".join(process.cmdline())
-    except (OSError, psutil.Error):
-        return False
-
-
-def workers(supervisor: psutil.Process) -> set[int]:
+def list_workers(supervisor: psutil.Process) -> set[int]:
     """Return the numbers of the processes that serve: the supervisor's children, but for its tracker and for those that ended."""
     found = set()
     for child in supervisor.children():
@@ -135,3 +120,17 @@ def workers(supervisor: psutil.Process) -> set[int]:
             if "resource_tracker" not in " ".join(child.cmdline()):
                 found.add(child.pid)
     return found
+
+
+def _is_worker(process: psutil.Process, folder: Path) -> bool:
+    """Tell whether a process is a worker of the service in a folder; somebody's shell there is not."""
+    try:
+        return Path(process.cwd()) == folder.resolve() and "multiprocessing" in " ".join(process.cmdline())
+    except (OSError, psutil.Error):
+        return False
+
+
+def _wait_or_kill(processes: list[psutil.Process]) -> None:
+    for process in psutil.wait_procs(processes, timeout=STOP_SECONDS)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -219,7 +219,7 @@ def live(road: Road) -> Iterator[Road]:
         road.stop()
     road.stand(A, B)
     yield road
-    assert road.place.holder() is None
+    assert road.place.lock.read_holder() is None
     if state(road)["held_by"]:
         road.must("resume")
     road.must("deploy", B)

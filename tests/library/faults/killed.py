@@ -96,16 +96,16 @@ def on_local(steps: Steps, state: Path) -> None:
 
 def on_kubernetes(steps: Steps) -> None:
     """Come to a step with each command that changes something; the lease is renewed in a thread, whenever that is due."""
-    call = cluster.call
+    call = cluster.run_command
 
-    def counted(command: tuple[str, ...], given: str | None) -> Any:
+    def counted(command: tuple[str, ...], stdin: str | None) -> Any:
         words = [each for each in command if not each.startswith("--")]
         if words[1] in {"create", "replace", "apply", "delete", "upgrade", "uninstall"}:
-            kind = re.findall(r'"kind": "(\w+)"', given or "")
+            kind = re.findall(r'"kind": "(\w+)"', stdin or "")
             steps.come_to(" ".join([*words[:3], *kind[:1]]))
-        return call(command, given)
+        return call(command, stdin)
 
-    cluster.call = counted
+    cluster.run_command = counted
 
 
 def run(last: int, told: Path, root: Path, words: list[str]) -> int:

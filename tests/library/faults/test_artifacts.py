@@ -136,7 +136,7 @@ def test_a_damaged_model(live: Road, suffers: Suffers, damage: Damage) -> None:
 )
 def test_a_config_that_is_edited_on_the_host(live: Road, suffers: Suffers) -> None:
     if isinstance(live.place, on_docker.Docker):
-        container = live.place.live_container()
+        container = live.place.find_live_container()
         assert container
         with live.unchanged(), suffers(B), pytest.raises(APIError, match="read-only"):
             container.put_archive("/release", packed(live.kept(B) / "bundle" / "config.toml"))
@@ -234,13 +234,13 @@ def forged(road: Road, tag: str, change: Damage) -> Iterator[None]:
     folder = road.root.with_name("forged")
     try:
         if isinstance(place, on_docker.Docker):
-            container = place.client.containers.create(place.client.images.pull(place.predictor(road.digests[tag])))
+            container = place.client.containers.create(place.client.images.pull(place.locate_release(road.digests[tag])))
             try:
                 unpack(container, "/release", folder)
             finally:
                 container.remove()
             change(folder / "release", others)
-            (folder / "Dockerfile").write_text(FORGED.format(image=place.predictor(road.digests[tag])))
+            (folder / "Dockerfile").write_text(FORGED.format(image=place.locate_release(road.digests[tag])))
             name = place.project.repository
             place.client.images.build(path=str(folder), tag=f"{name}:forged", rm=True)
             place.client.images.push(name, tag="forged")
@@ -273,7 +273,7 @@ def point(road: Road, commit: str, digest: str) -> None:
     """Move the store's name for a commit."""
     place = road.place
     if isinstance(place, on_docker.Docker):
-        image = place.predictor(digest)
+        image = place.locate_release(digest)
         place.client.images.pull(image)
         place.client.images.get(image).tag(road.project.repository, commit)
         place.client.images.push(road.project.repository, tag=commit)

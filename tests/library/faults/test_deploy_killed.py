@@ -105,7 +105,7 @@ def test_a_deploy_that_is_killed_leaves_no_process(road: Road, tmp_path: Path) -
     steps = killed(road, 0, tmp_path, "deploy", A)
     killed(road, 1 + steps.index("start a process") + 1, tmp_path, "deploy", B)
     road.must("deploy", B)
-    supervisor = road.place.supervisor.running()  # type: ignore[attr-defined]
+    supervisor = road.place.supervisor.find_process()  # type: ignore[attr-defined]
     ours = {supervisor.pid, *(each.pid for each in supervisor.children(recursive=True))}
     left = [each for each in psutil.process_iter() if works_in(each, road.root) and each.pid not in ours]
     for each in left:
@@ -142,13 +142,13 @@ def after(road: Road, steps: list[str], step: int, folder: Path, *verb: str) -> 
         said = five_minutes_later(road, *verb)
     if said.code == 2 and f"{tag} is what serves now." in said.text:
         said = Said(0, "", "")  # it was killed when all was done
-        road.place.release()  # goes stale
+        road.place.lock.release()  # goes stale
     if said.code:
         wrong.append(f"again: {said.code}, {said.text[-300:]}")
-        road.place.release()
+        road.place.lock.release()
         road.must(*verb)
-    if serving(road) != {tag} or state(road)["live"]["tag"] != tag or road.place.holder():
-        wrong.append(f"at the end {serving(road)} serves, not {tag}, or {road.place.holder()} holds the lock")
+    if serving(road) != {tag} or state(road)["live"]["tag"] != tag or road.place.lock.read_holder():
+        wrong.append(f"at the end {serving(road)} serves, not {tag}, or {road.place.lock.read_holder()} holds the lock")
     return wrong
 
 

@@ -30,7 +30,7 @@ def test_a_pod_that_is_killed(live: Road, suffers: Suffers) -> None:
     with suffers(B, may_fail=True):
         of(live)[0].kubectl("delete", "pod", before[0], "--grace-period=0", "--force")
         wait_until(lambda: len(serving(live)) == len(before) and before[0] not in serving(live))
-    assert place.running() == "0 in its pods"
+    assert place.describe_processes() == "0 in its pods"
 
 
 @fault(
@@ -58,8 +58,8 @@ def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
     29, "the image is not to be had", kubernetes="The deploy ends with the cluster's own words as soon as they are told; no caller saw it."
 )
 def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest, missing = Kubernetes.values, f"{live.project.repository}@sha256:{64 * '0'}"
-    monkeypatch.setattr(Kubernetes, "values", lambda self, wanted: honest(self, wanted) | {"image": missing})
+    honest, missing = Kubernetes.build_values, f"{live.project.repository}@sha256:{64 * '0'}"
+    monkeypatch.setattr(Kubernetes, "build_values", lambda self, wanted: honest(self, wanted) | {"image": missing})
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", C), 2, "The release cannot be started: ErrImagePull: ", "Next: mend that, and try again.")
         monkeypatch.undo()
@@ -80,14 +80,14 @@ def test_a_release_that_is_never_ready(live: Road, suffers: Suffers, monkeypatch
 
 @fault(31, "new pods do not come up though the staged one did", kubernetes="The old ones serve until the release before is applied again.")
 def test_a_roll_that_does_not_end(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest, asked = Kubernetes.values, list[str]()
+    honest, asked = Kubernetes.build_values, list[str]()
 
     def values(self: Kubernetes, wanted: Deployment) -> dict[str, Any]:
         asked.append(wanted.tag)
         wrong = {"config": "another = true\n"} if asked == [C, C] else {}  # the first is for the staged pod
         return honest(self, wanted) | wrong
 
-    monkeypatch.setattr(Kubernetes, "values", values)
+    monkeypatch.setattr(Kubernetes, "build_values", values)
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", C), 2, "The release ended instead of becoming ready.", "config.toml", "it was changed")
         monkeypatch.undo()
@@ -107,7 +107,7 @@ def test_a_config_that_is_another(live: Road, suffers: Suffers) -> None:
     patch = [{"op": "replace", "path": f"/spec/template/spec/volumes/{at}/configMap/name", "value": f"{name}-wrong"}]
     with suffers(B):
         namespace.kubectl("patch", "deployment", name, "--type", "json", "--patch", json.dumps(patch))
-        wait_until(lambda: any(map(pods.in_vain, pods.of_kind(of(live)[1].objects("pods"), "Pod"))))
+        wait_until(lambda: any(map(pods.explain_failure, pods.select_kind(of(live)[1].list_objects("pods"), "Pod"))))
         live.must("deploy", B)
     namespace.kubectl("delete", "configmap", f"{name}-wrong")
 
@@ -118,7 +118,7 @@ def test_a_config_that_is_another(live: Road, suffers: Suffers) -> None:
     kubernetes="Pods serve on; a deploy that meets it says so, waits up to two minutes, and completes.",
 )
 def test_an_api_server_that_is_away(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
-    with suffers(C), monkeypatch.context() as patch, away(live, patch, AWAY_SECONDS) as leave, during(patch, "switch", live, leave):
+    with suffers(C), monkeypatch.context() as patch, away(live, patch, AWAY_SECONDS) as leave, during(patch, "switch_traffic", live, leave):
         said = live.must("deploy", C)
     assert "warning: the cluster does not answer; trying for 120 s" in said.text
     live.must("rollback")
@@ -136,7 +136,7 @@ def of(road: Road) -> tuple[Namespace, Kubernetes]:
 
 def serving(road: Road) -> list[str]:
     """Return the pods that callers are sent to."""
-    return pods.called(of(road)[1].objects("endpointslices"))
+    return pods.list_serving(of(road)[1].list_objects("endpointslices"))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from slipway.operate import process
 from slipway.operate.targets import containers
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets import local as on_local
-from slipway.operate.targets.supervisor import WORKERS, workers
+from slipway.operate.targets.supervisor import WORKERS, list_workers
 from slipway.rehearsal import load
 from tests.conftest import Road, wait_until
 from tests.library.faults.conftest import ENDING, ERRING, HUNGRY, SLOW, STUCK, Suffers, serves, watched
@@ -52,16 +52,16 @@ def test_a_killed_process(live: Road, suffers: Suffers) -> None:
 )
 def test_a_killed_supervisor(live: Road, suffers: Suffers) -> None:
     assert isinstance(live.place, on_local.Local)
-    running = live.place.supervisor.running()
+    running = live.place.supervisor.find_process()
     assert running
     with suffers(B, may_fail=True):
         running.kill()
         psutil.wait_procs([running], timeout=10)
         live.serves(B)
         live.must("deploy", B)
-    running = live.place.supervisor.running()
+    running = live.place.supervisor.find_process()
     assert running
-    assert {each.pid for each in live.place.supervisor.left()} == {each.pid for each in running.children()}
+    assert {each.pid for each in live.place.supervisor.list_orphans()} == {each.pid for each in running.children()}
 
 
 @fault(
@@ -128,7 +128,7 @@ def test_a_release_that_is_slow_while_it_is_watched(live: Road, suffers: Suffers
 def test_metrics_that_cannot_be_read(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch)
     place, readings = type(live.place), [0]
-    honest = place.ask
+    honest = place.ask_live
 
     def ask(self: Any, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         readings[0] += ("/metrics", None) in questions
@@ -137,7 +137,7 @@ def test_metrics_that_cannot_be_read(live: Road, suffers: Suffers, monkeypatch: 
         return honest(self, *questions)
 
     with live.unchanged(), suffers(B):
-        monkeypatch.setattr(place, "ask", ask)
+        monkeypatch.setattr(place, "ask_live", ask)
         refused(live.run("deploy", C), 7, f"{C} could not be watched, which counts as failed", "What served before serves again.")
         monkeypatch.undo()
 
@@ -222,20 +222,20 @@ def test_a_proxy_that_is_started_again(live: Road, suffers: Suffers) -> None:
 
 def signalled(road: Road, number: int) -> None:
     """Send a signal to a process that answers, and wait for the next; not by the engine, which would not start it again."""
-    place, before = road.place, road.place.running()
+    place, before = road.place, road.place.describe_processes()
     if isinstance(place, on_local.Local):
-        supervisor = place.supervisor.running()
+        supervisor = place.supervisor.find_process()
         assert supervisor
-        os.kill(min(workers(supervisor)), number)
+        os.kill(min(list_workers(supervisor)), number)
         # Should the supervisor ask a worker in its last instant, it waits a minute for the answer.
-        wait_until(lambda: place.running() != before and len(workers(supervisor)) == WORKERS, seconds=90)
+        wait_until(lambda: place.describe_processes() != before and len(list_workers(supervisor)) == WORKERS, seconds=90)
     else:
         assert isinstance(place, on_docker.Docker)
-        container = place.live_container()
+        container = place.find_live_container()
         assert container
         command = ["bash", "-c", f"kill -{number} {container.attrs['State']['Pid']}"]
         place.client.containers.run(place.proxy.choose_image(), entrypoint=command, pid_mode="host", user="root", remove=True)
-        wait_until(lambda: place.running() != before and serves(road, B))
+        wait_until(lambda: place.describe_processes() != before and serves(road, B))
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def test_no_room_for_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.M
 )
 def test_two_deploys_at_once(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     said = list[tuple[int, str]]()
-    with suffers(C), during(monkeypatch, "staged", live, lambda: said.append(elsewhere(live, "deploy", C))):
+    with suffers(C), during(monkeypatch, "stage_release", live, lambda: said.append(elsewhere(live, "deploy", C))):
         live.must("deploy", C)
     [(code, text)] = said
     assert code == 5
@@ -126,7 +126,7 @@ def test_two_deploys_at_once(live: Road, suffers: Suffers, monkeypatch: pytest.M
     live.must("rollback")
 
 
-@pytest.mark.parametrize("step", ["staged", "switch", "running_digest"])
+@pytest.mark.parametrize("step", ["stage_release", "switch_traffic", "read_running_digest"])
 @fault(
     16,
     "a rollback while a deploy is at work: before, at and after its switch",
@@ -241,7 +241,7 @@ def afterwards(road: Road, code: int, text: str) -> list[str]:
             pass
     except Busy as busy:
         wrong.append(f"the lock is held for ever: {busy}")
-        road.place.release()
+        road.place.lock.release()
     return wrong
 
 
@@ -250,7 +250,7 @@ def forget(road: Road, tag: str) -> None:
     place = road.place
     assert isinstance(place, on_docker.Docker)
     client = place.client
-    image = client.images.pull(place.predictor(road.digests[tag]))
+    image = client.images.pull(place.locate_release(road.digests[tag]))
     for container in client.containers.list(all=True, filters={"ancestor": str(image.id)}):
         container.remove(force=True)
     files = image.attrs["RootFS"]["Layers"][-1]

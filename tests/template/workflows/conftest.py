@@ -38,5 +38,5 @@ def scenario(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path]
         try:
             yield found
         finally:
-            found.place.stop()
+            found.place.stop_all()
             rehearsal.clear(project.load(work))

@@ -99,7 +99,7 @@ class Scenario:
     @property
     def place(self) -> Docker:
         """The host, asked directly."""
-        found = targets.of(project.load(self.work))
+        found = targets.load_target(project.load(self.work))
         assert isinstance(found, Docker)
         return found
 

@@ -66,7 +66,7 @@ class Story:
         version = httpx.get(f"http://{project.load(self.on.work).address}/version").raise_for_status().json()
         assert (version["tag"], version["digest"]) == (tag, self.on.stored(commit))
         assert self.on.stored("production") == version["digest"]
-        assert self.on.place.holder() is None
+        assert self.on.place.lock.read_holder() is None
 
 
 def shuffled(rows: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def test_a_tag_without_secrets_is_green_and_says_what_is_missing(story: Story) -
     before = list(story.on.posted)
     ran = story.on.run("deploy", "push", "refs/tags/v0.0.1", pushed(story, "v0.0.1"), secrets=False).ended(0)
     assert "deploy skipped: set DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY" in ran.summary
-    assert {each.tag for each in story.on.place.deployed()} <= {A, B}
+    assert {each.tag for each in story.on.place.list_deployments()} <= {A, B}
     assert story.on.posted == before
 
 
@@ -187,7 +187,7 @@ def callers(story: Story, folder: Path) -> Any:
     place = story.on.place
     digest = story.on.stored("production")
     assert digest
-    files = place.fetch(digest)
+    files = place.fetch_release(digest)
     on = project.load(story.on.work)
     shutil.copytree(files, on.bundle, dirs_exist_ok=True)
     return rehearsal.callers(on, folder)
@@ -205,7 +205,7 @@ def test_deploys_are_held_after_a_rollback_until_they_are_resumed(story: Story) 
 def held_back(story: Story) -> None:
     """Be rolled back to the first release."""
     story.upgraded()
-    [[version]] = story.on.place.ask(("/version", None)).values()
+    [[version]] = story.on.place.ask_live(("/version", None)).values()
     if version["tag"] == B:
         story.on.press("rollback", tag="", reason="once more").ended(0)
 
@@ -220,7 +220,7 @@ def test_a_rollback_to_an_unknown_tag_changes_nothing(story: Story) -> None:
 def standing(story: Story) -> str:
     """Have something deployed, and return its tag."""
     story.deployed()
-    [[version]] = story.on.place.ask(("/version", None)).values()
+    [[version]] = story.on.place.ask_live(("/version", None)).values()
     return str(version["tag"])
 
 
