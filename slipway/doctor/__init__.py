@@ -54,21 +54,21 @@ def doctor(project: Project, fix: bool, model: bool = False) -> Report:
 
 def check_all(project: Project) -> list[Finding]:
     """Return what is found of the model's folder, the checkout, GitHub and the host."""
-    return [*check_model(project), *check_checkout(project), *check_github(project), *host.findings(project)]
+    return [*check_model(project), *check_checkout(project), *check_github(project), *host.check_host(project)]
 
 
 def check_model(project: Project) -> list[Finding]:
     """Return what is found of `model/`, `data/` and `validation/`."""
     from slipway.doctor import model  # imported here: it costs some seconds
 
-    return model.findings(project)
+    return model.check_model(project)
 
 
 def check_github(project: Project) -> list[Finding]:
     """Return what GitHub has; one finding where it cannot be asked."""
     try:
         with api.connect() as fetch:
-            return list(github.findings(project, api.full_name(project.root), fetch))
+            return list(github.check_github(project, api.full_name(project.root), fetch))
     except api.Unavailable as error:
         fix = "gh auth status, in a clone of the repository, says whether GitHub is reached and knows you; gh is at https://cli.github.com"
         return [unseen("GitHub", str(error), fix)]

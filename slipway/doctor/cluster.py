@@ -26,7 +26,7 @@ BETWEEN = re.compile(r"^}\n{", re.MULTILINE)
 ANY = Deployment("doctor", "sha256:" + 64 * "0", "", "", "", None, 0, "", "")
 
 
-def findings(project: Project) -> Iterator[Finding]:
+def check_cluster(project: Project) -> Iterator[Finding]:
     """Yield what is found of the cluster; where none answers there is one finding."""
     target = Kubernetes(project)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from model import features
 from slipway.doctor import source
 from slipway.doctor.datasets import Dataset
-from slipway.doctor.draft import Draft, draft_columns, with_alias
+from slipway.doctor.draft import Draft, add_alias, draft_columns
 from slipway.doctor.finding import Finding, good, list_some, mend, note
 from slipway.doctor.source import NEW_FEATURES, quote
 from slipway.serving.declared import FEATURES, Feature
@@ -34,7 +34,7 @@ class Change:
         return len(self.gone) == len(FEATURES)
 
 
-def compare(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Misfit]], constants: dict[str, str], target: str | None) -> Change:
+def propose_change(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Misfit]], constants: dict[str, str], target: str) -> Change:
     """Return what of Row has to be changed for some datasets with rows."""
     change = Change(constants=constants)
     names = [str(name) for name in datasets[0].rows] if datasets[0].rows is not None else []
@@ -64,7 +64,7 @@ def _rename(draft: Draft, attribute: str) -> Draft:
     if draft.attribute == attribute or draft.left_out:
         return Draft(draft.column, attribute, draft.declared, draft.left_out)
     plain = re.sub(r"(, )?alias=(\"(\\.|[^\"\\])*\")", "", draft.declared).replace(", Field()]", "]")
-    return Draft(draft.column, attribute, with_alias(plain, f"alias={quote(draft.column)}" * (attribute != draft.column)))
+    return Draft(draft.column, attribute, add_alias(plain, f"alias={quote(draft.column)}" * (attribute != draft.column)))
 
 
 def _keep_some(drafts: list[Draft], kept: list[str]) -> list[Draft]:
@@ -95,21 +95,23 @@ def _describe_misfits(datasets: Sequence[Dataset], misfits: Sequence[Sequence[Mi
 
 def _is_left_out(column: str) -> bool:
     """Tell whether a comment in `model/features.py` names a column, as in `# customer_id: left out`."""
-    text = Path(str(features.__file__)).read_text(encoding="utf-8")
-    return bool(re.search(rf"^\s*#([^:\n]*\W)?{re.escape(' '.join(column.split()))}(\W[^:\n]*)?:", text, re.MULTILINE))
+    return bool(re.search(rf"^\s*#([^:\n]*\W)?{re.escape(' '.join(column.split()))}(\W[^:\n]*)?:", _read_features(), re.MULTILINE))
+
+
+def _read_features() -> str:
+    return Path(str(features.__file__)).read_text(encoding="utf-8")
 
 
 def _write_features(change: Change, build: Path) -> None:
     fields = {each.attribute: each.format() for each in change.drafts if not each.left_out}
-    own = Path(str(features.__file__)).read_text(encoding="utf-8")
-    text = None if change.whole else source.declare(own, fields, change.gone, change.constants)
+    text = None if change.whole else source.edit_features(_read_features(), fields, change.gone, change.constants)
     if text is None:
         comments = "".join(f"\n    {each.format()}" for each in change.drafts if each.left_out)
-        text = source.declare(NEW_FEATURES.rstrip() + "\n" + comments, fields, [], change.constants)
+        text = source.edit_features(NEW_FEATURES.rstrip() + "\n" + comments, fields, [], change.constants)
     source.write_draft(build, "features.py", str(text))
 
 
-def findings(change: Change, rows: str, build: Path) -> list[Finding]:
+def describe_change(change: Change, rows: str, build: Path) -> list[Finding]:
     """Return what is found of the declaration: one thing to mend, or that it fits; and what could be declared besides."""
     if not (change.reasons or change.drafts or change.constants):
         return [good("model/features.py", f"declares what {rows} have"), *_offer(change)]
@@ -131,8 +133,7 @@ def _offer(change: Change) -> list[Finding]:
 
 
 def _format_block(change: Change) -> str:
-    own = Path(str(features.__file__)).read_text(encoding="utf-8")
-    imports = source.find_imports(own + "\n" + "\n".join(each.format() for each in change.drafts if not each.left_out))
+    imports = source.find_imports("\n".join([_read_features(), *(each.format() for each in change.drafts if not each.left_out)]))
     lines = ["build/features.py is model/features.py with all of this: read it, and put it into model/. Or, in model/features.py:"]
     if above := [*imports, *change.constants.values()]:
         lines += ["above class Row:", *(f"    {each}" for each in above)]

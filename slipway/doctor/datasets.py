@@ -87,8 +87,8 @@ def propose_load(datasets: Sequence[Dataset], build: Path) -> Proposal | None:
     """Return how `load` has to read the files where it does not, and write it to build/data.py."""
     raw = _merge(datasets)
     reasons = list(_find_reasons(datasets))
-    expression = Format(raw).expression() if raw and reasons else None
-    steps = list(Format(raw).steps()) if raw and reasons else []
+    form = Format(raw) if raw and reasons else None
+    expression, steps = (form.format_call(), list(form.format_steps())) if form else (None, [])
     found = _write_load(reasons, expression, steps, build) if reasons else None
     load = import_file(found.path) if found else data
     for why, step in _find_steps([read_dataset(each.path, load) for each in datasets]):
@@ -99,7 +99,7 @@ def propose_load(datasets: Sequence[Dataset], build: Path) -> Proposal | None:
 
 def _write_load(reasons: list[str], expression: str | None, steps: list[str], build: Path) -> Proposal:
     own = Path(str(data.__file__)).read_text(encoding="utf-8")
-    lines = source.end_load(own, expression, steps)
+    lines = source.format_end(own, expression, steps)
     return Proposal(reasons, lines, source.write_draft(build, "data.py", source.replace_end(own, lines)))
 
 

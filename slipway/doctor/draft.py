@@ -23,7 +23,6 @@ KEY_NAME = re.compile(r"(?i)(^|[^a-z])(id|uuid|guid|key|index|rowid|rownames?)$|
 ORDINALS = {"1st": "first", "2nd": "second", "3rd": "third"}
 # What model/features.py imports: a field of that name would hide it.
 IMPORTED = {"Annotated", "BaseModel", "ConfigDict", "Field", "Literal", "Row", "bool", "date", "datetime", "float", "int", "str"}
-
 Number = int | float
 # Scales that whole numbers fill: months, hours, weekdays, days of a month, minutes, weeks, quarters, days of a year, percent.
 SCALES = ((1, 12), (0, 11), (0, 23), (1, 24), (0, 6), (1, 7), (1, 31), (0, 59), (1, 52), (1, 53), (1, 4), (1, 365), (1, 366), (0, 100))
@@ -62,10 +61,10 @@ def draft_columns(tables: Iterable[pd.DataFrame], columns: Iterable[str], taken:
 def _draft(column: str, attribute: str, kind: Kind) -> Draft:
     alias = "" if attribute == column else f"alias={quote(column)}"
     optional = " | None" if kind.missing else ""
-    return Draft(column, attribute, with_alias(_format_type(kind) + optional, alias), _leave_out(column, kind))
+    return Draft(column, attribute, add_alias(_format_type(kind) + optional, alias), _leave_out(column, kind))
 
 
-def with_alias(declared: str, alias: str) -> str:
+def add_alias(declared: str, alias: str) -> str:
     """Return a type with an alias: among its limits where it is one annotated type, else around all of it."""
     if not alias:
         return declared

@@ -23,7 +23,7 @@ TAG_RULES = "/rulesets?targets=tag&per_page=100"
 NO_PLAN = "make the repository public, or take a plan that has this; until then it holds only as long as everybody keeps to it"
 
 
-def findings(project: Project, name: str, fetch: Fetch) -> Iterator[Finding]:
+def check_github(project: Project, name: str, fetch: Fetch) -> Iterator[Finding]:
     """Yield what GitHub has of a repository."""
     found = fetch(f"/repos/{name}")
     if found is None:
@@ -50,7 +50,7 @@ def _is_limited(name: str, fetch: Fetch) -> bool:
 # --- the workflows
 
 
-def check_default_branch(what: str, repo: Repository) -> Finding:
+def _check_default_branch(what: str, repo: Repository) -> Finding:
     """Check that merges to the default branch make images."""
     file = Path(".github", "workflows", "train-validate-build-push.yml")
     path = repo.project.root / file
@@ -61,8 +61,7 @@ def check_default_branch(what: str, repo: Repository) -> Finding:
     return mend(what, f"{repo.branch}, which is not in {file.as_posix()}", why, f"add it to `branches:` there: [{repo.branch}]")
 
 
-def check_actions(what: str, repo: Repository) -> Finding:
-    """Check that workflows may run, and the actions they use."""
+def _check_actions(what: str, repo: Repository) -> Finding:
     permissions, page = repo.fetch("/actions/permissions") or {}, repo.page("actions")
     if not permissions.get("enabled"):
         call = repo.call("PUT", "actions/permissions", enabled=True, allowed_actions="all")
@@ -88,7 +87,7 @@ def _is_allowed(action: str, may: dict[str, Any]) -> bool:
     return any(fnmatchcase(action, each.partition("@")[0]) for each in may.get("patterns_allowed", ()))
 
 
-def check_package(what: str, repo: Repository) -> Finding:
+def _check_package(what: str, repo: Repository) -> Finding:
     """Check where images go, and that the workflows may push them there."""
     ours = repo.project.repository
     # In a workflow its token may not read the variable, and needs not: `repo.project.repository` is made from it.
@@ -116,8 +115,7 @@ def check_package(what: str, repo: Repository) -> Finding:
 # --- the rules
 
 
-def check_branch_rules(what: str, repo: Repository) -> Finding:
-    """Check that nothing gets to the default branch without the checks."""
+def _check_branch_rules(what: str, repo: Repository) -> Finding:
     why = f"What is pushed past a pull request, or merged while {CHECK!r} is red, is trained and built all the same."
     if repo.limited:
         return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
@@ -138,7 +136,7 @@ def check_branch_rules(what: str, repo: Repository) -> Finding:
     return mend(what, f"{repo.branch} takes whatever is pushed", why, "", _make_rules(repo, "branch", "~DEFAULT_BRANCH", wanted))
 
 
-def check_tag_rules(what: str, repo: Repository) -> Finding:
+def _check_tag_rules(what: str, repo: Repository) -> Finding:
     """Check that a tag that was deployed cannot move."""
     why = "A tag that moved or is gone no longer says what was deployed; the deploy verb refuses it, and the history cannot be followed."
     if repo.limited:
@@ -163,7 +161,7 @@ def _make_rules(repo: Repository, target: str, ref: str, rules: list[dict[str, A
 # --- the environment `production`
 
 
-def check_environment(what: str, repo: Repository) -> Finding:
+def _check_environment(what: str, repo: Repository) -> Finding:
     """Check that the secrets have their place, for the default branch and the tags alone."""
     if repo.limited:
         why = "The secrets for the host are the whole repository's, so a workflow on any branch can read them."
@@ -199,8 +197,7 @@ def _describe_misplaced(found: dict[str, Any] | None) -> tuple[str, str] | None:
     return None
 
 
-def check_reviewers(what: str, repo: Repository) -> Finding:
-    """Check who has to approve, and whether this plan enforces it."""
+def _check_reviewers(what: str, repo: Repository) -> Finding:
     if repo.limited or (repo.private and not _is_enterprise(repo)):
         why = "For a private repository only GitHub Enterprise has them. Whoever may push a tag deploys; what stops a bad one is the gate."
         return limit(what, "not enforced by this plan", why, "none, if that is meant; or make the repository public, or take that plan")
@@ -226,8 +223,7 @@ def _is_enterprise(repo: Repository) -> bool:
     return bool(owner.get("plan", {}).get("name") == "enterprise")
 
 
-def check_secrets(what: str, repo: Repository) -> Finding:
-    """Check that the secrets for the host are set, and only where they belong."""
+def _check_secrets(what: str, repo: Repository) -> Finding:
     needed = secrets(repo.project.target)
     wide = {each["name"] for each in (repo.fetch("/actions/secrets?per_page=100") or {}).get("secrets", ())} & set(needed)
     if wide and not repo.limited:
@@ -244,12 +240,12 @@ def check_secrets(what: str, repo: Repository) -> Finding:
 
 
 CHECKS: dict[str, Callable[[str, Repository], Finding]] = {
-    "default branch": check_default_branch,
-    "actions": check_actions,
-    "branch rules": check_branch_rules,
-    "tag rules": check_tag_rules,
-    "environment": check_environment,
-    "reviewers": check_reviewers,
-    "secrets": check_secrets,
-    "package": check_package,
+    "default branch": _check_default_branch,
+    "actions": _check_actions,
+    "branch rules": _check_branch_rules,
+    "tag rules": _check_tag_rules,
+    "environment": _check_environment,
+    "reviewers": _check_reviewers,
+    "secrets": _check_secrets,
+    "package": _check_package,
 }

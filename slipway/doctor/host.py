@@ -34,14 +34,14 @@ CLOCK_SECONDS, RENEW_DAYS, MLFLOW_SECONDS = 60, 21, 10
 FREE_PORT = "stop what listens there, or change [deploy] address in project.toml"
 
 
-def findings(project: Project) -> Iterator[Finding]:
+def check_host(project: Project) -> Iterator[Finding]:
     """Yield what is found of the place where the project's service runs."""
     variable = {"docker": "DOCKER_HOST", "kubernetes": "KUBECONFIG"}.get(project.target)
     if variable and is_runner() and not os.environ.get(variable):
         fix = f"set {', '.join(secrets(project.target))} in the environment {ENVIRONMENT}"
         yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
     elif project.target == "kubernetes":
-        yield from cluster.findings(project)
+        yield from cluster.check_cluster(project)
     elif project.target == "docker":
         yield from _check_engine_host(project)
     else:

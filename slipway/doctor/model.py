@@ -25,7 +25,7 @@ SAME_KIND = (
 LATER = "they are looked at when what is above is mended: ./run doctor --model"
 
 
-def findings(project: Project) -> list[Finding]:
+def check_model(project: Project) -> list[Finding]:
     """Return what is found; where the model cannot be imported that is all there is to say."""
     try:
         import_model("./run doctor --model")
@@ -51,7 +51,7 @@ def _describe_surprise(error: Exception) -> Finding:
 
 
 def _check_project(project: Project) -> Iterator[Finding]:
-    """Hold the owner's files against each other: how rows are read, what is declared of them, then what needs both."""
+    """Compare the owner's files: how rows are read, what is declared of them, then what needs both."""
     from slipway import rules
     from slipway.doctor import datasets
 
@@ -98,9 +98,9 @@ def _check_declaration(read: Sequence[Dataset], build: Any) -> Iterator[Finding]
     converted = [each.converted for each in read]
     tables = [rows for rows, _ in converted]
     target, reasons, lines = constants.check_constants(tables)
-    change = columns.compare(read, [misfits for _, misfits in converted], lines, target)
+    change = columns.propose_change(read, [misfits for _, misfits in converted], lines, target)
     change.reasons += reasons
-    yield from columns.findings(change, " and ".join(str(len(each)) for each in tables) + " rows", build)
+    yield from columns.describe_change(change, " and ".join(str(len(each)) for each in tables) + " rows", build)
 
 
 def _check_rest(project: Project, judged_by: Rules, read: Sequence[Dataset]) -> Iterator[Finding]:

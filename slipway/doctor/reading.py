@@ -107,7 +107,7 @@ class Format:
         self.words = {name: each.words for name, each in self.numbers.items() if each.words}
 
     @property
-    def by_column(self) -> list[str]:
+    def _by_column(self) -> list[str]:
         """The columns that no option of `read_csv` reads: their marks are not those of the others, or have more than one byte."""
         if self.marks is not None and all(ord(each) < ONE_BYTE for each in self.marks[1]):
             return []
@@ -119,59 +119,55 @@ class Format:
         raw = self.raw
         return (raw.encoding, raw.separator, raw.blanks, self.marks) == ("utf-8", ",", False, PLAIN) and not self.words
 
-    def options(self) -> Iterator[str]:
-        """Yield the options of `read_csv`."""
+    def _options(self) -> Iterator[str]:
         raw = self.raw
         yield from [f"sep={json.dumps(raw.separator)}"] * (raw.separator != ",")
         yield from [f'encoding="{raw.encoding}"'] * (raw.encoding != "utf-8")
         yield from ["skipinitialspace=True"] * raw.blanks
-        if self.marks is None or self.marks == PLAIN or self.by_column:
+        if self.marks is None or self.marks == PLAIN or self._by_column:
             yield from ["dtype=str", "keep_default_na=False"]
-            yield from [f"na_values={self.format_words()}"] * bool(self.words)
+            yield from [f"na_values={self._format_words()}"] * bool(self.words)
         else:
-            yield from self.typed_options(*self.marks)
+            yield from self._typed_options(*self.marks)
 
-    def typed_options(self, decimal: str, thousands: str) -> Iterator[str]:
+    def _typed_options(self, decimal: str, thousands: str) -> Iterator[str]:
         """Yield the options with which pandas makes numbers itself, and leaves the rest as text."""
         yield from [f"decimal={json.dumps(decimal)}"] * (decimal != ".")
         yield from [f"thousands={json.dumps(thousands)}"] * bool(thousands)
         yield "keep_default_na=False"
-        yield f"na_values={self.format_words(always=True)}"
+        yield f"na_values={self._format_words(always=True)}"
         texts = [name for name, column in self.raw.table.items() if name not in self.numbers and _would_change(column)]
         yield from [f"dtype={_format_keys(map(str, texts), 'str')}"] * bool(texts)
 
-    def format_words(self, always: bool = False) -> str:
+    def _format_words(self, always: bool = False) -> str:
         """Return what of the numbers is missing: a list where no text has these words, else by column."""
-        words = list(dict.fromkeys(["", *self.blank_cells(), *self.list_words()]))
-        if always and not self.held_by_texts(words[1:]):
+        words = list(dict.fromkeys(["", *self._blank_cells(), *self._list_words()]))
+        if always and not self._held_by_texts(words[1:]):
             return json.dumps(words, ensure_ascii=False)
         if always:
             return _format_keys([*self.numbers], json.dumps(words, ensure_ascii=False))
-        return _format_keys([*self.words], json.dumps(self.list_words(), ensure_ascii=False))
+        return _format_keys([*self.words], json.dumps(self._list_words(), ensure_ascii=False))
 
-    def list_words(self) -> list[str]:
-        """Return all words for what is missing among numbers."""
+    def _list_words(self) -> list[str]:
         return list(dict.fromkeys(word for each in self.words.values() for word in each))
 
-    def blank_cells(self) -> list[str]:
-        """Return the cells of blanks alone among numbers."""
+    def _blank_cells(self) -> list[str]:
         cells = {cell for name in self.numbers for cell in self.raw.table[name].unique()}
         return sorted(cell for cell in cells if cell and not cell.strip())
 
-    def held_by_texts(self, words: list[str]) -> bool:
-        """Tell whether a column of text holds one of the words for what is missing among numbers."""
+    def _held_by_texts(self, words: list[str]) -> bool:
         return any(column.isin(words).any() for name, column in self.raw.table.items() if name not in self.numbers)
 
-    def expression(self) -> str:
+    def format_call(self) -> str:
         """Return the call of `read_csv`, over several lines where it is long."""
-        options = ["path", *self.options()]
+        options = ["path", *self._options()]
         line = f"pd.read_csv({', '.join(options)})"
         return line if len(line) <= WIDEST else "pd.read_csv(\n    " + ",\n    ".join(options) + ",\n)"
 
-    def steps(self) -> Iterator[str]:
+    def format_steps(self) -> Iterator[str]:
         """Yield the lines for the columns that `read_csv` alone does not read."""
         by_marks: dict[tuple[str, str], list[str]] = {}
-        for name in self.by_column:
+        for name in self._by_column:
             by_marks.setdefault(self.numbers[name].marks[0], []).append(name)
         for (decimal, thousands), names in by_marks.items():
             yield f"for name in {json.dumps(names, ensure_ascii=False)}:"

@@ -97,7 +97,7 @@ def _find_last_return(source: str) -> ast.Return | None:
     return None
 
 
-def end_load(source: str, expression: str | None, steps: Sequence[str]) -> list[str]:
+def format_end(source: str, expression: str | None, steps: Sequence[str]) -> list[str]:
     """Return the last lines of `load`: what it returns, or another expression, and the steps after that."""
     found = _find_last_return(source)
     own = ast.get_source_segment(source, found.value) if found and found.value else None
@@ -137,7 +137,7 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
-def declare(source: str, fields: dict[str, str], gone: Sequence[str], constants: dict[str, str]) -> str | None:
+def edit_features(source: str, fields: dict[str, str], gone: Sequence[str], constants: dict[str, str]) -> str | None:
     """Return `model/features.py` with these fields and constants, each a line by its name, and without what is gone.
 
     None where class Row is not written there as such.

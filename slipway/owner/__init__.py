@@ -21,9 +21,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 from slipway.errors import OwnerError, PipelineError
 from slipway.owner import place as places
 from slipway.owner.hints import Hint, find_hint
-from slipway.owner.missing_module import explain_missing_library, explain_missing_module, find_moved_module
 from slipway.owner.place import Place
-from slipway.owner.raised import describe_error, list_frames, shorten
+from slipway.owner.raised import (
+    describe_error,
+    explain_missing_library,
+    explain_missing_module,
+    find_moved_module,
+    list_frames,
+    shorten,
+)
 from slipway.say import warn
 
 if TYPE_CHECKING:

@@ -78,11 +78,7 @@ HINTS = [
         "an estimator with probabilities",
         "wrap it, such as CalibratedClassifierCV(LinearSVC())",
     ),
-    Hint(
-        r"not available when voting='hard'",
-        "an estimator with probabilities",
-        'write VotingClassifier(..., voting="soft")',
-    ),
+    Hint(r"not available when voting='hard'", "an estimator with probabilities", 'write VotingClassifier(..., voting="soft")'),
     Hint(
         r"probability estimates are not available for loss=",
         "an estimator with probabilities",
@@ -218,21 +214,10 @@ HINTS = [
         "write what is missing there",
     ),
     Hint(
-        r"cannot import name",
-        "names that are in the locked version (requirements/work.txt), or in that file of model/",
-        "correct the name",
+        r"cannot import name", "names that are in the locked version (requirements/work.txt), or in that file of model/", "correct the name"
     ),
-    Hint(
-        r"FileNotFoundError",
-        "the rows at the path that load(path) is given",
-        "put the rows there, or correct model/data.py",
-        ("load",),
-    ),
-    Hint(
-        r"codec can't decode",
-        "text in UTF-8",
-        'name the encoding in model/data.py, such as pandas.read_csv(path, encoding="latin-1")',
-    ),
+    Hint(r"FileNotFoundError", "the rows at the path that load(path) is given", "put the rows there, or correct model/data.py", ("load",)),
+    Hint(r"codec can't decode", "text in UTF-8", 'name the encoding in model/data.py, such as pandas.read_csv(path, encoding="latin-1")'),
     Hint(
         r"Error tokenizing data|No columns to parse|Usecols do not match",
         "rows of as many columns as the first line names",

@@ -312,7 +312,7 @@ def gh(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> Path:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> Project:
     """This project, whose host is not looked at."""
-    monkeypatch.setattr(host, "findings", lambda _: iter(()))
+    monkeypatch.setattr(host, "check_host", lambda _: iter(()))
     return replace(project.load(ROOT, "local"), repository=IMAGES)
 
 
@@ -403,7 +403,7 @@ AT = project.load(ROOT, "docker")
 @pytest.mark.parametrize(
     ("look", "sentence"),
     [
-        (lambda: next(host.findings(AT)), "none is named"),  # in a workflow without the secrets
+        (lambda: next(host.check_host(AT)), "none is named"),  # in a workflow without the secrets
         (partial(host.check_engine, "", AT, engine(api="1.40")), "Docker Engine 20.10.24 on "),
         (lambda: host.check_clock("", AT, engine(off=timedelta(days=1))), "+86400 s from the one here"),
         (partial(host.check_certificate, replace(AT, certificate=ROOT / "README.md")), "holds no certificate that can be read"),
@@ -419,7 +419,7 @@ def test_what_is_to_mend_on_the_host(monkeypatch: pytest.MonkeyPatch, look: Call
 def test_an_engine_that_does_not_answer_is_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    found = list(host.findings(AT))
+    found = list(host.check_host(AT))
     assert [(each.what, each.state) for each in found] == [("host", "to mend"), ("certificate", "ok"), ("MLflow", "ok")]
     assert found[0].found == "no engine answers on tcp://127.0.0.1:1"
     assert found[0].fix.endswith("Start it, or add --target local, which needs none.")
@@ -455,7 +455,7 @@ def test_a_host_is_looked_at_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slipway.operate.registry.digest", lambda *_: None)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{free_port()}")
-    found = {each.what: each for each in host.findings(at)}
+    found = {each.what: each for each in host.check_host(at)}
     assert {each.what: each.state for each in found.values()} == dict.fromkeys([*host.CHECKS, "certificate", "MLflow"], "ok")
     assert "GB free" in found["disk"].found
     assert found["port"].found.endswith("is free")
@@ -467,7 +467,7 @@ def test_a_host_that_is_full_busy_and_far_from_its_registry(monkeypatch: pytest.
     monkeypatch.setattr("slipway.operate.registry.digest", refusing)
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{server.server_port}", image_mb=1e9)
-        found = {each.what: each for each in host.findings(at) if each.state == "to mend"}
+        found = {each.what: each for each in host.check_host(at) if each.state == "to mend"}
     assert set(found) == {"disk", "port", "registry"}
     assert "4000000.0 wanted" in found["disk"].found
     assert at.address in found["port"].found

@@ -62,7 +62,7 @@ def to_mend(findings: list[Finding]) -> Finding:
 
 
 def test_a_model_that_is_ready_is_said_to_be(own: Project) -> None:
-    found = [each for each in model.findings(own) if each.state != NOTE]
+    found = [each for each in model.check_model(own) if each.state != NOTE]
     assert {each.what: each.state for each in found} == dict.fromkeys(
         (
             "model/",
@@ -80,27 +80,27 @@ def test_a_model_that_is_ready_is_said_to_be(own: Project) -> None:
 def test_a_model_that_cannot_be_imported_is_all_there_is_to_say(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "model.estimator", None)
     monkeypatch.delattr("model.estimator")
-    found = model.findings(own)
+    found = model.check_model(own)
     assert len(found) == 1
     assert "ModuleNotFoundError: import of model.estimator halted" in to_mend(found).found
 
 
 def test_a_dataset_that_is_not_there(own: Project) -> None:
     own.train_data.unlink()
-    assert "train.csv cannot be loaded" in to_mend(model.findings(own)).found
+    assert "train.csv cannot be loaded" in to_mend(model.check_model(own)).found
 
 
 def test_reference_rows_that_were_learnt_from(own: Project) -> None:
     rows = dataset.read(own.root / "validation" / "reference.csv")
     change(own.train_data, lambda all_rows: pd.concat([all_rows, rows], ignore_index=True))
-    found = to_mend([each for each in model.findings(own) if each.what == "reference dataset"])
+    found = to_mend([each for each in model.check_model(own) if each.what == "reference dataset"])
     assert f"{len(rows)} of its rows are in data/train.csv too, such as 0, 1, 2" in found.found
 
 
 def test_expectations_of_another_model_and_the_draft_that_would_do(own: Project) -> None:
     suite = own.root / "validation" / "expectations.json"
     suite.write_text('{"name": "rows", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "other"}}]}')
-    found = to_mend(model.findings(own))
+    found = to_mend(model.check_model(own))
     assert "they name other, which are no columns; 1 do not hold for data/train.csv, such as expect_column_to_exist of other" in found.found
     draft = own.root / "build" / "expectations.json"
     checked = expectations.check(dataset.read(own.train_data), draft)

@@ -99,7 +99,7 @@ def test_the_account_may_do_what_it_has_to_and_no_more(road: Road, namespace: Na
 
 def found(road: Road) -> dict[str, Finding]:
     """Return what the doctor finds."""
-    return {each.what: each for each in doctor.findings(road.project)}
+    return {each.what: each for each in doctor.check_cluster(road.project)}
 
 
 def test_the_doctor_sees_a_cluster_that_is_as_it_should_be(road: Road) -> None:
@@ -148,7 +148,7 @@ def test_an_image_that_no_node_can_pull_is_told(road: Road, monkeypatch: pytest.
 
 def test_no_cluster_is_one_finding(road: Road, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    assert [(each.what, each.found) for each in doctor.findings(road.project)] == [("cluster", "none answers")]
+    assert [(each.what, each.found) for each in doctor.check_cluster(road.project)] == [("cluster", "none answers")]
     refused(road.run("status"), 2, "No cluster answers", "KUBECONFIG", "Next: kubectl cluster-info")
 
 

@@ -23,8 +23,7 @@ from slipway.cli import ROOT, VERBS, find_module, main
 from slipway.errors import DataRefused, ModelRefused, OwnerError, PipelineError
 from slipway.owner import STEPS, choose_hint, explain_failure, is_owners, owner_step, place, refuse_reserved_fields, run_owner
 from slipway.owner.hints import HINTS
-from slipway.owner.missing_module import find_moved_module
-from slipway.owner.raised import LONGEST
+from slipway.owner.raised import LONGEST, find_moved_module
 
 Write = Callable[..., dict[str, Any]]
 IMPORTS = """

@@ -25,7 +25,7 @@ from xgboost import XGBClassifier, XGBRanker, XGBRegressor
 
 from slipway.bundle.estimators import refuse_kind
 from slipway.errors import ModelRefused
-from slipway.owner.missing_module import explain_missing_library, explain_missing_module
+from slipway.owner.raised import explain_missing_library, explain_missing_module
 
 ROWS, TRUTH = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
 
@@ -325,7 +325,7 @@ def test_a_target_that_is_not_one_column(target: Any, given: str) -> None:
     ],
 )
 def test_a_missing_module_is_a_package_to_lock_or_a_file_to_move(name: str | None, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.owner.missing_module.find_spec", lambda top: top == "sklearn")
+    monkeypatch.setattr("slipway.owner.raised.find_spec", lambda top: top == "sklearn")
     message = explain_missing_module(ModuleNotFoundError(f"No module named {name!r}", name=name))
     assert said in message
     assert "Next: " in message
