@@ -113,7 +113,7 @@ def _check_workflows(folder: str, top: Path) -> Finding:
     return mend(
         "workflows",
         f"the project is the folder {folder} of the repository {top}",
-        "What is typed here works, but GitHub runs the workflows at the root of a repository alone: none of the project's own runs.",
+        "Commands work here, but GitHub runs only the workflows at the root of a repository: none of the project's own.",
         f"make the project a repository of its own, git subtree split --prefix {folder} keeps its history; or write workflows into "
         f"{top / WORKFLOWS} that have working-directory: {folder}",
     )

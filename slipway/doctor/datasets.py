@@ -21,7 +21,7 @@ from slipway.owner import owner_step
 from slipway.serving.declared import FEATURES
 from slipway.serving.frames import Misfit, convert
 
-LOST = "What is lost when the file is read is learnt from as something else, and callers send it as it was written."
+LOST = "The model learns from what `load` makes of the cells, and callers send them as they are written."
 
 # What is left of letters that were read in another encoding.
 UNREADABLE = re.compile("[\ufffd\x00]")

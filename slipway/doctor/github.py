@@ -27,7 +27,7 @@ def check_github(project: Project, name: str, fetch: Fetch) -> Iterator[Finding]
     """Yield what GitHub has of a repository."""
     found = fetch(f"/repos/{name}")
     if found is None:
-        yield mend("repository", f"there is no {name}, or it is not shown to you", "Everything else is set there.", "gh repo create")
+        yield mend("repository", f"there is no {name}, or your account cannot see it", "Everything else is set there.", "gh repo create")
         return
     name = found["full_name"]
     repo = Repository(name, found["default_branch"], found["private"], _is_limited(name, fetch), project, fetch)
@@ -76,7 +76,7 @@ def _check_actions(what: str, repo: Repository) -> Finding:
         return good(what, "on, what the workflows use is allowed")
     names = ", ".join(f"{each}@*" for each in refused)
     if may.get("verified_allowed"):
-        return unseen(what, "GitHub does not tell whose actions are verified", f"see that {names} are allowed on {page}")
+        return unseen(what, "GitHub does not list the verified actions", f"see that {names} are allowed on {page}")
     why = "A workflow that uses one ends before its first step."
     return mend(what, f"not allowed: {', '.join(refused)}", why, f"on {page} allow selected actions, among them {names}")
 
@@ -219,7 +219,7 @@ def _is_enterprise(repo: Repository) -> bool:
     """Tell whether the owner's plan has reviewers for private repositories; only its owners can see the plan."""
     owner = repo.fetch_any(f"/orgs/{repo.name.partition('/')[0]}") or {}
     if owner and "plan" not in owner:
-        raise Unavailable("which plan this is, is only told to an owner of the organisation")
+        raise Unavailable("only an owner of the organisation can see its plan")
     return bool(owner.get("plan", {}).get("name") == "enterprise")
 
 

@@ -22,7 +22,7 @@ LEARNT = "Nothing can be learnt or judged without it."
 SAME_KIND = (
     "put rows of the same kind there that data/train.csv does not have, such as a fifth of what you have, chosen by chance or by time"
 )
-LATER = "they are looked at when what is above is mended: ./run doctor --model"
+LATER = "checked once what is above is mended: ./run doctor --model"
 
 
 def check_model(project: Project) -> list[Finding]:
@@ -35,7 +35,7 @@ def check_model(project: Project) -> list[Finding]:
     try:
         found.extend(_check_project(project))
     except PipelineError as error:
-        found.append(mend("data", str(error).partition("\n")[0], LEARNT, "put it right, then ./run doctor"))
+        found.append(mend("data", str(error).partition("\n")[0], LEARNT, "correct it, then ./run doctor"))
     except Exception as error:  # data is of more kinds than anybody thinks of, and the doctor is asked when something is wrong
         found.append(_describe_surprise(error))
     return found
@@ -47,7 +47,7 @@ def _describe_surprise(error: Exception) -> Finding:
     text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     where = f"{Path(place.filename).name}, line {place.lineno}"
     fix = "look for cells or declarations that are unlike the others; ./run train says where it ends"
-    return mend("data and model", f"cannot be held against each other: {text} ({where})", LEARNT, fix)
+    return mend("data and model", f"cannot be compared: {text} ({where})", LEARNT, fix)
 
 
 def _check_project(project: Project) -> Iterator[Finding]:
@@ -129,7 +129,7 @@ def _check_expectations(project: Project, judged_by: Rules, tables: Sequence[pd.
     except PipelineError as error:
         source.write_draft(project.root / "build", "expectations.json", source.draft_suite(tables))
         found, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
-        why = "Nothing is judged by the others alone: `train` and `validate` end here."
+        why = "`train` and `validate` end here: nothing is judged by the other expectations alone."
         return failed(what, found.rstrip("."), why, f"{remedy.rstrip('.')}; or {draft}")
     if not broken:
         return good(what, "hold for data/train.csv and validation/reference.csv")

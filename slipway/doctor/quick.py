@@ -25,7 +25,7 @@ from slipway.owner import read_next, run_owner
 from slipway.project import Project
 from slipway.rules import Rules
 from slipway.serving.answers import answer
-from slipway.serving.frames import to_frame
+from slipway.serving.frames import records, to_frame
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import load_model
 from slipway.serving.rows import ROWS as REQUESTS
@@ -94,7 +94,7 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
         return mend(what, problem, "The same commit and data would give another model.", fix), found
     if not off <= TOLERANCE:
         problem = f"answers a row alone up to {off:g} other than among others"
-        return mend(what, problem, "Callers ask either way.", "look for what uses the whole batch, such as its mean"), found
+        return mend(what, problem, "Callers send rows alone and together.", "look for what uses the whole batch, such as its mean"), found
     return good(what, f"fits {len(found.rows)} rows, can be stored, and answers each row alone as among others"), found
 
 
@@ -125,7 +125,7 @@ def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Findi
         read = cases.read_cases(behaviour.CASES)
         rows_to_ask = [row for each in read for row in each.asked()]
     except Exception as error:  # whatever stands there: pydantic's errors have many lines
-        write_draft(build, "behaviour.py", format_behaviour(rows))
+        write_draft(build, "behaviour.py", format_behaviour(records(rows[dataset.list_inputs()].head(1))[0]))
         fix = "correct the rows; or read build/behaviour.py, which has a row of data/train.csv to begin with, and put it into model/"
         return mend(what, f"the cases do not fit class Row: {_shorten(error)}", why, fix)
     classes = list(found.classes or ()) if found else []
@@ -183,7 +183,7 @@ def check_weights(found: Fit) -> Iterator[Finding]:
     if features.TASK == "regression" or not weights or _weighs_classes(found):
         return
     what, problem = "class weights", f"model/estimator.py weighs classes ({', '.join(weights)}), and loss in model/metrics.py does not"
-    why = "The probabilities are those of a world with as many of each class; by an unweighted loss that looks worse than a trivial answer."
+    why = "The model answers as if all classes were equally frequent; by an unweighted loss that looks worse than a trivial answer."
     ours, constant = float(compute_losses(found.truth, found.answers).mean()), choose_trivial(found.truth, found.classes)
     trivial = float(compute_losses(found.truth, repeat_constant(constant, len(found.truth))).mean())
     if ours > trivial:

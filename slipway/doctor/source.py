@@ -3,7 +3,7 @@
 import ast
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,8 +12,7 @@ import pandas as pd
 
 from model import features
 from slipway.gate.suite import find_columns
-from slipway.serving.declared import FEATURES, Feature, read
-from slipway.serving.frames import records
+from slipway.serving.declared import Feature, read
 
 DEFAULT_LOAD = '''"""Where the rows come from."""
 
@@ -77,6 +76,11 @@ LIMITS = {"minimum": "min_value", "maximum": "max_value", "exclusiveMinimum": "m
 STRICT = {"exclusiveMinimum": "strict_min", "exclusiveMaximum": "strict_max"}
 
 
+def quote(text: str) -> str:
+    """Return a text as it is written in Python, on one line."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
 def write_draft(build: Path, name: str, text: str) -> Path:
     """Write a draft of one of the owner's files into the folder `build`; returns where."""
     build.mkdir(parents=True, exist_ok=True)
@@ -132,11 +136,6 @@ def _find_row(source: str) -> ast.ClassDef | None:
     return next((each for each in ast.parse(source).body if isinstance(each, ast.ClassDef) and each.name == "Row"), None)
 
 
-def quote(text: str) -> str:
-    """Return a text as it is written in Python, on one line."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
-
-
 def edit_features(source: str, fields: dict[str, str], gone: Sequence[str], constants: dict[str, str]) -> str | None:
     """Return `model/features.py` with these fields and constants, each a line by its name, and without what is gone.
 
@@ -186,10 +185,9 @@ def _add_imports(source: str) -> str:
 # --- model/behaviour.py and validation/expectations.json
 
 
-def format_behaviour(rows: pd.DataFrame) -> str:
-    """Return a `model/behaviour.py` that begins with a row of the data."""
-    first = records(rows[[each.name for each in FEATURES]].head(1))[0]
-    return NEW_BEHAVIOUR.format(fields="\n".join(f"    {name!r}: {value!r}," for name, value in first.items()))
+def format_behaviour(row: Mapping[str, Any]) -> str:
+    """Return a `model/behaviour.py` that begins with a row of the data, as a caller may send it."""
+    return NEW_BEHAVIOUR.format(fields="\n".join(f"    {name!r}: {value!r}," for name, value in row.items()))
 
 
 def draft_suite(tables: Sequence[pd.DataFrame], declared: ModuleType = features) -> str:

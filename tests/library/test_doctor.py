@@ -263,9 +263,7 @@ def test_what_a_token_may_not_see_is_said_and_does_not_count(answers: dict[str, 
         answers |= {f"{OF}/actions/{'permissions' if what == 'actions' else 'secrets?per_page=100'}": refusal}
     found = seen()[what]
     assert (found.state, "as an owner" in found.fix) == ("not seen", True)
-    assert found.why == (
-        "which plan this is, is only told to an owner of the organisation" if what == "reviewers" else f"{refusal[1]['message']} (403)"
-    )
+    assert found.why == ("only an owner of the organisation can see its plan" if what == "reviewers" else f"{refusal[1]['message']} (403)")
 
 
 def test_a_repository_that_is_not_there_is_the_only_finding(answers: dict[str, Any]) -> None:
