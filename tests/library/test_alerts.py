@@ -15,7 +15,7 @@ from slipway.gate import drift_scores as drift
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "infra" / "watch" / "rules"
-PAGE = ROOT / "docs" / "watching.md"
+PAGE = ROOT / "docs" / "monitoring.md"
 IMAGE = "prom/prometheus:latest"
 OLD, NEW = "v1.0.0", "v1.1.0"
 Series = dict[str, str]

@@ -18,7 +18,7 @@ Environment = dict[str, str]
 Contents = dict[str, tuple[bool, bytes]]
 
 # With the project's names in them, or with links to the template's pages.
-LINKED = ("README.md", "data/README.md", "docs/README.md", "docs/rollback.md", "docs/watching.md", "docs/your-model.md")
+LINKED = ("README.md", "data/README.md", "docs/README.md", "docs/rollback.md", "docs/monitoring.md", "docs/your-model.md")
 RENDERED = {*LINKED, "project.toml", ".github/CODEOWNERS"}
 # Of what the list names, and of the rest; a new file at the root belongs on the list or here.
 STAYS_BEHIND = (".github/workflows/template.yml", "tests/conftest.py", "tests/library/", "tests/template/")

@@ -99,5 +99,5 @@ def test_a_page_that_a_project_does_not_have_is_linked_at_its_version(project: P
 def test_else_the_links_are_all_that_differs(template: Path, tmp_path: Path, bake: Bake, project: Path) -> None:
     local = bake(tmp_path / "out")
     assert "(docs/README.md)" in read(local, "README.md")
-    for name in ("data/README.md", "docs/README.md", "docs/rollback.md", "docs/watching.md", "docs/your-model.md"):
+    for name in ("data/README.md", "docs/README.md", "docs/rollback.md", "docs/monitoring.md", "docs/your-model.md"):
         assert drop_links(read(local, name)) == drop_links(read(project, name)) == drop_links(read(template, name))

@@ -42,23 +42,12 @@ CHANGED = {
     f"{RENDERED}/project.toml": ("\n[bake]\n", "# said since v1.1.0\n\n[bake]\n"),
     "bench/README.md": ("#", "# Newer:"),
     "tests/template/conftest.py": ('"""', '"""Newer. '),
-    "cookiecutter.json": (
-        '    "data",\n    "docs/README.md",\n    "docs/rollback.md",\n',
-        '    "LICENSE",\n    "data",\n    "docs/README.md",\n',
-    ),
+    "cookiecutter.json": ('    "docs/rollback.md",\n', '    "LICENSE",\n'),
     "docs/README.md": ("# Pages", "# Newer pages"),
 }
 ARRIVES = {
-    *(
-        ".github/workflows/ci.yml",
-        "LICENSE",
-        "docs/README.md",
-        "docs/rollback.md",
-        "docs/watching.md",
-        "infra/compose.yaml",
-        "infra/haproxy.cfg",
-    ),
-    *("infra/newer.yaml", "project.toml", "tests/test_road.py", "slipway/gate/gate.py"),
+    *(".github/workflows/ci.yml", "LICENSE", "docs/README.md", "docs/monitoring.md", "docs/rollback.md", "infra/compose.yaml"),
+    *("infra/haproxy.cfg", "infra/newer.yaml", "project.toml", "tests/test_road.py", "slipway/gate/gate.py"),
 }
 IN_VALIDATION = "validation/reference.csv, validation/thresholds.toml"
 IS_NAMED = f"data/README.md, model/estimator.py, model/newer.md, {IN_VALIDATION}, .github/CODEOWNERS, README.md"
@@ -250,15 +239,15 @@ def test_links_to_the_template_s_pages_move_to_the_new_version(versions: Path, p
     address = "https://github.com/o/slipway"
     git(project, "config", f"url.{versions.as_uri()}.insteadOf", address)
     replace(project / "project.toml", versions.as_uri(), address)
-    replace(project / "docs" / "watching.md", "# Watching", "# Watching, here")
-    index, watching = (project / "docs" / name for name in ("README.md", "watching.md"))
-    assert "(README.md)" in watching.read_text()
-    watching.write_text(watching.read_text().replace("(README.md)", f"({address}/blob/v1.0.0/docs/service.md)"))
+    replace(project / "docs" / "monitoring.md", "# Monitoring", "# Monitoring, here")
+    index, monitoring = (project / "docs" / name for name in ("README.md", "monitoring.md"))
+    assert "(README.md)" in monitoring.read_text()
+    monitoring.write_text(monitoring.read_text().replace("(README.md)", f"({address}/blob/v1.0.0/docs/service.md)"))
     commit(project, "The address")
     assert update()[0] == 0
     assert f"[service.md]({address}/blob/v1.1.0/docs/service.md)" in index.read_text()
-    assert f"]({address}/blob/v1.1.0/docs/service.md)" in watching.read_text()
-    assert "# Watching, here" in watching.read_text()
+    assert f"]({address}/blob/v1.1.0/docs/service.md)" in monitoring.read_text()
+    assert "# Monitoring, here" in monitoring.read_text()
     assert index.read_text().startswith("# Newer pages")
 
 

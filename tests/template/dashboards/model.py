@@ -28,7 +28,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "Drift by feature",
-                "PSI of the last seven days, as a part of its threshold: above 1 it has drifted. docs/watching.md says what to do.",
+                "PSI of the last seven days, as a part of its threshold: above 1 it has drifted. docs/monitoring.md says what to do.",
                 "short",
                 (f"feature:psi:7d{{{EACH}}} / feature:psi_threshold:7d", "{{feature}}, {{release}}"),
                 width=HALF,

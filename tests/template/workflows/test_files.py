@@ -77,7 +77,7 @@ def test_the_workflows_fit_their_schema(broken: Path) -> None:
 def test_the_readme_names_the_secrets_and_variables_that_there_are() -> None:
     readme = (ROOT / "{{cookiecutter.project_slug}}" / "README.md").read_text(encoding="utf-8")
     used = set(re.findall(r"\b(?:secrets|vars)\.(\w+)", text())) - BUILT_IN
-    settings = readme[readme.index("## First push") : readme.index("## A bad day")]
+    settings = readme[readme.index("## First push") : readme.index("## New data")]
     assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", settings)) == used
     # The first ones the doctor looks for.
     assert used == {*SECRETS, KUBECONFIG, "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "PROMETHEUS_URL"}
