@@ -54,7 +54,7 @@ def note_template() -> None:
 
 def note_library() -> None:
     """Write into project.toml what the library is, so that an edit of it can be told."""
-    from slipway.template.library import hash_library, read_library
+    from slipway.template import hash_library, read_library
 
     path = Path("project.toml")
     text = path.read_text(encoding="utf-8").replace('\nlibrary = ""\n', f'\nlibrary = "{hash_library(read_library(Path()))}"\n')
@@ -63,7 +63,7 @@ def note_library() -> None:
 
 def link() -> None:
     """Link the pages to those that stay with the template, by what project.toml says of it."""
-    from slipway.template.pages import link_pages
+    from slipway.template import link_pages
 
     template = tomllib.loads(Path("project.toml").read_text(encoding="utf-8"))["template"]
     for page in ("README.md", "data/README.md", *(path.as_posix() for path in Path("docs").glob("*.md"))):

@@ -16,7 +16,7 @@ from slipway.doctor.finding import FAILED, MEND, Finding, good, mend, note, unse
 from slipway.errors import PipelineError
 from slipway.project import Project
 from slipway.say import line, summary, table, warn
-from slipway.template.library import LIBRARY, hash_library, read_library
+from slipway.template import LIBRARY, hash_library, read_library
 
 # A cell of the table has no more characters.
 WIDEST = 110

@@ -13,74 +13,68 @@ from slipway.errors import PipelineError, UpdateFails
 from slipway.project import Project
 from slipway.repository import git
 from slipway.say import line
-from slipway.template import files as template_files
-from slipway.template import source as template
-from slipway.template.library import LIBRARY
+from slipway.template import LIBRARY, source
+from slipway.template.source import OWNED
+
+# What was written with the project's name once, and is the owner's text since: where git finds it in the template.
+RENDERED = (":(top,glob)*cookiecutter*/README.md", ":(top,glob)*cookiecutter*/.github/CODEOWNERS")
 
 
 def update(project: Project, to: str, no_test: bool) -> None:
     """Patch a project with what changed between the template's version that it has and another. Raises PipelineError."""
     root = project.root
     repository.refuse_changes(root, "update")
-    has = template.of(root)
-    with template.fetched(root, has) as tags:
-        tag = to or template.newest(tags, has)
-        old, new = template.commit_had(root, tags, has), template.commit_of(root, tag, tags, has)
-        if old == new or (not to and holds(root, old, new)):
-            line(f"Nothing to update: the project has {has.version} of {has.url}, and {tag} has nothing newer.")
+    template = source.read_template(root)
+    with source.fetch_tags(root, template) as tags:
+        tag = to or source.choose_newest(tags, template)
+        old, new = source.resolve_version(root, tags, template), source.resolve_tag(root, tag, tags, template)
+        if old == new or (not to and git(root, "rev-list", "--count", f"{old}..{new}") == "0"):
+            line(f"Nothing to update: the project has {template.version} of {template.url}, and {tag} has nothing newer.")
             return
-        branch = unused(root, f"update-{tag}")
-        template_files.refuse_foreign(root, {has.version: old, tag: new})
-        removed, kept = template_files.withdraw(root, old, new)
-        done = applied(root, patch(root, has.version, old, tag, new, kept), branch)
+        branch = f"update-{tag}"
+        if git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
+            raise PipelineError(
+                f"There is a branch {branch} already. Next: git switch {branch} and go on there, or git branch -D {branch}."
+            )
+        source.refuse_foreign(root, {template.version: old, tag: new})
+        removed, kept = source.find_withdrawn(root, old, new)
+        done = _apply(root, _store_patch(root, template.version, old, tag, new, kept), branch)
     git(root, "switch", "--quiet", "--create", branch, done)
-    line(f"{has.url}: {has.version} -> {tag}\n{git(root, 'diff', *repository.AS_GIT, '--stat', 'HEAD~', 'HEAD')}\n{left(root, old, new)}")
-    if edits := edited(root, old):
+    line(f"{template.url}: {template.version} -> {tag}\n{git(root, 'diff', *repository.AS_GIT, '--stat', 'HEAD~', 'HEAD')}")
+    line(_describe_owned(root, old, new))
+    if edits := _describe_edits(root, old):
         line(edits)
     if removed:
         line(f"Only in the template from now on: {', '.join(removed)}\nTo read one: git show {new[:12]}:{removed[0]}")
     if kept:
         line(f"Only in the template from now on, and kept since edited here: {', '.join(kept)}")
     if not no_test:
-        run_tests(root, branch)
+        _run_tests(root, branch)
     line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
 
 
-def holds(root: Path, old: str, new: str) -> bool:
-    """Tell whether a commit of the template has all that another one has."""
-    return git(root, "rev-list", "--count", f"{old}..{new}") == "0"
-
-
-def unused(root: Path, branch: str) -> str:
-    """Return the name of a branch. Raises PipelineError where it exists."""
-    if git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
-        raise PipelineError(f"There is a branch {branch} already. Next: git switch {branch} and go on there, or git branch -D {branch}.")
-    return branch
-
-
-def patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str]) -> str:
-    """Store the change of what a project receives from the template as a commit of its own; returns it. Raises PipelineError."""
-    before, after = template_files.tree_before(root, old, had, kept), template_files.tree_after(root, new, had, tag, kept)
+def _store_patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str]) -> str:
+    """Store the change of what a project receives from the template as a commit, and return that."""
+    before, after = source.store_tree(root, old, had, had, kept), source.store_tree(root, new, had, tag, kept)
     base = git(root, "commit-tree", before, "-m", f"Template {had}")
     return git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}")
 
 
-def applied(root: Path, change: str, branch: str) -> str:
-    """Apply a commit to what is checked out, in a folder apart, and return the result. Raises PipelineError where they conflict."""
+def _apply(root: Path, change: str, branch: str) -> str:
+    """Apply a commit to what is checked out, in a folder apart, and return the result."""
     with tempfile.TemporaryDirectory() as folder:
         apart = Path(folder) / root.name
         git(root, *repository.NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(apart))
         try:
             picked = repository.run(apart, ["cherry-pick", change])
             if picked.returncode:
-                refuse(picked, git(apart, "diff", "--no-ext-diff", "--no-color"), change, branch)
+                _refuse_conflict(picked, git(apart, "diff", "--no-ext-diff", "--no-color"), change, branch)
             return git(apart, "rev-parse", "HEAD")
         finally:
             git(root, "worktree", "remove", "--force", str(apart))
 
 
-def refuse(picked: subprocess.CompletedProcess[bytes], conflicts: str, change: str, branch: str) -> NoReturn:
-    """Show what git shows of a conflict, and raise PipelineError with how to go on."""
+def _refuse_conflict(picked: subprocess.CompletedProcess[bytes], conflicts: str, change: str, branch: str) -> NoReturn:
     if not conflicts:
         raise PipelineError(
             f"git could not do it, and nothing was changed: {os.fsdecode(picked.stderr).strip()}. Next: mend that, then ./run update."
@@ -93,22 +87,21 @@ def refuse(picked: subprocess.CompletedProcess[bytes], conflicts: str, change: s
     )
 
 
-def left(root: Path, old: str, new: str) -> str:
-    """Say what the template changed in files that are the owner's, and how to see it."""
-    places = [*(f":(top){name}" for name in template_files.OWNED), *template_files.RENDERED]
+def _describe_owned(root: Path, old: str, new: str) -> str:
+    """Name what the template changed in files that are the owner's, and how to see it."""
+    places = [*(f":(top){name}" for name in OWNED), *RENDERED]
     found = git(root, "diff", *repository.AS_GIT, "--name-only", "--no-relative", "-z", old, new, "--", *places)
     if not (names := [each for each in found.split("\0") if each]):
         return "The template changed nothing of what is yours."
-    told = ", ".join(name.rpartition("}}/")[2] for name in names)
-    return f"Yours, and left as they are, though the template changed its own: {told}\nSee whether you want that too: " + shlex.join(
+    listed = ", ".join(name.rpartition("}}/")[2] for name in names)
+    return f"Yours, and left as they are, though the template changed its own: {listed}\nSee whether you want that too: " + shlex.join(
         ["git", "diff", old[:12], new[:12], "--", *(f":/{name}" if repository.prefix(root) else name for name in names)]
     )
 
 
-def edited(root: Path, old: str) -> str | None:
-    """Say which files of the library were edited here, and how to see what is gone with the update; None where none was."""
-    had = template_files.library(template_files.listed(root, old))
-    here = template_files.library(template_files.listed(root, "HEAD~:./"))
+def _describe_edits(root: Path, old: str) -> str | None:
+    """Name the files of the library that were edited here, and how to see what is gone with the update; None where none was."""
+    had, here = source.list_library(root, old), source.list_library(root, "HEAD~:./")
     if not had or had == here:
         return None
     names = ", ".join(sorted({path for path, _ in had.items() ^ here.items()}))
@@ -116,8 +109,7 @@ def edited(root: Path, old: str) -> str | None:
     return f"Edited here, and replaced, since {LIBRARY}/ is the template's: {names}\nTo see what was edited: {diff}"
 
 
-def run_tests(root: Path, branch: str) -> None:
-    """Run the tests as the new version does. Raises UpdateFails when they fail."""
+def _run_tests(root: Path, branch: str) -> None:
     # By the Python that the environments are made from: the locks, and with them the environment, may be others now.
     python: str = sys._base_executable  # type: ignore[attr-defined]
     line("./run test")

@@ -32,7 +32,7 @@ MAY = {
     "slipway/gate": JUDGING,
     "slipway/bundle": MAKING,
     "slipway/watch": (*MAKING, "slipway.bundle"),
-    "slipway/doctor": (*MAKING, "slipway.bundle", "slipway.tracking", "slipway.template.library"),
+    "slipway/doctor": (*MAKING, "slipway.bundle", "slipway.tracking", "slipway.template"),
     "slipway/rehearsal": (*MAKING, "slipway.bundle", "pipeline"),
     "slipway/template": GROUND,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.template.library import hash_library, read_library
+from slipway.template import hash_library, read_library
 
 Cookiecutter = Callable[..., subprocess.CompletedProcess[str]]
 Bake = Callable[..., Path]

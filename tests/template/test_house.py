@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.template.pages import drop_links
+from slipway.template import drop_links
 
 ROOT = Path(__file__).parents[2]
 FILES, LINES, PYTHON_LINES, STEP_LINES = 75, 5_000, 1_200, 40

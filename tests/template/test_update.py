@@ -18,8 +18,7 @@ from slipway.doctor import check_checkout
 from slipway.doctor.finding import GOOD, NOTE
 from slipway.project import load
 from slipway.repository import git
-from slipway.template.files import OWNED
-from slipway.template.source import REFS
+from slipway.template.source import OWNED, REFS
 from tests.conftest import link_environment
 
 ROOT = Path(__file__).parents[2]
