@@ -6,6 +6,7 @@ import time
 from collections import Counter as Sums
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,33 +35,25 @@ PREDICT_SECONDS = Histogram(
 )
 BATCH_ROWS = Histogram("ml_batch_rows", "Rows in one call of the model.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
 # livesum and livemax: with several worker processes, of those that are alive.
+LiveGauge = partial(Gauge, multiprocess_mode="livemax")
 QUEUE = Gauge("ml_queue_depth", "Requests that wait for the model.", multiprocess_mode="livesum")
 SHED = Counter("ml_shed_total", "Requests refused because too many waited (queue), or they waited for too long (late).", ["reason"])
 INPUTS = Counter("ml_input_bin_total", "Values asked, by bins of the training data.", ["feature", "bin"])
 PREDICTIONS = Counter("ml_prediction_bin_total", "Answers, by bins of those to the training data.", ["bin"])
 # A counter never falls, so what is below 0 is added up apart.
 PREDICTION_SUM = Counter("ml_prediction_sum_total", "Sum of the answers, of those above 0 and of those below.", ["sign"])
-INPUT_SHARE = Gauge("ml_reference_share", "Share of a bin in the training data.", ["feature", "bin"], multiprocess_mode="livemax")
-PREDICTION_SHARE = Gauge(
-    "ml_prediction_reference_share", "Share of a bin in the answers to the training data.", ["bin"], multiprocess_mode="livemax"
+INPUT_SHARE = LiveGauge("ml_reference_share", "Share of a bin in the training data.", ["feature", "bin"])
+PREDICTION_SHARE = LiveGauge("ml_prediction_reference_share", "Share of a bin in the answers to the training data.", ["bin"])
+INPUT_USUAL = LiveGauge("ml_reference_psi", "Largest PSI of a part of the training data against all of it.", ["feature"])
+PREDICTION_USUAL = LiveGauge(
+    "ml_prediction_reference_psi", "Largest PSI of the answers to a part of the training data against those to all."
 )
-INPUT_USUAL = Gauge(
-    "ml_reference_psi", "Largest PSI of a part of the training data against all of it.", ["feature"], multiprocess_mode="livemax"
-)
-PREDICTION_USUAL = Gauge(
-    "ml_prediction_reference_psi",
-    "Largest PSI of the answers to a part of the training data against those to all.",
-    multiprocess_mode="livemax",
-)
-REFERENCE_ROWS = Gauge("ml_reference_rows", "Rows of the training data.", multiprocess_mode="livemax")
-LOADED = Gauge("ml_release_loaded_timestamp_seconds", "When the release was loaded.", multiprocess_mode="livemax")
+REFERENCE_ROWS = LiveGauge("ml_reference_rows", "Rows of the training data.")
+LOADED = LiveGauge("ml_release_loaded_timestamp_seconds", "When the release was loaded.")
 ROWS_CHANGED = Counter("ml_rows_changed_total", "Rows that differed from the row before.")
 ANSWERS_CHANGED = Counter("ml_answers_changed_total", "Rows that differed from the row before, and were answered otherwise.")
-RELEASE = Gauge(
-    "ml_release_info",
-    "The release that answers.",
-    ["tag", "digest", "commit", "model_sha256", "data_sha256", "config_sha256"],
-    multiprocess_mode="livemax",
+RELEASE = LiveGauge(
+    "ml_release_info", "The release that answers.", ["tag", "digest", "commit", "model_sha256", "data_sha256", "config_sha256"]
 )
 
 
