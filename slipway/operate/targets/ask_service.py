@@ -1,4 +1,4 @@
-"""Ask a service, from inside its own place: read as text by `images.py`, and run there with `python -c HOST:PORT SECONDS QUESTIONS`.
+"""Ask a service from inside its container: `images.py` reads this file as text, for `python -c TEXT HOST:PORT SECONDS QUESTIONS` there.
 
 Plain sockets: the libraries for HTTP take longer to import than the rest takes. HTTP/1.0: the answer ends with the connection.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def connect(host: str, port: int, until: float) -> socket.socket:
-    """Connect; a standby that has just been restarted listens once it is ready, and is waited for."""
+    """Connect; wait for a standby that was just restarted, which listens once it is ready."""
     while True:
         try:
             return socket.create_connection((host, port), timeout=20)
@@ -30,7 +30,7 @@ def format_request(path: str, body: Any) -> bytes:
 
 
 def ask(service: socket.socket, path: str, body: Any) -> str:
-    """Return the content of an answer; ends the process with its status where that is not 200."""
+    """Return the content of an answer; end the process with its status where that is not 200."""
     service.sendall(format_request(path, body))
     head, _, content = b"".join(iter(lambda: service.recv(65536), b"")).decode().partition("\r\n\r\n")
     if head.split()[1:2] != ["200"]:

@@ -1,4 +1,4 @@
-"""A Kubernetes cluster, through `kubectl` and `helm`, which know every way to sign in. They do what they are told, and decide nothing."""
+"""A Kubernetes cluster, through `kubectl` and `helm`, which know every way to sign in."""
 
 import json
 import os
@@ -48,7 +48,7 @@ class Away(PipelineError):
 
 
 class Ended(PipelineError):
-    """A command in a pod has failed; the message is its output."""
+    """A command in a pod failed; the message is its output."""
 
 
 class Cluster:

@@ -27,7 +27,7 @@ RUNNING, CHECKED = "2", "2"
 
 @dataclass(frozen=True)
 class Slots:
-    """Which container stands in which slot, which slot callers are sent to, and whether they come with TLS."""
+    """The container in each slot, the slot that callers are sent to, and whether they use TLS."""
 
     containers: tuple[str, str] = (NOBODY, NOBODY)
     live: int | None = None
@@ -39,7 +39,7 @@ class Slots:
         return None if self.live is None else self.containers[self.live]
 
     def switched(self, container: str) -> "Slots":
-        """Return the slots after a switch: to the slot where the container stands already, else to the one that is not live."""
+        """Return the slots after a switch to a container: in its own slot if it has one, else in the one that is not live."""
         if container in self.containers:
             return replace(self, live=self.containers.index(container))
         slot = 0 if self.live is None else 1 - self.live

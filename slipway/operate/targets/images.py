@@ -1,3 +1,4 @@
+# ruff: noqa: D102  # `Target` documents them
 """Releases as images of a registry: what the targets docker and kubernetes have in common."""
 
 import io
@@ -48,11 +49,9 @@ class Images:
         return docker_engine.connect(self.near)
 
     def push_release(self, commit: str) -> str:
-        """Push the image that `build` left here."""
         return registry.push(self.client, f"{self.project.name}:{commit}", self.project.repository, commit)
 
     def find_digest(self, commit: str) -> str:
-        """Ask the registry."""
         digest = registry.digest(self.client, f"{self.project.repository}:{commit}")
         if digest is None:
             raise PipelineError(
@@ -84,15 +83,12 @@ class Images:
         return None
 
     def locate_release(self, digest: str) -> str:
-        """Return the image by digest."""
         return f"{self.project.repository}@{digest}"
 
     def read_production(self) -> str | None:
-        """Ask the registry."""
         return registry.digest(self.client, f"{self.project.repository}:production")
 
     def move_production(self, digest: str) -> None:
-        """Push the tag `production`."""
         registry.push(self.client, self.locate_release(digest), self.project.repository, "production")
 
 

@@ -12,19 +12,8 @@ from typing import Any
 from slipway.errors import Moved, PipelineError
 from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event
-from slipway.operate.targets import Fetch, images, pods
-from slipway.operate.targets.cluster import (
-    PATIENCE_SECONDS,
-    STAGED,
-    Chart,
-    Cluster,
-    Ended,
-    Object,
-    build_values,
-    name_config,
-    name_staged_pod,
-    retry_while_away,
-)
+from slipway.operate.targets import Fetch, cluster, images, pods
+from slipway.operate.targets.cluster import STAGED, Chart, Cluster, Ended, Object
 from slipway.operate.targets.images import LABEL, Images
 from slipway.operate.targets.records import NAME, Lease, NotRecorded, Records, parse_release
 from slipway.project import Project
@@ -88,7 +77,7 @@ class Kubernetes(Images):
         self.chart.stage(self.build_values(deployment))
         try:
             self._wait(deployment, staged=True)
-            yield self._build_fetch(name_staged_pod(self.project.name, deployment.sequence))
+            yield self._build_fetch(cluster.name_staged_pod(self.project.name, deployment.sequence))
         finally:
             self.chart.unstage(deployment.sequence)
 
@@ -98,7 +87,7 @@ class Kubernetes(Images):
 
     def switch_traffic(self, deployment: Deployment) -> None:
         """Have the cluster replace the pods, each once a new one is ready, and wait. Raises Moved."""
-        retry_while_away(partial(self._install, deployment), PATIENCE_SECONDS)
+        cluster.retry_while_away(partial(self._install, deployment), cluster.PATIENCE_SECONDS)
         self.last_sequence = deployment.sequence
         self._wait(deployment)
         start = time.monotonic()
@@ -173,7 +162,7 @@ class Kubernetes(Images):
         digests, releases = {each.digest for each in kept}, self.records.list_releases()
         going = [each for each in releases if parse_release(each).digest not in digests]
         self.records.remove_releases([pods.read_sequence(each) for each in going])
-        needed = {name_config(self.project.name, each["data"]["config.toml"]) for each in releases if each not in going}
+        needed = {cluster.name_config(self.project.name, each["data"]["config.toml"]) for each in releases if each not in going}
         configs = {pods.read_name(each) for each in self.cluster.list_objects("configmaps", f"{NAME}={self.project.name},{LABEL}config")}
         if configs - needed:
             self.cluster.delete_objects("configmaps", *sorted(configs - needed))
@@ -209,7 +198,7 @@ class Kubernetes(Images):
         """Return the chart's values for a release that is recorded."""
         running = self.cluster.read_object("deployment", self.project.name)
         now = running["spec"]["replicas"] if running else 0
-        return build_values(wanted, self.locate_release(wanted.digest), self.records.read_files(wanted.digest)["config.toml"], now)
+        return cluster.build_values(wanted, self.locate_release(wanted.digest), self.records.read_files(wanted.digest)["config.toml"], now)
 
     def _read_log_end(self, name: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""What a cluster says of a release's pods. Pure: objects in, answers out."""
+"""The state of a release's pods, read from the cluster's objects. Calls no cluster."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from slipway.operate.targets.images import LABEL
 
 Object = dict[str, Any]
 SEQUENCE = LABEL + "sequence"
-# A pod that waits for one of these waits in vain, as far as a single one can tell.
+# A pod that waits for one of these will not start, as far as a single pod can tell.
 IN_VAIN = (
     *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError"),
 )
@@ -26,18 +26,18 @@ def read_name(each: Object) -> str:
 
 
 def read_sequence(each: Object) -> int:
-    """Return which deployment an object is of."""
+    """Return the sequence number of an object's deployment."""
     return int(each["metadata"]["annotations"][SEQUENCE])
 
 
 def list_running(objects: Iterable[Object], wanted: int) -> list[Object]:
-    """Return the pods of a deployment that are not about to end. One that was evicted stays as a note, and another has its place."""
+    """Return the pods of a deployment that are not about to end. An evicted one stays as a note, and another replaces it."""
     mine = [each for each in select_kind(objects, "Pod") if read_sequence(each) == wanted and "deletionTimestamp" not in each["metadata"]]
     return [each for each in mine if each["status"].get("phase") != "Failed" or is_staged(each)]
 
 
 def is_staged(pod: Object) -> bool:
-    """Tell whether it is a staged pod, in whose place none is started."""
+    """Tell whether a pod is staged: the cluster does not replace it."""
     return bool(pod["metadata"]["labels"].get("app.kubernetes.io/component") == "staged")
 
 
@@ -47,7 +47,7 @@ def list_leaving(objects: Iterable[Object], wanted: int) -> list[Object]:
 
 
 def is_ours(each: Object, project: str) -> bool:
-    """Tell whether an object is for callers of the project's Service: neither a staged pod, nor what somebody else has called alike."""
+    """Tell whether an object is for callers of the project's Service: no staged pod, and no object of the same name by somebody else."""
     labels = each["metadata"]["labels"]
     if each["kind"] == "Pod":
         return bool(labels.get("app.kubernetes.io/component") == "serving")
@@ -55,22 +55,22 @@ def is_ours(each: Object, project: str) -> bool:
 
 
 def read_image(pod: Object) -> str:
-    """Return of which image a pod's release is."""
+    """Return the image of a pod's release."""
     return next(str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == "release")
 
 
 def is_ready(pod: Object) -> bool:
-    """Tell whether a pod is ready, which for a release is: proven by itself."""
+    """Tell whether a pod is ready: a release is when it has proven itself."""
     return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))
 
 
 def find_container(pod: Object) -> Object | None:
-    """Return how the release's container in a pod is, None before it is created; others may be put beside it by the cluster."""
+    """Return the status of the release's container in a pod, None before it is created; the cluster may add other containers."""
     return next((each for each in pod["status"].get("containerStatuses", []) if each["name"] == "release"), None)
 
 
 def count_restarts(pods: Iterable[Object]) -> int:
-    """Return how many times the containers of some pods were started again."""
+    """Count how many times the containers of some pods were started again."""
     return sum(each["restartCount"] for each in map(find_container, pods) if each)
 
 
@@ -92,32 +92,32 @@ def explain_failure(pod: Object) -> str | None:
 
 
 def explain_waiting(pod: Object) -> str:
-    """Say what a pod waits for, as the cluster says it."""
+    """Say what a pod waits for, in the cluster's words."""
     waiting = (find_container(pod) or {"state": {}})["state"].get("waiting", {})
     conditions = [each.get("message") for each in pod["status"].get("conditions", []) if each["status"] != "True" and each.get("message")]
-    said = [" ".join(filter(None, (waiting.get("reason"), waiting.get("message")))), *conditions, pod["status"].get("phase", "unknown")]
-    return f"{read_name(pod)}: {next(filter(None, said))}"
+    reasons = [" ".join(filter(None, (waiting.get("reason"), waiting.get("message")))), *conditions, pod["status"].get("phase", "unknown")]
+    return f"{read_name(pod)}: {next(filter(None, reasons))}"
 
 
 def list_refusals(objects: Iterable[Object]) -> list[str]:
-    """Return why a Deployment's pods cannot even be created, as the cluster says it: a quota, or a policy."""
+    """Return why a Deployment's pods cannot be created, in the cluster's words: a quota, or a policy."""
     conditions = [each for found in select_kind(objects, "Deployment") for each in found["status"].get("conditions", [])]
     return [each["message"] for each in conditions if each["type"] == "ReplicaFailure" and each["status"] == "True"]
 
 
 def list_serving(objects: Iterable[Object]) -> list[str]:
-    """Return the pods that callers are sent to: those that are ready, and are not about to end."""
+    """Return the names of the pods that callers are sent to: they are ready, and not about to end."""
     found = [each for slice_ in select_kind(objects, "EndpointSlice") for each in slice_["endpoints"] or []]
     return sorted({each["targetRef"]["name"] for each in found if each["conditions"].get("ready")})
 
 
 def is_live(objects: Iterable[Object], wanted: int) -> bool:
-    """Tell whether a deployment is the one that the cluster is to bring up."""
+    """Tell whether a deployment is the one that the cluster brings up."""
     return [read_sequence(each) for each in select_kind(objects, "Deployment")] == [wanted]
 
 
 def is_rolled_out(objects: Sequence[Object], wanted: int) -> bool:
-    """Tell whether callers are sent to a deployment on all the pods that it shall have, and to no other."""
+    """Tell whether callers are sent to all pods of a deployment, and to no other pod."""
     if not is_live(objects, wanted):
         return False
     [found] = select_kind(objects, "Deployment")

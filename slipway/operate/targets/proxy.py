@@ -125,13 +125,13 @@ class Proxy:
         """Append to a file beside the config."""
         self.run("bash", "-c", 'printf "%s" "$1" >> "$2"', "--", text, f"{FOLDER}/{name}")
 
-    def _write_file(self, container: Container, path: str, text: str, only_for: int | None = None) -> None:
-        """Write a file; whole or not at all where the proxy runs."""
+    def _write_file(self, container: Container, name: str, text: str, only_for: int | None = None) -> None:
+        """Write a file beside the config; whole or not at all where the proxy runs."""
         container.reload()
-        part = path + ".part" if container.status == "running" else path
-        _put_file(container, part, text, only_for)
-        if part != path:
-            self.run("mv", part, path)
+        part = f"{name}.part" if container.status == "running" else name
+        containers.write_files(container, FOLDER, {part: text}, only_for)
+        if part != name:
+            self.run("mv", f"{FOLDER}/{part}", f"{FOLDER}/{name}")
 
     def _wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -171,34 +171,34 @@ class Proxy:
         if pem is not None and pem != self.read_file("certificate.pem"):
             if running and before.tls:
                 self._renew_certificate(container, pem)
-            self._write_file(container, CERTIFICATE, pem, USER)
+            self._write_file(container, "certificate.pem", pem, USER)
         self.slots = replace(before, tls=pem is not None)
         text = haproxy.format_config(template, self.slots)
         if text != old and running and old:
             self._reload_config(container, old, text)
         elif text != old:
-            self._write_file(container, CONFIG, text)
+            self._write_file(container, "haproxy.cfg", text)
         self.config = text
         return not old
 
     def _renew_certificate(self, container: Container, pem: str) -> None:
-        """Show another certificate from now on; connections stay. Raises PipelineError."""
-        _put_file(container, CERTIFICATE + ".part", pem, USER)
+        """Show another certificate from now on; connections stay."""
+        containers.write_files(container, FOLDER, {"certificate.pem.part": pem}, USER)
         answer = self.run("bash", "-c", RENEW, "--", CERTIFICATE, user=str(USER))
         if "Success!" not in answer:
             raise PipelineError(f"The proxy does not take the certificate: {answer.strip()}. Next: docker logs {self.name}.")
 
     def _reload_config(self, container: Container, old: str, text: str) -> None:
         """Have another config taken that holds the same slots. Raises PipelineError; then the old one stays."""
-        _put_file(container, CONFIG + ".part", text)
+        containers.write_files(container, FOLDER, {"haproxy.cfg.part": text})
         self.run("haproxy", "-c", "-f", CONFIG + ".part", user=str(USER))
         process = self.read_process()
-        self._write_file(container, CONFIG, text)
+        self._write_file(container, "haproxy.cfg", text)
         container.kill("SIGUSR2")
         try:
             self._wait_until(lambda: self.read_process() not in {None, process}, "does not take its new config")
         except BaseException:
-            self._write_file(container, CONFIG, old)
+            self._write_file(container, "haproxy.cfg", old)
             raise
 
     def _read_template(self) -> str:
@@ -242,15 +242,9 @@ class Proxy:
         return str(self.client.containers.get(container).attrs["NetworkSettings"]["Networks"][self.network]["IPAddress"])
 
     def _run_unmoved(self, script: str, *words: str) -> str:
-        """Run a script in the proxy unless somebody else has switched. Raises Moved, PipelineError."""
         try:
             return self.run("bash", "-c", UNMOVED + script, "--", CONFIG, self.config or "", *words)
         except CommandFailed as failed:
             if failed.code == MOVED:
                 raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.") from failed
             raise
-
-
-def _put_file(container: Container, path: str, text: str, only_for: int | None = None) -> None:
-    folder, _, name = path.rpartition("/")
-    containers.write_files(container, folder, {name: text}, only_for)
