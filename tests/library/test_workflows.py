@@ -186,7 +186,8 @@ def test_who_may_write_the_comment_never_sees_the_code() -> None:
 
 def test_an_image_comes_from_the_default_branch_whatever_it_is_called() -> None:
     assert (
-        jobs("train-validate-build-push")["road"]["if"] == "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+        jobs("train-validate-build-push")["release"]["if"]
+        == "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
     )
 
 
@@ -194,9 +195,9 @@ def test_what_is_signed_is_what_was_pushed() -> None:
     found = jobs("train-validate-build-push")
     attest = found["attest"]
     assert attest["if"] == "github.event.repository.visibility == 'public'"
-    assert found["road"]["outputs"] == {name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("image", "digest")}
+    assert found["release"]["outputs"] == {name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("image", "digest")}
     signed = [step["with"] for step in attest["steps"] if step["uses"].startswith("actions/attest@")]
-    assert [each["subject-digest"] for each in signed] == ["${{ needs.road.outputs.digest }}"] * 2
+    assert [each["subject-digest"] for each in signed] == ["${{ needs.release.outputs.digest }}"] * 2
     assert all(job["permissions"].keys().isdisjoint({"id-token", "attestations"}) for name, job in found.items() if name != "attest")
 
 

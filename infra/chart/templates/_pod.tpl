@@ -2,7 +2,7 @@
 {{- define "pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
-# Longer than all that it takes to leave: until nobody sends callers here any more, the drain, and 20 s for what was begun.
+# Longer than the pod needs to end: until no caller is sent here, the drain, and 20 s for requests in progress.
 terminationGracePeriodSeconds: {{ add .Values.leaveSeconds 35 }}
 securityContext:
   runAsNonRoot: true
@@ -28,7 +28,7 @@ containers:
       - { name: PORT, value: "8080" }
     ports:
       - { name: http, containerPort: 8080 }
-    # Ready is proven: /readyz answers once the release's files are those of its manifest, and the golden rows are answered as recorded.
+    # /readyz answers when the files match the manifest and the golden rows get the recorded answers.
     startupProbe:
       httpGet: { path: /readyz, port: http }
       periodSeconds: 1

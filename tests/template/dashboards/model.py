@@ -20,7 +20,7 @@ def build() -> dashboard.Dashboard:
         variable("release", "label_values(ml_release_info, release)"),
         variable("feature", "label_values(ml_reference_share, feature)"),
     ]
-    made = page("slipway-model", "Model", "What is asked and answered, beside what was learnt from.", choices)
+    made = page("slipway-model", "Model", "Requests and answers, beside the training data.", choices)
     answered = f"sum by (release) (rate(ml_prediction_bin_total{{{OF}}}{RATE}))"
     mean = " - ".join(f'sum by (release) (rate(ml_prediction_sum_total{{{OF}, sign="{sign}"}}{RATE}))' for sign in ("positive", "negative"))
     return (
@@ -37,7 +37,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "PSI and threshold",
-                "The same, each by itself: choose one feature above. The threshold is high where rows are few, or the feature has seasons.",
+                "The same by feature: choose one above. The threshold is high if rows are few, or the feature has seasons.",
                 "short",
                 (f"feature:psi:7d{{{EACH}}}", "{{feature}}, {{release}}"),
                 (f"feature:psi_threshold:7d{{{EACH}}}", "threshold of {{feature}}, {{release}}"),
@@ -46,7 +46,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             number(
                 "Rows of seven days",
-                "The sample behind it, by release. Below 200 nothing is said.",
+                "The sample behind it, by release. Fewer than 200 rows are not judged.",
                 "short",
                 (f"prediction:rows:7d{{{OF}}}", "{{release}}"),
                 width=4,
@@ -66,7 +66,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "Mean prediction",
-                "Over all rows; nothing for a task of several classes. A step without a deploy: something else is asked.",
+                "Over all rows; empty for a task of several classes. A step without a deploy: the requests have changed.",
                 "short",
                 (f"({mean}) / {answered}", "{{release}}"),
             )
@@ -89,7 +89,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             bars(
                 "The same in the training data",
-                "What the bins on the left would be if nothing had changed.",
+                "The bins on the left, if nothing had changed.",
                 (f"prediction:reference{{{OF}}}", "{{bin}}, {{release}}"),
             )
         )
@@ -97,7 +97,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "Missing",
-                "Share of the last hour's rows. A rise: a source of the caller's has failed.",
+                "Share of the last hour's rows. A rise: a data source of the caller has failed.",
                 "percentunit",
                 share("missing"),
                 width=QUARTER,
@@ -140,7 +140,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             bars(
                 "The same in the training data",
-                "What the bins on the left would be if nothing had changed.",
+                "The bins on the left, if nothing had changed.",
                 (f"feature:reference{{{EACH}}}", "{{feature}} {{bin}}, {{release}}"),
             )
         )

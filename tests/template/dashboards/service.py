@@ -26,14 +26,14 @@ def build() -> dashboard.Dashboard:
     """Return the dashboard."""
     requests = f"sum by (release) (rate(ml_requests_total{{{ASKED}}}{RATE}))"
     made = page(
-        "slipway-service", "Service", "Who answers, how fast, with how many errors.", [variable("release", "label_values(up, release)")]
+        "slipway-service", "Service", "Live release, traffic, latency and errors.", [variable("release", "label_values(up, release)")]
     )
     return (
         made.with_row(dashboard.Row("Now"))
         .with_panel(
             number(
                 "Live release",
-                "What the last deploy or rollback recorded as live. Another one than you expect? ./run status.",
+                "The last deploy or rollback recorded it. Not the one that you expect? ./run status.",
                 "short",
                 ("release:live", "{{release}}"),
             ).text_mode(BigValueTextMode.NAME)
@@ -49,7 +49,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             number(
                 "Requests a second",
-                "What is asked of all releases together, probes left out.",
+                "Requests to all releases, without probes.",
                 "reqps",
                 ("requests:rate5m", "requests"),
             )
@@ -74,7 +74,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "Errors",
-                "Shares of requests. 5xx: failures of the service; since a deploy, roll back. 4xx: refused requests; ask the caller.",
+                "Shares of requests. 5xx: failures of the service; since a deploy, roll back. 4xx: rejected requests; ask the caller.",
                 "percentunit",
                 errors("5.."),
                 errors("4.."),
@@ -83,7 +83,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "Latency",
-                "How long 50, 95 and 99 of 100 requests take at most. Since a deploy: roll back. With a queue: too much is asked.",
+                "How long 50, 95 and 99 of 100 requests take at most. Since a deploy: roll back. With a queue: too many requests.",
                 "s",
                 *(quantile(share) for share in (0.5, 0.95, 0.99)),
             )
@@ -92,14 +92,14 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "Queue",
-                "Requests that wait for the model. It grows when more is asked than one process answers.",
+                "Requests that wait for the model. It grows when there are more requests than one process answers.",
                 "short",
                 ('max by (release) (ml_queue_depth{release=~"$release"})', "{{release}}"),
             )
         )
         .with_panel(
             lines(
-                "Turned away",
+                "Rejected",
                 "Requests a second answered with 503, because too many waited (queue) or they waited for too long (late).",
                 "reqps",
                 (f'sum by (release, reason) (rate(ml_shed_total{{release=~"$release"}}{RATE}))', "{{release}}, {{reason}}"),
@@ -120,7 +120,7 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "CPU",
-                "Cores in use by each process. Near 1 it can answer no more.",
+                "Cores in use by each process. Near 1 it is at its limit.",
                 "short",
                 (f'rate(process_cpu_seconds_total{{job="release", release=~"$release"}}{RATE})', "{{instance}}"),
             )
