@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from slipway import rehearsal, repository
 from slipway.cli import ROOT, VERBS, find_module, main
 from slipway.errors import DataRefused, ModelRefused, OwnerError, PipelineError
-from slipway.owner import STEPS, choose_hint, explain_failure, is_owners, owner_step, place, refuse_reserved_fields, run_owner
+from slipway.owner import READERS, STEPS, choose_hint, explain_failure, is_owners, owner_step, place, refuse_reserved_fields, run_owner
 from slipway.owner.hints import HINTS
 from slipway.owner.raised import LONGEST, find_moved_module
 
@@ -514,6 +514,10 @@ def test_an_error_of_ours_is_not_the_owner_s() -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         _ = 1 / 0
     assert not is_owners(raised.value)
+
+
+def test_the_files_that_read_row_are_there() -> None:
+    assert [each for each in READERS if not (ROOT / each).is_file()] == []
 
 
 @pytest.mark.parametrize(
