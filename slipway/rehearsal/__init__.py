@@ -1,4 +1,4 @@
-"""The rehearsal's own place: a copy of the project with its own git history, ports and state, and nothing left of it afterwards."""
+"""The place of a rehearsal: a copy of the project with its own git history, ports and state, which is cleared away afterwards."""
 
 import os
 import shutil
@@ -33,14 +33,14 @@ APART = tuple(word for setting in OWN for word in ("-c", setting))
 REGISTRY = "registry:2"
 
 
-def choose(asked: str | None) -> tuple[str, str]:
+def choose_target(requested: str | None) -> tuple[str, str]:
     """Return the target and why: what was asked for, else docker when an engine answers."""
-    if asked == "kubernetes":
+    if requested == "kubernetes":
         raise PipelineError(
             "The rehearsal runs on this machine alone, and kubernetes is a cluster. Next: ./run demo, or ./run demo --target local."
         )
-    if asked:
-        return asked, "asked for with --target"
+    if requested:
+        return requested, "asked for with --target"
     try:
         docker_engine.connect().close()
     except PipelineError:
@@ -50,13 +50,12 @@ def choose(asked: str | None) -> tuple[str, str]:
     return "docker", "a Docker engine answers"
 
 
-def of(project: Project, target: str) -> Project:
-    """Return the project that a rehearsal of a project uses."""
-    return relocate(project, project.root / "build" / "rehearsal" / "project", "rehearsal", target)
+def locate(project: Project, target: str) -> Project:
+    """Return the project that a rehearsal uses: the same files in another folder, with a name and a port of its own."""
+    return _relocate(project, project.root / "build" / "rehearsal" / "project", "rehearsal", target)
 
 
-def relocate(project: Project, root: Path, what: str, target: str) -> Project:
-    """Return a project in another folder, with a name and a port of its own."""
+def _relocate(project: Project, root: Path, what: str, target: str) -> Project:
     return replace(
         project,
         root=root,
@@ -71,23 +70,22 @@ def relocate(project: Project, root: Path, what: str, target: str) -> Project:
 
 def prepare(project: Project, target: str) -> Project:
     """Make the rehearsal's project anew, after clearing away what an earlier rehearsal left, and return it."""
-    ours = of(project, target)
+    ours = locate(project, target)
     clear(ours)
     shutil.rmtree(ours.root.parent, ignore_errors=True)
-    copy_isolated(project, ours)
+    _copy_isolated(project, ours)
     return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
 
 
 def copy_project(project: Project, folder: Path) -> Project:
     """Return a copy of a project for a test: on the target local, with its own history, name and port. Raises PipelineError."""
-    ours = relocate(project, folder / "project", "test", "local")
-    copy_isolated(project, ours)
+    ours = _relocate(project, folder / "project", "test", "local")
+    _copy_isolated(project, ours)
     commit(ours, "The project")
     return ours
 
 
-def copy_isolated(project: Project, ours: Project) -> None:
-    """Copy a project and begin the history of the copy, out of reach of anything real."""
+def _copy_isolated(project: Project, ours: Project) -> None:
     if not project.train_data.is_file():
         data_reference.refuse_other(project)  # it says how to get them
     for name in OUTSIDE:
@@ -127,8 +125,8 @@ def start_registry(project: Project) -> str:
 
 
 @contextmanager
-def callers(project: Project, folder: Path) -> Iterator[None]:
-    """Keep callers asking the service; their result is in `load.json` afterwards."""
+def keep_calling(project: Project, folder: Path) -> Iterator[None]:
+    """Send requests to the service meanwhile; the result is in `load.json` afterwards."""
     command = [
         sys.executable,
         "-m",
@@ -148,9 +146,9 @@ def callers(project: Project, folder: Path) -> Iterator[None]:
 
 
 def clear(project: Project) -> None:
-    """Take away whatever a rehearsal of this project runs, on any target."""
+    """Stop and remove whatever a rehearsal of this project runs, on any target."""
     # More than once, because a supervisor starts workers anew between the moment they are listed and the moment it is killed itself.
-    while found := [process for process in psutil.process_iter() if inside(process, project.root)]:
+    while found := [process for process in psutil.process_iter() if is_inside(process, project.root)]:
         for process in found:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -159,7 +157,7 @@ def clear(project: Project) -> None:
         client = docker_engine.connect()
     except PipelineError:
         return
-    ours = [each for each in client.containers.list(all=True, ignore_removed=True) if belongs(each, project)]
+    ours = [each for each in client.containers.list(all=True, ignore_removed=True) if is_ours(each, project)]
     for container in ours:
         container.remove(force=True, v=True)
     for volume in client.volumes.list(filters={"name": f"^{project.name}-proxy$"}):
@@ -173,7 +171,7 @@ def clear(project: Project) -> None:
     client.close()
 
 
-def inside(process: psutil.Process, folder: Path) -> bool:
+def is_inside(process: psutil.Process, folder: Path) -> bool:
     """Tell whether a process is a service or a caller that works in a folder; somebody's shell there is not."""
     try:
         ours = any(word in " ".join(process.cmdline()) for word in ("-m slipway.serving", "-m slipway.rehearsal.load", "multiprocessing"))
@@ -182,7 +180,7 @@ def inside(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
-def belongs(container: Any, project: Project) -> bool:
+def is_ours(container: Any, project: Project) -> bool:
     """Tell whether a container is of the rehearsal: a release, the proxy, the lock, the registry, or one that is being judged."""
     ours = container.name in {f"{project.name}-{part}" for part in ("proxy", "lock", "registry")}
     judged = container.labels.get(docker_engine.JUDGED, "")

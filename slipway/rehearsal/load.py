@@ -23,7 +23,7 @@ PAUSE_SECONDS = 0.04
 
 @dataclass
 class Seen:
-    """What the callers saw: requests by second since the start and release, and what failed."""
+    """The requests by second since the start and by release, and those that failed."""
 
     by_second: Counter[tuple[int, str]] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Seen:
 
 
 def ask(url: str, rows: list[Any], stop: threading.Event, seen: Seen, start: float) -> None:
-    """Be one keep-alive client until told to stop. A request that is not answered with 200 failed; nothing is asked twice."""
+    """Be one keep-alive client until `stop`. A request that is not answered with 200 failed; none is sent twice."""
     with http_client.open_client(url, timeout=30) as client:
         number = 0
         while not stop.wait(PAUSE_SECONDS):
@@ -66,7 +66,7 @@ def ask(url: str, rows: list[Any], stop: threading.Event, seen: Seen, start: flo
 
 
 def main(url: str, rows: str, result: str) -> None:
-    """Ask until standard input is closed, then write what was seen."""
+    """Send requests until standard input is closed, then write their summary."""
     seen, stop, start = Seen(), threading.Event(), time.monotonic()
     golden = json.loads(Path(rows).read_bytes())["rows"]
     threads = [threading.Thread(target=ask, args=(url, golden, stop, seen, start)) for _ in range(CLIENTS)]

@@ -18,7 +18,7 @@ COLOURS = ("var(--first)", "var(--second)", "var(--third)")
 PROOF = {"served digest": "served_digest", "manifest sha256": "manifest_sha256", "golden answers": "golden_answers"}
 
 
-def write(
+def write_report(
     folder: Path, target: str, steps: list[dict[str, Any]], verdicts: dict[str, Any], left_out: list[str], done: Done | None
 ) -> dict[str, Any]:
     """Write the three files and return the report."""
@@ -35,31 +35,27 @@ def write(
         "rollback": {"seconds": round(done.seconds, 2), "from": before, "to": done.after.tag, "proof": proof},
     }
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(page(report, folder), encoding="utf-8")
+    (folder / "report.md").write_text(format_markdown(report) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(format_page(report, folder), encoding="utf-8")
     return report
 
 
-def as_expected(report: dict[str, Any]) -> bool:
-    """Tell whether the rehearsal went as it should: the verdicts that its data can give, no failed request, a proven rollback."""
-    verdicts = {name: said["verdict"] for name, said in report["verdicts"].items()}
-    expected = {name: said for name, said in EXPECTED.items() if name not in report["left_out"]}
-    return verdicts == expected and report["requests"]["failed"] == 0 and report["requests"]["total"] > 0 and all(proof(report))
+def has_passed(report: dict[str, Any]) -> bool:
+    """Tell whether the rehearsal passed: the verdicts that its data can give, no failed request, a proven rollback."""
+    verdicts = {name: found["verdict"] for name, found in report["verdicts"].items()}
+    expected = {name: verdict for name, verdict in EXPECTED.items() if name not in report["left_out"]}
+    proven = all(report["rollback"]["proof"].get(name, False) for name in PROOF.values())
+    return verdicts == expected and report["requests"]["failed"] == 0 and report["requests"]["total"] > 0 and proven
 
 
-def proof(report: dict[str, Any]) -> list[bool]:
-    """Return the proof of the rollback; one that was not shown does not hold."""
-    return [report["rollback"]["proof"].get(name, False) for name in PROOF.values()]
-
-
-def markdown(report: dict[str, Any]) -> str:
+def format_markdown(report: dict[str, Any]) -> str:
     """Return the report as text."""
     requests, back = report["requests"], report["rollback"]
-    verdicts = [[name, EXPECTED[name], said["verdict"], said["reasons"][0]] for name, said in report["verdicts"].items()]
+    verdicts = [[name, EXPECTED[name], found["verdict"], found["reasons"][0]] for name, found in report["verdicts"].items()]
     by_release = ", ".join(f"{count} by {release}" for release, count in requests["by_release"].items())
     return "\n".join(
         [
-            f"## Rehearsal on {report['target']}: {'as it should be' if as_expected(report) else 'NOT as it should be'}",
+            f"## Rehearsal on {report['target']}: {'passed' if has_passed(report) else 'FAILED'}",
             "",
             table(["candidate", "expected", "verdict", "why"], [[*row[:3], row[3][:90]] for row in verdicts]),
             "",
@@ -71,20 +67,21 @@ def markdown(report: dict[str, Any]) -> str:
     )
 
 
-def page(report: dict[str, Any], folder: Path) -> str:
+def format_page(report: dict[str, Any], folder: Path) -> str:
     """Return the report as a page that needs nothing from outside; it names the pages of the gate that are in a folder."""
     requests, back = report["requests"], report["rollback"]
-    ended = "as it should be" if as_expected(report) else "not as it should be"
-    verdicts = [[linked(name, folder), EXPECTED[name], said["verdict"], said["reasons"][0]] for name, said in report["verdicts"].items()]
+    verdicts = [
+        [_link_verdict(name, folder), EXPECTED[name], found["verdict"], found["reasons"][0]] for name, found in report["verdicts"].items()
+    ]
     body = Template(PAGE.read_text(encoding="utf-8")).substitute(
         target=escape(report["target"]),
-        ended=ended,
+        ended="passed" if has_passed(report) else "failed",
         total=requests["total"],
         failed=requests["failed"],
         seconds=back["seconds"],
         back=escape(f"{back['from']} → {back['to']}"),
         to=escape(back["to"]),
-        picture=picture(requests["by_second"]),
+        picture=_draw_requests(requests["by_second"]),
         legend=" ".join(
             f'<span><i style="background:{colour}"></i>{escape(name)}: {requests["by_release"][name]}</span>'
             for name, colour in zip(requests["by_release"], COLOURS, strict=False)
@@ -100,14 +97,13 @@ def page(report: dict[str, Any], folder: Path) -> str:
     return markup.frame(f"Rehearsal on {report['target']}", body)
 
 
-def linked(name: str, folder: Path) -> str:
-    """Return a candidate's name, with a link where the page of its verdict is in a folder."""
+def _link_verdict(name: str, folder: Path) -> str:
     file = f"gate-{name.replace(' ', '-')}.html"
     return Html(f'<a href="{escape(file)}">{escape(name)}</a>') if (folder / file).is_file() else name
 
 
-def picture(by_second: list[list[Any]]) -> str:
-    """Return requests by release over time as stacked bars, one a second."""
+def _draw_requests(by_second: list[list[Any]]) -> str:
+    """Draw stacked bars, one a second."""
     releases = sorted({release for _, release, _ in by_second})
     last = max((second for second, _, _ in by_second), default=0)
     totals = [sum(count for at, _, count in by_second if at == second) for second in range(last + 1)]
@@ -116,7 +112,7 @@ def picture(by_second: list[list[Any]]) -> str:
     for second, release, count in by_second:
         heights[second] += count * up
         x, y, colour = second * across, HEIGHT - heights[second], COLOURS[releases.index(release) % len(COLOURS)]
-        told = f"<title>{second} s: {count} by {escape(release)}</title>"
-        bars.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{across:.2f}" height="{count * up:.1f}" fill="{colour}">{told}</rect>')
+        title = f"<title>{second} s: {count} by {escape(release)}</title>"
+        bars.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{across:.2f}" height="{count * up:.1f}" fill="{colour}">{title}</rect>')
     label = f'<text x="0" y="{HEIGHT + 18}">0 s</text><text x="{WIDTH}" y="{HEIGHT + 18}" text-anchor="end">{last} s</text>'
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 24}" role="img" aria-label="requests by release over time">{"".join(bars)}{label}</svg>'

@@ -1,4 +1,4 @@
-"""MLflow as a ledger: it remembers, nothing waits for it. When it cannot be reached there is a warning, and the road goes on."""
+"""MLflow as a ledger: nothing waits for it. When it cannot be reached there is a warning, and the pipeline goes on."""
 
 import logging
 import os
@@ -71,12 +71,12 @@ def entry(project: Project, bundle: Path, patience: Patience | None = None) -> "
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)
     from slipway.tracking import ledger_entry  # imported here: it costs time, and a rollback has none before its proof
 
-    return ledger_entry.of(project, uri(project), bundle)
+    return ledger_entry.open_entry(project, uri(project), bundle)
 
 
 @contextmanager
 def best_effort(what: str) -> Iterator[None]:
-    """Turn whatever the ledger raises into a warning."""
+    """Warn of whatever the ledger raises, and go on."""
     try:
         with quiet():
             yield
@@ -123,7 +123,7 @@ def pushed(project: Project, digest: str) -> None:
 
 
 def promoted(project: Project, files: Path, tag: str, digest: str) -> None:
-    """Record what serves now, from a release's files. Without MLflow's packages, as where a workflow operates, `./run track` does that."""
+    """Record the live release, from a release's files. Without MLflow's packages, as where a workflow operates, `./run track` does that."""
     if find_spec("mlflow"):
         with best_effort("what serves"):
             entry(project, files).serves(tag, digest)

@@ -61,23 +61,23 @@ class Entry:
         for name, value in {"verdict": judgement.verdict.value, "judged_on": judgement.reference_sha256}.items():
             self.mlflow.set_tag(self.run, name, value)
         if judgement.harm:
-            self.mlflow.log_batch(self.run, metrics=measured({"harm": judgement.harm.mean, "harm/high": judgement.harm.high}))
+            self.mlflow.log_batch(self.run, metrics=_list_metrics({"harm": judgement.harm.mean, "harm/high": judgement.harm.high}))
         self.mark(verdict=judgement.verdict.value)
         if judgement.exit_code == 0:
             self.point(CANDIDATE)
         return len(self.mlflow.search_runs([self.experiment], f"tags.judged_on = '{judgement.reference_sha256}'", max_results=MOST_COUNTED))
 
 
-def of(project: Project, uri: str, bundle: Path) -> Entry:
+def open_entry(project: Project, uri: str, bundle: Path) -> Entry:
     """Return the entry of a bundle, which is made if there is none."""
     mlflow, (manifest, sha) = MlflowClient(tracking_uri=uri, registry_uri=uri), read(bundle)
-    experiment = experiment_of(mlflow, project, uri)
+    experiment = _find_experiment(mlflow, project, uri)
     found = mlflow.search_runs([experiment], f"tags.manifest_sha256 = '{sha}' and tags.recorded = 'whole'", max_results=1)
-    run = found[0].info.run_id if found else record(mlflow, experiment, bundle, manifest, sha)
-    return Entry(mlflow, project.name, experiment, run, version(mlflow, project.name, run, manifest, sha))
+    run = found[0].info.run_id if found else _record_run(mlflow, experiment, bundle, manifest, sha)
+    return Entry(mlflow, project.name, experiment, run, _register_version(mlflow, project.name, run, manifest, sha))
 
 
-def experiment_of(mlflow: MlflowClient, project: Project, uri: str) -> str:
+def _find_experiment(mlflow: MlflowClient, project: Project, uri: str) -> str:
     """Return the id of the project's experiment. A server knows where to keep files; with a database alone they are kept beside it."""
     if found := mlflow.get_experiment_by_name(project.name):
         return str(found.experiment_id)
@@ -85,33 +85,33 @@ def experiment_of(mlflow: MlflowClient, project: Project, uri: str) -> str:
     return str(mlflow.create_experiment(project.name, artifact_location=folder, tags=KIND))
 
 
-def record(mlflow: MlflowClient, experiment: str, bundle: Path, manifest: Manifest, sha: str) -> str:
+def _record_run(mlflow: MlflowClient, experiment: str, bundle: Path, manifest: Manifest, sha: str) -> str:
     """Record a training run and return its id; it is marked as whole at the end, so one that was cut short is recorded anew."""
-    run = str(mlflow.create_run(experiment, tags=tags(manifest, sha), run_name=manifest.commit[:12]).info.run_id)
+    run = str(mlflow.create_run(experiment, tags=_format_tags(manifest, sha), run_name=manifest.commit[:12]).info.run_id)
     parameters = [Param(name[:NAME], setting[:VALUE]) for name, setting in manifest.model.parameters.items()]
     for start in range(0, len(parameters), PARAMETERS):
         mlflow.log_batch(run, params=parameters[start : start + PARAMETERS])
-    figures = measured(manifest.metrics.values | {"loss": manifest.metrics.loss.mean} | by_slice(manifest))
+    figures = _list_metrics(manifest.metrics.values | {"loss": manifest.metrics.loss.mean} | _losses_by_slice(manifest))
     for start in range(0, len(figures), METRICS):
         mlflow.log_batch(run, metrics=figures[start : start + METRICS])
     data = {"training": manifest.data, "reference": manifest.reference}
-    mlflow.log_inputs(run, [described(each, context, manifest.commit) for context, each in data.items()])
+    mlflow.log_inputs(run, [_describe_data(each, context, manifest.commit) for context, each in data.items()])
     mlflow.log_artifacts(run, str(bundle), "bundle")
     mlflow.set_tag(run, "recorded", "whole")
     mlflow.set_terminated(run)
     return run
 
 
-def version(mlflow: MlflowClient, name: str, run: str, manifest: Manifest, sha: str) -> str:
+def _register_version(mlflow: MlflowClient, name: str, run: str, manifest: Manifest, sha: str) -> str:
     """Return the number of the run's model version, which is registered if it was not."""
     if not mlflow.search_registered_models(f"name='{name}'"):
         mlflow.create_registered_model(name)
     found = mlflow.search_model_versions(f"run_id='{run}'")
     source = f"{mlflow.get_run(run).info.artifact_uri}/bundle"
-    return str((found[0] if found else mlflow.create_model_version(name, source, run, tags=tags(manifest, sha))).version)
+    return str((found[0] if found else mlflow.create_model_version(name, source, run, tags=_format_tags(manifest, sha))).version)
 
 
-def tags(manifest: Manifest, sha: str) -> dict[str, str]:
+def _format_tags(manifest: Manifest, sha: str) -> dict[str, str]:
     """Return the hashes by which a run and its version can be found."""
     return {
         "commit": manifest.commit,
@@ -122,25 +122,23 @@ def tags(manifest: Manifest, sha: str) -> dict[str, str]:
     }
 
 
-def by_slice(manifest: Manifest) -> dict[str, float]:
-    """Return the loss in each slice."""
+def _losses_by_slice(manifest: Manifest) -> dict[str, float]:
     return {f"loss/{name}": loss.mean for name, loss in manifest.metrics.slices.items()}
 
 
-def measured(figures: dict[str, float]) -> list[Metric]:
+def _list_metrics(figures: dict[str, float]) -> list[Metric]:
     """Return figures as MLflow takes them: at step 0, under names with none but its characters."""
-    return [Metric(spelt(name)[:NAME], value, 0, 0) for name, value in figures.items()]
+    return [Metric(spell_name(name)[:NAME], value, 0, 0) for name, value in figures.items()]
 
 
-def spelt(name: str) -> str:
+def spell_name(name: str) -> str:
     """Return a name as MLflow may have it, such as `loss/6 le hr lt 12`."""
     for sign, word in SIGNS.items():
         name = name.replace(sign, word)
     return re.sub(r"[^\w\-. /]", "_", name)
 
 
-def described(data: Data, context: str, commit: str) -> DatasetInput:
-    """Return a dataset as MLflow takes it."""
+def _describe_data(data: Data, context: str, commit: str) -> DatasetInput:
     source = {"path": data.source, "commit": commit, "sha256": data.sha256, "dvc_md5": data.dvc_md5}
     profile = {"rows": data.rows, "span": data.span}
     dataset = Dataset(data.source, data.sha256[:DIGEST], "file in git", json.dumps(source), profile=json.dumps(profile))

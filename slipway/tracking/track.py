@@ -1,4 +1,4 @@
-"""Record in MLflow what it missed, when it was down or is new: the bundle with its verdict, and what serves."""
+"""Record in MLflow what it missed, when it was down or is new: the bundle with its verdict, and the live release."""
 
 import json
 from pathlib import Path
@@ -26,21 +26,20 @@ def track(project: Project) -> None:
     try:
         with ledger.quiet():
             if (project.bundle / "manifest.json").is_file():
-                here(project)
+                _record_bundle(project)
             if live and files:
-                there(project, files, live.tag, live.digest)
+                _record_live(project, files, live.tag, live.digest)
     except ValueError as error:  # of a manifest, a verdict or a note
-        said = f"What is in build/, or the release that serves, is damaged: {ledger.reason(error)}."
-        raise PipelineError(f"{said} Next: ./run train and ./run validate make build/ anew; ./run status tells what serves.") from error
+        problem = f"What is in build/, or the release that serves, is damaged: {ledger.reason(error)}."
+        raise PipelineError(f"{problem} Next: ./run train and ./run validate make build/ anew; ./run status tells what serves.") from error
     except PipelineError:
         raise
     except Exception as error:  # any of MLflow's, its database's or the network's
-        said = f"MLflow at {ledger.uri(project)} could not record it: {ledger.reason(error)}."
-        raise PipelineError(f"{said} Next: start it or correct MLFLOW_TRACKING_URI, then ./run track.") from error
+        problem = f"MLflow at {ledger.uri(project)} could not record it: {ledger.reason(error)}."
+        raise PipelineError(f"{problem} Next: start it or correct MLFLOW_TRACKING_URI, then ./run track.") from error
 
 
-def here(project: Project) -> None:
-    """Record the bundle, and of its verdict and its digest what there is."""
+def _record_bundle(project: Project) -> None:
     found, (manifest, sha) = ledger.entry(project, project.bundle, PATIENCE), read(project.bundle)
     if project.gate.is_file():
         judged = Judgement.model_validate_json(project.gate.read_bytes())
@@ -53,8 +52,7 @@ def here(project: Project) -> None:
     line(f"recorded: build/bundle, version {found.version}")
 
 
-def there(project: Project, files: Path, tag: str, digest: str) -> None:
-    """Record what serves, with the verdict that it carries."""
+def _record_live(project: Project, files: Path, tag: str, digest: str) -> None:
     found = ledger.entry(project, files, PATIENCE)
     found.mark(verdict=Judgement.model_validate_json((files / "gate.json").read_bytes()).verdict.value)
     found.serves(tag, digest)

@@ -1,4 +1,4 @@
-"""The pages of MLflow: what was trained, how it was judged, what serves."""
+"""The pages of MLflow: what was trained, how it was judged, what is live."""
 
 import os
 import subprocess
@@ -25,15 +25,15 @@ def ui(project: Project, port: int, no_browser: bool) -> None:
     """Open the server's pages; or show those of the project's own file, until that is stopped (Ctrl-C). Raises PipelineError."""
     uri = ledger.uri(project)
     if uri.startswith("http"):
-        show(uri, no_browser)
+        _open_pages(uri, no_browser)
         return
     ledger.refuse_folder(project)
     refuse_taken(HOST, port, "take another with --port")
     line("starting MLflow (the first time its pages are fetched, which takes a minute) ...")
-    process = subprocess.Popen(server(uri, port), cwd=project.root, env={**os.environ, **SETTINGS})
+    process = subprocess.Popen(_build_command(uri, port), cwd=project.root, env={**os.environ, **SETTINGS})
     try:
-        wait(process, url := f"http://{HOST}:{port}")
-        show(url, no_browser)
+        _wait_until_ready(process, url := f"http://{HOST}:{port}")
+        _open_pages(url, no_browser)
         line("Ctrl-C stops it")
         process.wait()
     except KeyboardInterrupt:
@@ -43,21 +43,20 @@ def ui(project: Project, port: int, no_browser: bool) -> None:
         process.wait()
 
 
-def server(uri: str, port: int) -> list[str]:
-    """Return the command. The verbs do with a tenth of MLflow; the package with the pages is fetched by uv, which keeps it."""
+def _build_command(uri: str, port: int) -> list[str]:
+    # The verbs do with a tenth of MLflow; the package with the pages is fetched by uv, which keeps it.
     fetched = [find_uv_bin(), "tool", "run", "--quiet", "--from", f"mlflow=={version('mlflow-skinny')}"]
     return [*fetched, "mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
-def wait(process: "subprocess.Popen[bytes]", url: str) -> None:
-    """Wait until the server answers. Raises PipelineError when it ends instead."""
-    while not answers(url):
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
+    while not is_ready(url):
         if process.poll() is not None:
             raise PipelineError("MLflow ended instead of showing its pages; what it said is above. Next: mend that, then ./run ui.")
         time.sleep(0.2)
 
 
-def answers(url: str) -> bool:
+def is_ready(url: str) -> bool:
     """Tell whether a server answers."""
     try:
         return http_client.request("GET", f"{url}/health", SECONDS).is_success
@@ -65,8 +64,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def show(url: str, no_browser: bool) -> None:
-    """Say where the pages are, and open them."""
+def _open_pages(url: str, no_browser: bool) -> None:
     line(f"MLflow: {url}")
     if not no_browser:
         webbrowser.open(url)

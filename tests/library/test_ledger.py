@@ -24,7 +24,7 @@ from slipway.operate.process import free_port
 from slipway.report import Outcome
 from slipway.serving.manifest import canonical, read
 from slipway.tracking import ledger, track, ui
-from slipway.tracking.ledger_entry import Entry, spelt
+from slipway.tracking.ledger_entry import Entry, spell_name
 from tests.conftest import Road
 from tests.library.test_validation import judgement
 
@@ -61,7 +61,7 @@ def test_a_run_has_parameters_metrics_by_slice_datasets_and_the_bundle(road: Roa
     run = found.mlflow.get_run(found.run)
     assert run.data.params == {name: setting[:500] for name, setting in manifest.model.parameters.items()}
     assert run.data.metrics.items() >= manifest.metrics.values.items()
-    slices = {spelt(f"loss/{name}"): loss.mean for name, loss in manifest.metrics.slices.items()}
+    slices = {spell_name(f"loss/{name}"): loss.mean for name, loss in manifest.metrics.slices.items()}
     assert len(slices) == len(manifest.metrics.slices) > 0
     assert run.data.metrics.items() >= slices.items()
     assert run.inputs

@@ -414,7 +414,7 @@ def rehearsal() -> dict[str, Any]:
 def test_the_rehearsal_links_the_pages_of_the_gate_that_are_there(tmp_path: Path) -> None:
     for name in ("gate-v1.0.0.html", "gate-nothing-learnt.html"):
         (tmp_path / name).touch()
-    text = rehearsal_report.page(rehearsal(), tmp_path)
+    text = rehearsal_report.format_page(rehearsal(), tmp_path)
     assert re.findall(r'<td><a href="([^"]+)">([^<]+)</a></td>', text) == [
         ("gate-v1.0.0.html", "v1.0.0"),
         ("gate-nothing-learnt.html", "nothing learnt"),
@@ -423,7 +423,7 @@ def test_the_rehearsal_links_the_pages_of_the_gate_that_are_there(tmp_path: Path
 
 
 def test_both_pages_have_the_same_frame(tmp_path: Path) -> None:
-    text = rehearsal_report.page(rehearsal(), tmp_path)
+    text = rehearsal_report.format_page(rehearsal(), tmp_path)
     assert "<title>Rehearsal on local</title>" in text
     assert STYLE in text
     assert STYLE in page(judged())
@@ -444,7 +444,7 @@ def test_both_pages_have_the_same_frame(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed: dict[str, str | None], holds: bool) -> None:
+def test_a_rehearsal_passes_with_the_verdicts_that_are_expected(changed: dict[str, str | None], holds: bool) -> None:
     report = rehearsal()
     for name, verdict in changed.items():
         if name == "left out":
@@ -453,7 +453,7 @@ def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed
             report["verdicts"][name]["verdict"] = verdict
         else:
             del report["verdicts"][name]
-    assert rehearsal_report.as_expected(report) == holds
+    assert rehearsal_report.has_passed(report) == holds
 
 
 @pytest.mark.parametrize(
@@ -463,4 +463,4 @@ def test_a_rehearsal_is_as_it_should_be_with_the_verdicts_it_should_have(changed
 )
 def test_what_is_measured_is_tried_in_another_unit(columns: dict[str, list[Any]], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "list_inputs", lambda: list(columns))
-    assert rehearsal_data.numbers(pd.DataFrame(columns)) == name.split()
+    assert rehearsal_data.list_numbers(pd.DataFrame(columns)) == name.split()

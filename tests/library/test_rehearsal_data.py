@@ -15,7 +15,6 @@ from model import features
 from slipway.errors import PipelineError
 from slipway.gate import dataset
 from slipway.rehearsal import data as rehearsal_data
-from slipway.rehearsal import raw_table
 from slipway.rehearsal.data import Data, LeftOut
 
 ROWS = 40
@@ -96,7 +95,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, L
 
         monkeypatch.setattr(dataset, "read", reading)
         (tmp_path / "train.csv").write_bytes(content)
-        return rehearsal_data.begin(tmp_path / "train.csv")
+        return rehearsal_data.read_data(tmp_path / "train.csv")
 
     return began
 
@@ -106,15 +105,15 @@ def test_what_the_owner_reads_is_cut_and_changed_as_text(name: str, begin: Calla
     content, load = READABLE[name]
     data = begin(content, load)
     before = load(data.path).reset_index(drop=True)
-    part = data.earlier()
+    part = data.write_oldest()
     assert part.startswith("the oldest ")
     earlier = load(data.path).reset_index(drop=True)
     assert 0.7 * len(before) < len(earlier) < len(before)
     pd.testing.assert_frame_equal(earlier, before.head(len(earlier)))
     assert data.path.read_bytes() == content[: data.path.stat().st_size]  # byte by byte
-    assert data.all() == len(before)
+    assert data.write_all() == len(before)
     assert data.path.read_bytes() == content
-    data.nothing_learnt()
+    data.write_shuffled()
     shuffled = load(data.path).reset_index(drop=True)
     pd.testing.assert_frame_equal(shuffled.drop(columns="gone"), before.drop(columns="gone"))
     assert shuffled["gone"].tolist() != before["gone"].tolist()
@@ -127,7 +126,7 @@ def test_a_number_in_another_unit_is_read_as_that(name: str, begin: Callable[[by
     content, load = READABLE[name]
     data = begin(content, load)
     before = load(data.path)
-    assert data.other_unit() == "amount"
+    assert data.write_other_unit() == "amount"
     after = load(data.path)
     np.testing.assert_allclose(after["amount"], before["amount"] * 100)
     pd.testing.assert_frame_equal(after.drop(columns="amount"), before.drop(columns="amount"))
@@ -135,7 +134,7 @@ def test_a_number_in_another_unit_is_read_as_that(name: str, begin: Callable[[by
 
 def test_where_the_oldest_rows_lack_a_class_some_of_all_are_taken(begin: Callable[[bytes, Load], Data]) -> None:
     data = begin(frame().sort_values("gone").assign(gone=[0] * (ROWS - 4) + [1] * 4).to_csv(index=False).encode(), read())
-    assert data.earlier() == "34 rows, six of each seven"
+    assert data.write_oldest() == "34 rows, six of each seven"
     assert set(pd.read_csv(data.path)["gone"]) == {0, 1}
 
 
@@ -155,7 +154,7 @@ LEFT_OUT: dict[str, tuple[bytes, Load]] = {
 def test_what_cannot_be_had_from_the_file_is_left_out_and_the_file_is_whole(name: str, begin: Callable[[bytes, Load], Data]) -> None:
     content, load = LEFT_OUT[name]
     data = begin(content, load)
-    for step in (data.earlier, data.other_unit, data.nothing_learnt):
+    for step in (data.write_oldest, data.write_other_unit, data.write_shuffled):
         with pytest.raises(LeftOut, match=r"data/train\.csv"):
             step()
         assert data.path.read_bytes() == content
@@ -168,17 +167,17 @@ def with_target(path: Path) -> pd.DataFrame:
 
 def test_a_target_that_is_made_of_others_is_not_shuffled_and_the_rest_is_had(begin: Callable[[bytes, Load], Data]) -> None:
     data = begin(frame().drop(columns="gone").to_csv(index=False).encode(), with_target)
-    assert data.earlier().startswith("the oldest 34 rows")
+    assert data.write_oldest().startswith("the oldest 34 rows")
     with pytest.raises(LeftOut, match=r"the target gone is not in data/train\.csv as model/data\.py reads it"):
-        data.nothing_learnt()
-    assert data.other_unit() == "amount"
+        data.write_shuffled()
+    assert data.write_other_unit() == "amount"
 
 
 def test_without_a_number_there_is_no_other_unit(begin: Callable[[bytes, Load], Data], monkeypatch: pytest.MonkeyPatch) -> None:
     data = begin(frame().to_csv(index=False).encode(), read())
     monkeypatch.setattr(dataset, "list_inputs", lambda: ["text"])
     with pytest.raises(LeftOut, match="no feature is a number"):
-        data.other_unit()
+        data.write_other_unit()
 
 
 @pytest.mark.parametrize(
@@ -195,4 +194,4 @@ def test_without_a_number_there_is_no_other_unit(begin: Callable[[bytes, Load], 
     ],
 )
 def test_a_hundredfold_is_written_as_the_number_was(cell: bytes, found: bytes) -> None:
-    assert raw_table.hundredfold(cell) == found
+    assert rehearsal_data.multiply_cell(cell) == found

@@ -304,7 +304,7 @@ def test_a_rehearsal_is_noted(road: Road) -> None:
         place(road).monitoring.volume.write_changed(hand, there, {monitoring.DRILLED: "5\n"})
     road.must("up")
     wait_until(lambda: asked(road, "drill_success_timestamp_seconds") == {"": 5})
-    demo.note(road.project)
+    demo.note_drill(road.project)
     wait_until(lambda: asked(road, "time() - drill_success_timestamp_seconds")[""] < 600)
 
 

@@ -28,7 +28,7 @@ def second(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path], 
     made = bake(tmp_path_factory.mktemp(name) / "baked")
     subprocess.run([sys.executable, str(HERE / "models" / "make.py"), name, str(made)], env=environment, check=True)
     yield made
-    rehearsal.clear(rehearsal.of(project.load(made), "local"))
+    rehearsal.clear(rehearsal.locate(project.load(made), "local"))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_readme_tells_what_it_costs(second: Path, name: str) -> None:
 
 def test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants(second: Path, run: Run) -> None:
     [url] = re.findall(r"goes on running: (http://[\d.:]+)", run("slipway.cli", "demo", "--target", "local", "--keep"))
-    bundle = rehearsal.of(project.load(second), "local").bundle
+    bundle = rehearsal.locate(project.load(second), "local").bundle
     rows: list[Any] = json.loads((bundle / "golden.json").read_bytes())["rows"]
     with httpx.Client(base_url=url) as client:
         version, said = client.get("/version").json(), client.post("/predict", json=rows).json()

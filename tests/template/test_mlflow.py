@@ -32,7 +32,7 @@ def pages(road: Road, port: int) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=road.root, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: process.poll() is not None or ui.answers(url), START_SECONDS)
+        wait_until(lambda: process.poll() is not None or ui.is_ready(url), START_SECONDS)
         yield url
         started = psutil.Process(process.pid).children(recursive=True)
     finally:
@@ -91,7 +91,7 @@ def test_a_server_that_ends_is_told(tmp_path: Path) -> None:
     road = Road.copied(tmp_path / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI")
-        patch.setattr(ui, "server", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"])
+        patch.setattr(ui, "_build_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"])
         said = road.run("ui", "--port", str(free_port()), "--no-browser")
     assert (said.code, "MLflow ended instead of showing its pages" in said.err) == (2, True)
     assert ledger.uri(road.project) == os.environ["MLFLOW_TRACKING_URI"]
