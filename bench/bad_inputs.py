@@ -60,7 +60,7 @@ def measure(root: Path, number: int) -> tuple[Seen, dict[str, float], float]:
     """Ask a service so many times; returns what was seen, what it comes to, and how long it took in seconds."""
     bundle = root / "build" / "bundle"
     world = World.of(bundle)
-    with process.serving(root, bundle, **VERTEX) as url:
+    with process.serve_release(root, bundle, **VERTEX) as url:
         port = int(url.rpartition(":")[2])
         asyncio.run(send(port, cases(world, SEED - 1, min(WARM, number)), CLIENTS))
         before, start = memory(port), time.monotonic()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench import results
 from bench.gate_cost import AUTHOR, copy, git, python
 from slipway.gate import drift_scores as drift
-from slipway.operate.process import serving
+from slipway.operate.process import serve_release
 from slipway.serving.frames import records
 from slipway.watch.drift import Figures, read_figures
 from slipway.watch.drift_report import PREDICTIONS
@@ -67,7 +67,7 @@ def counts(text: str, reference: Figures) -> dict[str, Counts]:
 
 def year(bundle: Path, rows: pd.DataFrame) -> dict[str, Found]:
     """Ask a service, day by day, and look at the end of each."""
-    with serving(results.ROOT, bundle) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with serve_release(results.ROOT, bundle) as url, httpx.Client(base_url=url, timeout=60) as client:
 
         def said() -> str:
             return client.get("/metrics").raise_for_status().text

@@ -79,11 +79,11 @@ def measure(root: Path) -> dict[str, float]:
 
         from slipway import project, rules
         from slipway.gate.judge import judge
-        from slipway.operate import champion
+        from slipway.operate import promotion
     ready = time.perf_counter()
     of = project.load(root, "local")
     with memory.watched() as peaks:
-        judged = judge(of, str(of.bundle), champion.resolve(of, str(root / "build" / "champion")), rules.load_rules(of))
+        judged = judge(of, str(of.bundle), promotion.resolve_champion(of, str(root / "build" / "champion")), rules.load_rules(of))
     done = time.perf_counter()
     assert judged.verdict.value == "PASS", judged.reasons
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

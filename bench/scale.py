@@ -118,7 +118,9 @@ def proxied(root: Path, bodies: Path) -> float:
     command = ["bash", "-c", f"cat > /tmp/haproxy.cfg <<< '{config}' && exec haproxy -f /tmp/haproxy.cfg"]
     container = client.containers.run(IMAGE, entrypoint=command, detach=True, network_mode="host")
     try:
-        wait_ready(f"http://127.0.0.1:{PROXY_PORT}", lambda: docker_engine.running(container), lambda: docker_engine.said(container))
+        wait_ready(
+            f"http://127.0.0.1:{PROXY_PORT}", lambda: docker_engine.is_running(container), lambda: docker_engine.format_log_end(container)
+        )
         before, seen = ran(container), wrk.ask(PROXY_PORT, "/predict", bodies, CLIENTS, SECONDS)
         return (ran(container) - before) / seen.requests
     finally:

@@ -4,11 +4,10 @@ import time
 from dataclasses import replace
 
 from slipway import repository
-from slipway.operate import chain, journal, lock, promotion, targets
+from slipway.operate import chain, journal, lock, promotion, switch, targets
 from slipway.operate.chain import Deployment
-from slipway.operate.deployment import put_new, tell, tidy
 from slipway.operate.promotion import Terms
-from slipway.operate.switch import UNTOLD, Done, attempt, finish, state_of
+from slipway.operate.switch import Done
 from slipway.project import Project
 from slipway.serving.manifest import read
 
@@ -22,18 +21,18 @@ def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False,
     target = targets.load_target(project)
     digest = target.find_digest(commit)
     files = target.fetch_release(digest)
-    contract = promotion.refuse_other(files, digest, commit).features.contract_version
-    with lock.held(target, f"deploy {tag}") as still_ours:
+    contract = promotion.read_manifest(files, digest, commit).features.contract_version
+    with lock.hold_lock(target, f"deploy {tag}") as check_lock:
         start = time.monotonic()
-        state = state_of(target)
+        state = switch.read_state(target)
         journal.refuse_held(state.events)
-        new = Deployment(tag, digest, commit, read(files)[1], str(contract), None, 0, chain.now(), lock.who())
-        new = chain.successor(state.recorded, state.proven, state.live, new)
+        new = Deployment(tag, digest, commit, read(files)[1], str(contract), None, 0, chain.format_now(), lock.find_user())
+        new = chain.append_deployment(state.recorded, state.proven, state.live, new)
         chain.refuse_moved(state.proven, new)
-        judged = promotion.admitted(project, target, new, files, state.live, terms)
-        new = replace(new, approved=promotion.approval(judged, terms))
-        switched = put_new(target, new, files, state.live, still_ours, project.bake)
-        done = finish(project, target, journal.DEPLOY, "", Done(state.live, new, switched, time.monotonic() - start), files)
-        attempt("what is no longer needed was not stopped", lambda: tidy(target, new, state, still_ours))
-        attempt(UNTOLD, lambda: tell(target, new, still_ours))
+        judged = promotion.find_verdict(project, target, new, files, state.live, terms)
+        new = replace(new, approved=promotion.require_approval(judged, terms))
+        switched = switch.switch_new_release(target, new, files, state.live, check_lock, project.bake)
+        done = switch.record_switch(project, target, journal.DEPLOY, "", Done(state.live, new, switched, time.monotonic() - start), files)
+        switch.attempt("what is no longer needed was not stopped", lambda: switch.stop_unneeded(target, new, state, check_lock))
+        switch.attempt(switch.NOT_NOTIFIED, lambda: switch.notify_monitoring(target, new, check_lock))
         return done

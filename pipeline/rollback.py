@@ -2,9 +2,9 @@
 
 import time
 
-from slipway.operate import chain, journal, lock, targets
+from slipway.operate import chain, journal, lock, switch, targets
 from slipway.operate.chain import Deployment
-from slipway.operate.switch import UNTOLD, Done, attempt, finish, put, state_of
+from slipway.operate.switch import Done
 from slipway.operate.targets import Target
 from slipway.project import Project
 
@@ -14,21 +14,21 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
     start = time.monotonic()
     target = targets.load_target(project)
     if target.lock.read_holder():
-        planned(target, to, accept_contract)  # one that cannot be takes nothing over
-    with lock.held(target, "rollback", takeover=True) as still_ours:
-        live, prior = planned(target, to, accept_contract)
+        plan_rollback(target, to, accept_contract)  # one that cannot be takes nothing over
+    with lock.hold_lock(target, "rollback", takeover=True) as check_lock:
+        live, prior = plan_rollback(target, to, accept_contract)
         files = target.fetch_rollback_files(prior.digest)
-        switched = put(target, prior, files, live, still_ours)
+        switched = switch.switch_release(target, prior, files, live, check_lock)
         done = Done(live, prior, switched, time.monotonic() - start)
-        finish(project, target, journal.ROLLBACK, reason, done, files)
-        attempt(UNTOLD, lambda: target.notify_monitoring(prior))
+        switch.record_switch(project, target, journal.ROLLBACK, reason, done, files)
+        switch.attempt(switch.NOT_NOTIFIED, lambda: target.notify_monitoring(prior))
         return done
 
 
-def planned(target: Target, to: str | None, accept_contract: bool) -> tuple[Deployment | None, Deployment]:
+def plan_rollback(target: Target, to: str | None, accept_contract: bool) -> tuple[Deployment | None, Deployment]:
     """Return what a rollback goes from and what it puts back. Raises PipelineError where there is none, or callers would notice."""
-    state = state_of(target)
-    live = journal.settled(state.events, state.live)
-    prior = chain.prior(state.proven, live, to)
+    state = switch.read_state(target)
+    live = journal.find_origin(state.events, state.live)
+    prior = chain.find_prior(state.proven, live, to)
     chain.refuse_contract(live, prior, accept_contract)
     return live, prior

@@ -3,7 +3,7 @@
 from slipway import rules
 from slipway.gate import verdict
 from slipway.gate.judge import count_use, judge, read_candidate, refuse_other_data, write_data_docs
-from slipway.operate import champion as champions
+from slipway.operate import promotion
 from slipway.project import Project
 from slipway.report import Judgement
 from slipway.say import line, summary
@@ -14,7 +14,7 @@ def validate(project: Project, champion: str, ref: str = "", data_docs: bool = F
     """Judge `build/bundle` and write `build/gate.json`, `.md` and `.html`. Raises PipelineError when it cannot be judged."""
     manifest = read_candidate(project)
     verdict.forget(project)
-    held_against = champions.resolve(project, champion)
+    held_against = promotion.resolve_champion(project, champion)
     # While nothing is in production there is nothing to protect, and a first model brings its own rules.
     by = rules.load_rules(project, ref if held_against else None)
     if data_docs:

@@ -21,15 +21,21 @@ RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
 HIDDEN = "\0"
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
-# Where the library has the function of a verb, in a module of the same name; the others are the steps in pipeline/.
-FOLDERS = {
-    "slipway": ("doctor",),
-    "slipway.bundle": ("serve",),
-    "slipway.operate": ("down", "history", "host", "record", "rejudge", "resume", "status", "up"),
-    "slipway.rehearsal": ("demo",),
-    "slipway.template": ("update",),
-    "slipway.tracking": ("track", "ui"),
-    "slipway.watch": ("drift", "outcomes", "retrain"),
+# Where the library has the function of a verb; the others are the steps in pipeline/, each a module of the verb's name.
+MODULES = {
+    "slipway.bundle.serve": ("serve",),
+    "slipway.doctor": ("doctor",),
+    "slipway.operate.promotion": ("rejudge",),
+    "slipway.operate.status": ("history", "status"),
+    "slipway.operate.upkeep": ("down", "resume", "up"),
+    "slipway.operate.workflow": ("host", "record"),
+    "slipway.rehearsal.demo": ("demo",),
+    "slipway.template.update": ("update",),
+    "slipway.tracking.track": ("track",),
+    "slipway.tracking.ui": ("ui",),
+    "slipway.watch.drift": ("drift",),
+    "slipway.watch.outcomes": ("outcomes",),
+    "slipway.watch.retrain": ("retrain",),
 }
 # Verb: what it does, and its options. Its module is imported when it is called, since MLflow and Great Expectations cost some seconds.
 VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
@@ -201,8 +207,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 def find_module(verb: str) -> str:
     """Return the module that has the function of a verb."""
-    folder = next((folder for folder, verbs in FOLDERS.items() if verb in verbs), "pipeline")
-    return f"{folder}.{verb}"
+    return next((module for module, verbs in MODULES.items() if verb in verbs), f"pipeline.{verb}")
 
 
 def run_verb(verb: str, at: project.Project, given: dict[str, Any]) -> Any:

@@ -30,7 +30,7 @@ from slipway.errors import PipelineError
 from slipway.operate import chain, journal, targets
 from slipway.operate.chain import Deployment
 from slipway.operate.process import free_port
-from slipway.operate.switch import state_of
+from slipway.operate.switch import read_state
 from slipway.operate.targets import Target
 from slipway.serving.manifest import read
 from slipway.serving.parity import TOLERANCE, distance
@@ -317,17 +317,17 @@ class Road:
             self.stop()
             for tag in tags:
                 self.must("deploy", tag)
-        elif journal.held(self.place.read_history()):
+        elif journal.find_hold(self.place.read_history()):
             self.must("resume")
 
     def standing(self) -> list[str]:
         """Return the tags from the first release of the chain to the live one."""
-        state, found = state_of(self.place), list[Deployment]()
+        state, found = read_state(self.place), list[Deployment]()
         live = state.live
         with suppress(PipelineError):
             while live:
                 found.append(live)
-                live = chain.prior(state.proven, live, None)
+                live = chain.find_prior(state.proven, live, None)
         return [each.tag for each in reversed(found)]
 
     def stop(self) -> None:

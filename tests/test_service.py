@@ -35,7 +35,7 @@ def golden(bundle: Path) -> Any:
 @pytest.fixture(scope="module")
 def client(bundle: Path) -> Iterator[httpx.Client]:
     """Asks the service."""
-    with process.serving(ROOT, bundle) as url, http_client.open_client(url, timeout=60) as opened:
+    with process.serve_release(ROOT, bundle) as url, http_client.open_client(url, timeout=60) as opened:
         yield opened
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from bench.serving_peers.servers import Place, Rows, Server
-from slipway.operate.process import free_port, tail
+from slipway.operate.process import format_log_end, free_port
 
 START_SECONDS, STOP_SECONDS, POLL_SECONDS = 90, 5, 0.005
 
@@ -66,7 +66,7 @@ def running(server: Server, place: Place, rows: Rows) -> Iterator[Running]:
         try:
             said = first_answer(process, port, server, rows[:1])
             if said:
-                raise RuntimeError(f"{server.name} does not answer ({said}). {tail(log, 20)}")
+                raise RuntimeError(f"{server.name} does not answer ({said}). {format_log_end(log, 20)}")
             yield Running(server, port, process.pid, time.monotonic() - start)
         finally:
             stop(process)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from bench.results import ROOT
 from bench.serving_peers import environments
-from slipway.operate.process import environment, free_port
+from slipway.operate.process import build_environment, free_port
 
 Rows = Sequence[dict[str, Any]]
 
@@ -47,7 +47,7 @@ class Server(NamedTuple):
         """Return the environment in which it runs; one thread for numeric libraries, as for all."""
         python = environments.ready(self.packages)
         code = place.project if self.packages == "slipway" else ROOT
-        found = environment(code, place.bundle, PORT=str(port), MODEL=str(place.bundle / "model.skops"), **dict(self.settings))
+        found = build_environment(code, place.bundle, PORT=str(port), MODEL=str(place.bundle / "model.skops"), **dict(self.settings))
         found["PATH"] = f"{python.parent}:{found['PATH']}"
         for name in ("MLSERVER_HTTP_PORT", "MLSERVER_GRPC_PORT", "MLSERVER_METRICS_PORT"):
             found[name] = str(port if "HTTP" in name else free_port())

@@ -13,8 +13,7 @@ import numpy as np
 from slipway import http_client, report, repository
 from slipway.errors import NotServing, PipelineError, ServiceFailed
 from slipway.operate import docker_engine
-from slipway.operate.digest import CODE, FILES
-from slipway.operate.process import FAILED, serving
+from slipway.operate.process import FAILED, RELEASE_CODE, RELEASE_FILES, serve_release
 from slipway.project import Project
 from slipway.report import Image, Judgement
 from slipway.serving.manifest import Manifest, ReleaseError, canonical, read
@@ -25,7 +24,7 @@ from slipway.serving.release import load
 def make_release(project: Project, manifest: Manifest) -> str:
     """Make the release for the project's target and return its name: a folder, or a local image. Raises PipelineError."""
     assemble(project)
-    return docker_engine.build(project, manifest.commit, make_labels(project, manifest)) if project.as_image else str(project.release)
+    return docker_engine.build_image(project, manifest.commit, make_labels(project, manifest)) if project.as_image else str(project.release)
 
 
 def check_bundle(project: Project) -> Manifest:
@@ -46,9 +45,9 @@ def check_bundle(project: Project) -> Manifest:
 def assemble(project: Project) -> None:
     """Copy the release's files together. The same folder is what the image is built from and what the target `local` runs."""
     shutil.rmtree(project.release, ignore_errors=True)
-    for name in CODE:
+    for name in RELEASE_CODE:
         shutil.copytree(project.root / name, project.release / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
+    for name in RELEASE_FILES:
         (project.release / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project.root / name, project.release / name)
     shutil.copytree(project.bundle, project.release / "release")
@@ -77,7 +76,7 @@ WARM_UP, REQUESTS, ROUNDS = 20, 200, 3
 
 def check_release(project: Project, name: str) -> Image:
     """Ask a built release its golden rows, measure it, and hold it against the budget. Raises PipelineError when it cannot be asked."""
-    size = docker_engine.size_mb(name) if project.as_image else _measure_folder(Path(name))
+    size = docker_engine.measure_size_mb(name) if project.as_image else _measure_folder(Path(name))
     base = docker_engine.name_base(name) if project.as_image else ""
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
@@ -91,7 +90,7 @@ def check_release(project: Project, name: str) -> Image:
 
 def _start_release(project: Project, name: str) -> AbstractContextManager[str]:
     """Start a built release, by its image's name or its folder."""
-    return docker_engine.serving(name) if project.as_image else serving(Path(name), Path(name) / "release")
+    return docker_engine.serve_image(name) if project.as_image else serve_release(Path(name), Path(name) / "release")
 
 
 def _find_failures(project: Project, difference: float, p99: float, size: float) -> list[str]:

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from slipway.doctor.api import Fetch, Repository, Unavailable, is_runner
 from slipway.doctor.finding import Command, Finding, good, limit, mend, unseen
-from slipway.operate.host import secrets
-from slipway.operate.record import ENVIRONMENT
+from slipway.operate.workflow import ENVIRONMENT, list_secrets
 from slipway.project import Project
 
 # So begins what GitHub answers where a plan does not have something.
@@ -224,7 +223,7 @@ def _is_enterprise(repo: Repository) -> bool:
 
 
 def _check_secrets(what: str, repo: Repository) -> Finding:
-    needed = secrets(repo.project.target)
+    needed = list_secrets(repo.project.target)
     wide = {each["name"] for each in (repo.fetch("/actions/secrets?per_page=100") or {}).get("secrets", ())} & set(needed)
     if wide and not repo.limited:
         calls = [Command(("secret", "delete", name, "--repo", repo.name)).format() for name in sorted(wide)]

@@ -19,12 +19,11 @@ from slipway.doctor.finding import Finding, good, mend
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine, registry
 from slipway.operate.docker_engine import CONFINED
-from slipway.operate.host import secrets
-from slipway.operate.record import ENVIRONMENT
 from slipway.operate.switch import KEPT
 from slipway.operate.targets import haproxy
 from slipway.operate.targets.containers import parse_time
 from slipway.operate.targets.proxy import Proxy
+from slipway.operate.workflow import ENVIRONMENT, list_secrets
 from slipway.project import Project
 from slipway.tracking import ledger
 
@@ -38,7 +37,7 @@ def check_host(project: Project) -> Iterator[Finding]:
     """Yield what is found of the place where the project's service runs."""
     variable = {"docker": "DOCKER_HOST", "kubernetes": "KUBECONFIG"}.get(project.target)
     if variable and is_runner() and not os.environ.get(variable):
-        fix = f"set {', '.join(secrets(project.target))} in the environment {ENVIRONMENT}"
+        fix = f"set {', '.join(list_secrets(project.target))} in the environment {ENVIRONMENT}"
         yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
     elif project.target == "kubernetes":
         yield from cluster.check_cluster(project)
@@ -156,14 +155,14 @@ def check_port(what: str, project: Project, client: docker.DockerClient) -> Find
 
 def check_registry(what: str, project: Project, client: docker.DockerClient) -> Finding:
     """Check that the host reaches the registry, as it pulls from there."""
-    found = registry.digest(client, f"{project.repository}:production")
+    found = registry.fetch_digest(client, f"{project.repository}:production")
     return good(what, f"{project.repository} answers, production is {found[:19] if found else 'not set yet'}")
 
 
 def _run_container(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:
     """Return what a command prints in a container on the host. Raises DockerException."""
     image = Proxy(project, client).choose_image()
-    registry.ensure(client, image)
+    registry.ensure_image(client, image)
     container = client.containers.create(image, entrypoint=command, **{**CONFINED, "network_mode": "none", **settings})
     try:
         container.start()

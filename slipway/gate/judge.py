@@ -13,7 +13,7 @@ from slipway.gate.comparison import Compared, Sides, average_over_time, compare,
 from slipway.gate.predictor import Predictor, open_predictor
 from slipway.gate.scoring import compute_metrics, repeat_constant
 from slipway.operate import chain
-from slipway.operate.champion import Champion
+from slipway.operate.promotion import Champion
 from slipway.owner import owner_step
 from slipway.project import Project
 from slipway.report import Best, Case, Judgement
@@ -59,7 +59,7 @@ def judge(project: Project, candidate: str, champion: Champion | None, by: Rules
         reference_rows=len(reference),
         **_describe_rules(by),
         seed=seed,
-        at=chain.now(),
+        at=chain.format_now(),
         task=ours.manifest.task,
         **_sample_pictures(sides),
     )

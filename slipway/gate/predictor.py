@@ -13,7 +13,7 @@ import pandas as pd
 from slipway import http_client
 from slipway.errors import PipelineError, ServiceFailed
 from slipway.operate import docker_engine
-from slipway.operate.process import FAILED, serving
+from slipway.operate.process import FAILED, serve_release
 from slipway.project import Project
 from slipway.serving.answers import Answers
 from slipway.serving.frames import records
@@ -108,13 +108,13 @@ def _start_predictor(project: Project, predictor: str) -> Iterator[str]:
         except ServiceFailed as error:
             raise ServiceFailed(f"{error} Next: look into its log, which is where {predictor} runs.") from error
     elif (folder / "release" / "manifest.json").is_file():
-        with serving(folder, folder / "release") as url:
+        with serve_release(folder, folder / "release") as url:
             yield url
     elif (folder / "manifest.json").is_file():
-        with serving(project.root, folder) as url:
+        with serve_release(project.root, folder) as url:
             yield url
     elif "/" in predictor and not folder.exists():
-        with docker_engine.serving(predictor) as url:
+        with docker_engine.serve_image(predictor) as url:
             yield url
     else:
         raise PipelineError(f"{predictor!r} is no predictor. Expected: a bundle's or release's folder, an image or a URL.")

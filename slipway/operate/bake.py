@@ -52,7 +52,7 @@ class Watch:
     seen: dict[str, Reading] = field(default_factory=dict)  # of each replica its last reading, also when it is gone
 
 
-def read(exposition: str, running: str) -> Reading:
+def parse_metrics(exposition: str, running: str) -> Reading:
     """Read a service's metrics."""
     from prometheus_client.parser import text_string_to_metric_families  # imported here: a rollback has no time for it
 
@@ -69,20 +69,20 @@ def read(exposition: str, running: str) -> Reading:
     )
 
 
-def begin(target: Target, limits: Bake, files: Path) -> Watch:
+def start_watch(target: Target, limits: Bake, files: Path) -> Watch:
     """Take the reading at the switch. Raises PipelineError when it cannot be taken."""
     seen = dict[str, Reading]()
-    return Watch(limits, enough(json.loads((files / "golden.json").read_bytes())["answers"]), reading(target, seen), seen)
+    return Watch(limits, count_enough(json.loads((files / "golden.json").read_bytes())["answers"]), take_reading(target, seen), seen)
 
 
-def enough(answers: Sequence[Any]) -> float:
+def count_enough(answers: Sequence[Any]) -> float:
     """Return from how many rows with one answer on chance is no explanation: it goes by how often the golden rows get their commonest."""
     said = [json.dumps(each) for each in answers]
     commonest = max(said.count(each) for each in set(said)) / len(said)
     return math.inf if commonest == 1 else max(FEW, math.log(CHANCE) / math.log(commonest))
 
 
-def broken(watch: Watch, now: Reading) -> list[str]:
+def find_failures(watch: Watch, now: Reading) -> list[str]:
     """Say which conditions do not hold between the first reading and another."""
     before, limits = watch.before, watch.limits
     requests, errors = now.requests - before.requests, now.errors - before.errors
@@ -91,7 +91,7 @@ def broken(watch: Watch, now: Reading) -> list[str]:
         said.append(f"restarts: first {before.running}, then {now.running}")
     if errors > limits.max_error_share * max(requests, FEW):
         said.append(f"errors: {errors:.0f} of {requests:.0f} requests, at most {limits.max_error_share:.1%} are allowed")
-    slowest = 1000 * percentile(before, now)
+    slowest = 1000 * _find_percentile(before, now)
     if requests >= FEW and slowest > limits.p99_ms:
         said.append(f"latency: 99 of 100 requests took up to {slowest:g} ms, at most {limits.p99_ms:g} ms are allowed")
     rows = now.rows - before.rows
@@ -100,24 +100,24 @@ def broken(watch: Watch, now: Reading) -> list[str]:
     return said
 
 
-def percentile(before: Reading, now: Reading) -> float:
+def _find_percentile(before: Reading, now: Reading) -> float:
     """Return within how many seconds 99 of 100 requests between two readings were answered: the upper bound of a bucket."""
     counts = {bound: count - before.within.get(bound, 0.0) for bound, count in now.within.items()}
     return min((bound for bound, count in counts.items() if count >= 0.99 * counts[math.inf]), default=0.0)
 
 
-def watch(target: Target, new: Deployment, watch: Watch, still_ours: Callable[[], None]) -> None:
+def watch_release(target: Target, new: Deployment, watch: Watch, check_lock: Callable[[], None]) -> None:
     """Watch a release for its time. Raises BakeError with what failed, or could not be read."""
     line(f"watching {new.tag} for {watch.limits.seconds:g} s")
     deadline = time.monotonic() + watch.limits.seconds
     try:
-        proven = reading(target, watch.seen)
+        proven = take_reading(target, watch.seen)
         # The golden rows of the proof, which are answered well, are no callers'.
         watch = replace(watch, before=replace(watch.before, rows=proven.rows, answers=proven.answers))
         while time.monotonic() < deadline:
             time.sleep(min(EVERY, watch.limits.seconds))
-            still_ours()
-            if said := broken(watch, reading(target, watch.seen)):
+            check_lock()
+            if said := find_failures(watch, take_reading(target, watch.seen)):
                 raise BakeError(f"{new.tag} failed while it was watched: {'; '.join(said)}. {BACK}")
     except (BakeError, Busy):
         raise
@@ -125,15 +125,15 @@ def watch(target: Target, new: Deployment, watch: Watch, still_ours: Callable[[]
         raise BakeError(f"{new.tag} could not be watched, which counts as failed: {error} {BACK}") from error
 
 
-def reading(target: Target, seen: dict[str, Reading]) -> Reading:
+def take_reading(target: Target, seen: dict[str, Reading]) -> Reading:
     """Take a reading of all replicas together. Raises PipelineError when one is not ready, or cannot be asked."""
     running = target.describe_processes()
     answered = target.ask_live(("/readyz", None), ("/metrics", None))
-    seen |= {name: read(exposition, running) for name, (_, exposition) in answered.items()}
-    return total(list(seen.values()), running)
+    seen |= {name: parse_metrics(exposition, running) for name, (_, exposition) in answered.items()}
+    return sum_readings(list(seen.values()), running)
 
 
-def total(readings: Sequence[Reading], running: str) -> Reading:
+def sum_readings(readings: Sequence[Reading], running: str) -> Reading:
     """Return what replicas have answered together."""
     within = Counter[float]()
     for each in readings:

@@ -31,14 +31,14 @@ class Deployment:
         return {key: str(value) for key, value in asdict(self).items() if value is not None}
 
 
-def from_record(record: dict[str, str]) -> Deployment:
+def parse_record(record: dict[str, str]) -> Deployment:
     """Read what `record` wrote, also that of a newer version, which may say more."""
     known = {each.name: record[each.name] for each in fields(Deployment) if each.name in record}
     numbers = {name: int(record[name]) if name in record else None for name in ("previous", "sequence")}
     return Deployment(**{**known, **numbers})  # type: ignore[arg-type]
 
 
-def successor(recorded: Sequence[Deployment], proven: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:
+def append_deployment(recorded: Sequence[Deployment], proven: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:
     """Return a new deployment with its place in the chain: after the highest sequence number, pointing to what is live.
 
     It does not point to what is deployed again, since it must not follow itself, nor to what was never proven (the deploy was killed
@@ -50,7 +50,7 @@ def successor(recorded: Sequence[Deployment], proven: Sequence[Deployment], live
     return replace(new, previous=previous, sequence=sequence)
 
 
-def prior(proven: Sequence[Deployment], live: Deployment | None, tag: str | None) -> Deployment:
+def find_prior(proven: Sequence[Deployment], live: Deployment | None, tag: str | None) -> Deployment:
     """Return the deployment to roll back to, of those that were live and proven: the one before the live one, or the one with a tag.
 
     Raises PipelineError.
@@ -58,16 +58,17 @@ def prior(proven: Sequence[Deployment], live: Deployment | None, tag: str | None
     if live is None:
         raise PipelineError("Nothing is deployed, so there is nothing to roll back. Next: ./run deploy TAG.")
     if tag:
-        return with_tag(proven, live, tag)
+        return _find_tag(proven, live, tag)
     found = [each for each in proven if each.sequence == live.previous]
     if not found:
         raise PipelineError(
-            f"{live.tag} is the first release of the chain: nothing was live before it. {known(proven)} Next: ./run rollback --to TAG."
+            f"{live.tag} is the first release of the chain: nothing was live before it. {_list_deployed(proven)} "
+            "Next: ./run rollback --to TAG."
         )
     return found[0]
 
 
-def kept(proven: Sequence[Deployment], live: Deployment, most: int) -> list[Deployment]:
+def select_kept(proven: Sequence[Deployment], live: Deployment, most: int) -> list[Deployment]:
     """Return the releases that stay on the host: the live one, those that rollbacks would go to, then the newest of the others."""
     back = [live]
     while before := [each for each in proven if each.sequence == back[-1].previous]:
@@ -84,7 +85,7 @@ def refuse_moved(proven: Sequence[Deployment], new: Deployment) -> None:
     for each in proven:
         if each.tag == new.tag and (each.commit, each.digest) != (new.commit, new.digest):
             raise PipelineError(
-                f"{new.tag} was deployed {age(each.at)} from commit {each.commit[:12]} as {each.digest[:19]}; now it is commit "
+                f"{new.tag} was deployed {format_age(each.at)} from commit {each.commit[:12]} as {each.digest[:19]}; now it is commit "
                 f"{new.commit[:12]}, {new.digest[:19]}. A tag that was deployed may not move. Next: give this commit a tag of its own."
             )
 
@@ -98,34 +99,34 @@ def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) 
         )
 
 
-def with_tag(proven: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:
+def _find_tag(proven: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:
     """Return the deployment with a tag. Raises PipelineError with the ones there are."""
     if tag == live.tag:
         raise PipelineError(f"{tag} is what serves now. Next: ./run status shows it.")
     found = [each for each in proven if each.tag == tag]
     if not found:
-        raise PipelineError(f"{tag!r} was never live and proven here. {known(proven)} Next: ./run rollback --to one of these.")
-    return newest(found)
+        raise PipelineError(f"{tag!r} was never live and proven here. {_list_deployed(proven)} Next: ./run rollback --to one of these.")
+    return find_newest(found)
 
 
-def newest(deployed: Sequence[Deployment]) -> Deployment:
+def find_newest(deployed: Sequence[Deployment]) -> Deployment:
     """Return the deployment with the highest sequence: the order of the chain, whatever the clocks said."""
     return max(deployed, key=lambda each: each.sequence)
 
 
-def known(proven: Sequence[Deployment]) -> str:
+def _list_deployed(proven: Sequence[Deployment]) -> str:
     """List the releases that were live, with their ages, newest first."""
     ordered = {each.tag: each for each in sorted(proven, key=lambda each: each.sequence)}
-    told = ", ".join(f"{each.tag} ({age(each.at)})" for each in sorted(ordered.values(), key=lambda each: -each.sequence))
+    told = ", ".join(f"{each.tag} ({format_age(each.at)})" for each in sorted(ordered.values(), key=lambda each: -each.sequence))
     return f"Deployed here: {told}." if told else "None was so far."
 
 
-def now() -> str:
+def format_now() -> str:
     """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def age(at: str) -> str:
+def format_age(at: str) -> str:
     """Say how long ago a time was."""
     seconds = int((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):

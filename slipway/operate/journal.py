@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from slipway.errors import Held
-from slipway.operate.chain import Deployment, age, from_record
+from slipway.operate.chain import Deployment, format_age, parse_record
 from slipway.say import REASON, one_line
 
 # What an event is of; the first word of its `what`, too, which is all that a history from before has.
@@ -63,7 +63,7 @@ def read_event(record: dict[str, Any]) -> Event:
             at=record["at"],
             by=record["by"],
             before=record.get("from", ""),
-            release=from_record(record["release"]) if "release" in record else None,
+            release=parse_record(record["release"]) if "release" in record else None,
             proof=record.get("proof", ""),
             timing=Timing(*(record[each] for each in TIMING)) if "switch_seconds" in record else None,
         )
@@ -71,7 +71,7 @@ def read_event(record: dict[str, Any]) -> Event:
         raise ValueError(f"{record} is no event: {error!r}") from error
 
 
-def events(lines: str) -> list[Event]:
+def parse_history(lines: str) -> list[Event]:
     """Read a history, oldest first. A line that a full disk cut short is passed by."""
     found = []
     for line in lines.splitlines():
@@ -80,38 +80,38 @@ def events(lines: str) -> list[Event]:
     return found
 
 
-def appended(before: str, event: Event) -> str:
+def format_line(before: str, event: Event) -> str:
     """Return what to append to a history: on a line of its own, also after one that was cut short."""
     return ("" if not before or before.endswith("\n") else "\n") + json.dumps(event.record()) + "\n"
 
 
-def proven(events: Sequence[Event]) -> list[Deployment]:
+def list_proven(events: Sequence[Event]) -> list[Deployment]:
     """Return the deployments that were live and proven, each once, oldest first."""
     found = {each.release.sequence: each.release for each in events if each.release}
     return [found[sequence] for sequence in sorted(found)]
 
 
-def last_proof(events: Sequence[Event], live: Deployment) -> Event | None:
+def find_proof(events: Sequence[Event], live: Deployment) -> Event | None:
     """Return the deploy or rollback that put the live deployment before callers, None where none was completed since another."""
     last = next((each for each in reversed(events) if each.release), None)
     return last if last and last.release == live else None
 
 
-def settled(events: Sequence[Event], live: Deployment | None) -> Deployment | None:
+def find_origin(events: Sequence[Event], live: Deployment | None) -> Deployment | None:
     """Return what a rollback counts from: what is live, or what a rollback that was cut short after its switch went from.
 
     So the same rollback again completes it, and does not go one release further back.
     """
     last = [each.release for each in events if each.release][-1:]
-    return last[0] if last and live in proven(events) else live
+    return last[0] if last and live in list_proven(events) else live
 
 
-def describe(kind: str, reason: str) -> str:
+def describe_event(kind: str, reason: str) -> str:
     """Return what happened, as people read it."""
     return f"{kind} ({reason})" if reason else kind
 
 
-def held(events: Sequence[Event]) -> Event | None:
+def find_hold(events: Sequence[Event]) -> Event | None:
     """Return the rollback that holds deploys back, None when none does: what happened last decides."""
     last = events[-1] if events else None
     return last if last and last.kind == ROLLBACK else None
@@ -119,14 +119,14 @@ def held(events: Sequence[Event]) -> Event | None:
 
 def refuse_held(events: Sequence[Event]) -> None:
     """Raise Held while a rollback holds deploys back."""
-    if event := held(events):
+    if event := find_hold(events):
         raise Held(
-            f"Deploys are held: {one_line(event.what, REASON)} to {event.tag} by {event.by}, {age(event.at)}. "
+            f"Deploys are held: {one_line(event.what, REASON)} to {event.tag} by {event.by}, {format_age(event.at)}. "
             "Next: once what was wrong is mended, ./run resume, then deploy again."
         )
 
 
-def expected_seconds(events: Sequence[Event], to: Deployment, warm: bool) -> float:
+def estimate_seconds(events: Sequence[Event], to: Deployment, warm: bool) -> float:
     """Return about how long a rollback would take: the last switch that was timed here and, where it is cold, that release's last start."""
     timed = [(each.release, each.timing) for each in events if each.release and each.timing]
     cold = [(release.digest, timing.start_seconds) for release, timing in timed if not timing.warm]

@@ -11,7 +11,7 @@ from slipway.operate import chain
 from slipway.operate.targets import Target
 
 
-def who() -> str:
+def find_user() -> str:
     """Return who is at work: the person who started the workflow, or this machine's user."""
     try:
         return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
@@ -20,11 +20,11 @@ def who() -> str:
 
 
 @contextmanager
-def held(target: Target, what: str, takeover: bool = False) -> Iterator[Callable[[], None]]:
+def hold_lock(target: Target, what: str, takeover: bool = False) -> Iterator[Callable[[], None]]:
     """Hold the environment; yields a check to call before each step that changes it. Raises Busy."""
-    ours = {"what": what, "by": who(), "at": chain.now(), "token": uuid.uuid4().hex}
+    ours = {"what": what, "by": find_user(), "at": chain.format_now(), "token": uuid.uuid4().hex}
 
-    def still_ours() -> None:
+    def check_lock() -> None:
         found = target.lock.read_holder()
         if found is None or found["token"] != ours["token"]:
             by = f"{found['what']} by {found['by']}" if found else "another run"
@@ -33,13 +33,13 @@ def held(target: Target, what: str, takeover: bool = False) -> Iterator[Callable
     try:
         target.lock.acquire(ours, takeover)
     except Busy as busy:
-        found = target.lock.read_holder() or {"what": "another run", "by": "somebody", "at": chain.now()}
+        found = target.lock.read_holder() or {"what": "another run", "by": "somebody", "at": chain.format_now()}
         raise Busy(
-            f"{found['what']} by {found['by']} is at work here (started {chain.age(found['at'])}). "
+            f"{found['what']} by {found['by']} is at work here (started {chain.format_age(found['at'])}). "
             "Wait for it, or ./run rollback, which takes over."
         ) from busy
     try:
-        yield still_ours
+        yield check_lock
     finally:
         if (target.lock.read_holder() or {}).get("token") == ours["token"]:
             target.lock.release()

@@ -1,6 +1,8 @@
-"""Run a release's own service as a process of this machine."""
+"""A release's folder: its digest, its own service as a process of this machine, and why that failed, from its log."""
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,14 +15,32 @@ from typing import IO, Any
 
 from slipway import address, http_client
 from slipway.errors import NotServing, PipelineError, ServiceFailed
-from slipway.operate.service_log import explain_failures
+from slipway.serving.manifest import canonical, sha256
 
+# What a release's folder holds.
+RELEASE_CODE = ("service", "model", "slipway/serving")
+RELEASE_FILES = ("requirements/serve.txt", "slipway/__init__.py")
+RELEASE = "release"
 START_SECONDS = 60
 # How a service answers when its own code, or the model's, failed.
 FAILED = 500
 LOG_BYTES = 1_000_000
 # In the environment of a service of `serving`: the number of the process that is to end it.
 STARTED_BY = "STARTED_BY"
+# A traceback is logged after the answer is sent.
+LOGGED_WITHIN_SECONDS = 5.0
+TRACEBACK = "Traceback (most recent call last):"
+FRAME = re.compile(r'^\s+File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
+OWN = re.compile(r"(?:^|/)(model/[^/]+\.py)$")
+SHOWN = 300
+
+
+def compute_digest(folder: Path) -> str:
+    """Return the digest of a release's folder: the hash of the names and hashes of its files."""
+    parts = (folder / name for name in (*RELEASE_CODE, *RELEASE_FILES, RELEASE))
+    files = [each for part in parts for each in ([part] if part.is_file() else part.rglob("*")) if each.is_file()]
+    hashes = {each.relative_to(folder).as_posix(): sha256(each.read_bytes()) for each in files if "__pycache__" not in each.parts}
+    return "sha256:" + sha256(canonical(hashes))
 
 
 def free_port() -> int:
@@ -39,7 +59,7 @@ def refuse_taken(host: str, port: int, otherwise: str = "change [deploy] address
         raise PipelineError(f"{at} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
 
 
-def environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
+def build_environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
     """Return the environment in which a service runs: its code, its release, one thread for numeric libraries."""
     ours = {"PYTHONPATH": str(code), "RELEASE_DIR": str(release), "OMP_NUM_THREADS": "1"}
     return {**os.environ, **ours, **settings}
@@ -51,7 +71,7 @@ def service_command(code: Path) -> list[str]:
 
 
 @contextmanager
-def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
+def serve_release(code: Path, release: Path, **settings: str) -> Iterator[str]:
     """Serve a release on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
     port = free_port()
     settings = {**settings, STARTED_BY: str(os.getpid())}
@@ -59,14 +79,14 @@ def serving(code: Path, release: Path, **settings: str) -> Iterator[str]:
         process = subprocess.Popen(
             service_command(code),
             cwd=code,
-            env=environment(code, release, PORT=str(port), **settings),
+            env=build_environment(code, release, PORT=str(port), **settings),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
         url = f"http://127.0.0.1:{port}"
         try:
-            wait_ready(url, lambda: process.poll() is None, lambda: tail(log))
+            wait_ready(url, lambda: process.poll() is None, lambda: format_log_end(log))
             with explain_failures(lambda: read_end(log)):
                 yield url
         finally:
@@ -96,13 +116,13 @@ def read_end(log: IO[bytes]) -> str:
     return os.pread(log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode(errors="replace")
 
 
-def tail(log: IO[bytes], lines: int = 5) -> str:
+def format_log_end(log: IO[bytes], lines: int = 5) -> str:
     """Return the end of a log."""
     log.seek(0)
     return "It said: " + " / ".join(log.read().decode(errors="replace").strip().splitlines()[-lines:])
 
 
-def over_http(url: str) -> Callable[..., list[Any]]:
+def build_fetch(url: str) -> Callable[..., list[Any]]:
     """Return how to ask a service at a URL."""
     import httpx  # imported here, as above: a rollback on docker does without, and has no time for it
 
@@ -117,3 +137,49 @@ def over_http(url: str) -> Callable[..., list[Any]]:
             raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
 
     return lambda *questions: [ask(path, body) for path, body in questions]
+
+
+@contextmanager
+def explain_failures(read: Callable[[], str]) -> Iterator[None]:
+    """Add to a failure of a service what its log says of it. Raises ServiceFailed."""
+    try:
+        yield
+    except ServiceFailed as error:
+        raise ServiceFailed(f"{error} {wait_for_reason(read)}") from error
+
+
+def wait_for_reason(read: Callable[[], str]) -> str:
+    """Return why a service failed, as soon as its log has a traceback; otherwise the end of its log."""
+    deadline = time.monotonic() + LOGGED_WITHIN_SECONDS
+    while True:
+        log = read()
+        if (reason := describe_failure(log)) or time.monotonic() > deadline:
+            return reason or f"Its log ends: {' / '.join(log.strip().splitlines()[-5:])[-SHOWN:] or 'it is empty'}. Next: mend that."
+        time.sleep(0.05)
+
+
+def describe_failure(log: str) -> str:
+    """Say where the last traceback of a log ends, by preference in `model/`, and with what; empty where there is none."""
+    lines = _find_traceback(log).splitlines()
+    frames = [found for line in lines if (found := FRAME.match(line))]
+    if not frames:
+        return ""
+    at = next((each for each in reversed(frames) if OWN.search(each["file"])), frames[-1])
+    own = OWN.search(at["file"])
+    ends = max(number for number, line in enumerate(lines) if FRAME.match(line))
+    raised = next((line for line in lines[ends + 1 :] if line and not line[0].isspace()), "an exception")
+    return (
+        f"It was in {own[1] if own else at['file']}, line {at['line']}, {at['function']}: {raised[:SHOWN].rstrip('.: ')}. "
+        f"Next: correct {'that' if own else 'model/'}, then ./run train."
+    )
+
+
+def _find_traceback(log: str) -> str:
+    """Return the last traceback of a log, which has it in a line of JSON, or as Python prints it."""
+    for line in reversed(log.splitlines()):
+        with suppress(ValueError):
+            said: Any = json.loads(line)
+            if isinstance(said, dict) and TRACEBACK in str(said.get("traceback")):
+                return str(said["traceback"])
+    start = log.rfind(TRACEBACK)
+    return log[start:] if start >= 0 else ""

@@ -1,24 +1,74 @@
-"""Whether a release may be put before callers: it is what it says it is, and the gate holds it good against what is live now."""
+"""Whether a release may be promoted: it is what it claims to be, and the gate passes it against the champion, which is live now."""
 
+import json
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from slipway import report, repository, rules
 from slipway.errors import PipelineError
-from slipway.operate import champion
+from slipway.operate import targets
 from slipway.operate.chain import Deployment
-from slipway.operate.rejudge import judge_again
+from slipway.operate.switch import read_state
 from slipway.operate.targets import Target
 from slipway.project import Project
-from slipway.report import Outcome
+from slipway.report import Best, Judgement, Outcome
 from slipway.say import line
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
+
+LIVE, PRODUCTION, NONE = "live", "production", "none"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """How to ask it, and the verdict that it carries, which knows the best release of its chain."""
+
+    predictor: str
+    verdict: Path
+    tag: str | None = None
+
+    def best(self, reference_sha256: str) -> Best | None:
+        """Return the best release of the chain on a reference dataset, None where that is not known."""
+        try:
+            found = Best.model_validate(json.loads(self.verdict.read_bytes())["best"])
+        except (OSError, ValueError, KeyError, ValidationError):  # judged by a URL, or in another format
+            return None
+        return found if found.reference_sha256 == reference_sha256 else None
+
+
+def resolve_champion(project: Project, champion: str) -> Champion | None:
+    """Return the champion, None for a first release. Raises PipelineError where it cannot be told."""
+    if champion == NONE:
+        return None
+    if champion not in (LIVE, PRODUCTION):
+        folder = Path(champion).absolute()
+        inside = folder / "release" / "gate.json"
+        return Champion(champion, inside if inside.is_file() else folder.with_name("gate.json"))
+    target = targets.load_target(project)
+    if champion == PRODUCTION:
+        digest = target.read_production()
+        return load_champion(target, digest) if digest else None
+    live = read_state(target).live
+    return load_champion(target, live.digest, live.tag) if live else None
+
+
+def load_champion(target: Target, digest: str, tag: str | None = None) -> Champion:
+    """Return a release of a target as champion. Raises PipelineError when it is recorded, and cannot be found."""
+    try:
+        return Champion(target.locate_release(digest), target.fetch_release(digest) / "gate.json", tag)
+    except (PipelineError, OSError) as error:
+        raise PipelineError(f"The champion {digest[:19]} is recorded, and cannot be had: {error} Next: ./run status.") from error
 
 
 class Refused(PipelineError):
     """The gate does not let a release through, judged against what is live now."""
 
-    def __init__(self, judged: report.Judgement) -> None:
+    def __init__(self, judged: Judgement) -> None:
         super().__init__(
             f"The gate says {judged.verdict.value} against what is live now. {' '.join(judged.reasons)} Nothing was deployed. "
             "Next: ./run status. Who answers for it all the same adds --approved-by NAME and --reason TEXT."
@@ -26,7 +76,7 @@ class Refused(PipelineError):
         self.exit_code = judged.verdict.exit_code  # and not what the file says beside it
 
 
-def refuse_other(files: Path, digest: str, commit: str) -> Manifest:
+def read_manifest(files: Path, digest: str, commit: str) -> Manifest:
     """Return the manifest of a release. Raises PipelineError unless its files are those of the manifest, and it is of a commit."""
     try:
         manifest = read(files)[0]
@@ -52,29 +102,29 @@ class Terms:
     reason: str
 
 
-def admitted(project: Project, target: Target, new: Deployment, files: Path, live: Deployment | None, terms: Terms) -> report.Judgement:
+def find_verdict(project: Project, target: Target, new: Deployment, files: Path, live: Deployment | None, terms: Terms) -> Judgement:
     """Return the verdict on a release: the one that it carries, or a new one where that does not hold now.
 
     Raises PipelineError where it carries none, or one on another release.
     """
-    judged = carried(new, files)
-    why = "elsewhere" if terms.again else outdated(project, judged, live, terms.ref)
+    judged = read_verdict(new, files)
+    why = "elsewhere" if terms.again else explain_outdated(project, judged, live, terms.ref)
     if why:
         line(f"the verdict was made {why}: judging again")
-        held_against = champion.of(target, live.digest, live.tag) if live else None
+        held_against = load_champion(target, live.digest, live.tag) if live else None
         judged = judge_again(project, target.locate_release(new.digest), held_against, terms.ref)
         line(report.format_markdown(judged))
     return judged
 
 
-def carried(new: Deployment, files: Path) -> report.Judgement:
+def read_verdict(new: Deployment, files: Path) -> Judgement:
     """Return the verdict that a release carries. Raises PipelineError where there is none, or it is on another release."""
     path = files / "gate.json"
     if not path.is_file():
         raise PipelineError(
             f"{new.digest} was never judged: it carries no verdict. Next, on its commit: ./run validate, ./run build, ./run push."
         )
-    judged = report.Judgement.model_validate_json(path.read_bytes())
+    judged = Judgement.model_validate_json(path.read_bytes())
     if judged.candidate.manifest_sha256 != new.manifest_sha256:
         raise PipelineError(
             f"{new.digest} carries a verdict on another release, {judged.candidate.manifest_sha256[:12]}. Next: judge and push it again."
@@ -82,7 +132,7 @@ def carried(new: Deployment, files: Path) -> report.Judgement:
     return judged
 
 
-def outdated(project: Project, judged: report.Judgement, live: Deployment | None, ref: str) -> str | None:
+def explain_outdated(project: Project, judged: Judgement, live: Deployment | None, ref: str) -> str | None:
     """Say how a verdict was made otherwise than it would be now, None where it holds. While nothing is live there is nothing to protect."""
     compared = judged.champion.manifest_sha256 if judged.champion else None
     against = live.manifest_sha256 if live else None
@@ -96,7 +146,7 @@ def outdated(project: Project, judged: report.Judgement, live: Deployment | None
     return None
 
 
-def approval(judged: report.Judgement, terms: Terms) -> str | None:
+def require_approval(judged: Judgement, terms: Terms) -> str | None:
     """Return what the chain records of a release that did not pass, None for one that did. Raises Refused where nobody answers for it."""
     if judged.verdict is Outcome.PASS:
         return None
@@ -111,3 +161,40 @@ def refuse_half(terms: Terms) -> None:
     if bool(by.strip()) != bool(reason.strip()):
         given = f"--approved-by {by!r}" if by else f"--reason {reason!r}"
         raise PipelineError(f"{given} was given alone. Next: give both, --approved-by NAME and --reason TEXT, or neither.")
+
+
+def judge_again(project: Project, candidate: str, champion: Champion | None, ref: str) -> Judgement:
+    """Return the verdict on a release by the rules of a git ref, or of the checkout. Raises PipelineError when it cannot be judged."""
+    if find_spec("great_expectations"):
+        return _judge_here(project, candidate, champion, ref)
+    with tempfile.TemporaryDirectory() as folder:
+        into = Path(folder) / "gate.json"
+        words = ["rejudge", candidate, "--target", project.target, "--rules", ref, "--into", into, *_format_champion(champion)]
+        # `run` makes the environment where that is not done yet.
+        command = [sys.executable, str(project.root / "run"), *map(str, words)]
+        if subprocess.run(command, cwd=project.root, check=False).returncode or not into.is_file():
+            raise PipelineError(
+                "The release could not be judged against what is live now; the reason is above. Nothing was deployed. "
+                "Next: correct that, then deploy again."
+            )
+        return Judgement.model_validate_json(into.read_bytes())
+
+
+def _format_champion(champion: Champion | None) -> list[str]:
+    """Return the options that name a champion."""
+    if champion is None:
+        return []
+    return ["--champion", champion.predictor, "--verdict", str(champion.verdict), "--tag", champion.tag or ""]
+
+
+def _judge_here(project: Project, candidate: str, champion: Champion | None, ref: str) -> Judgement:
+    """Judge in this process. Raises PipelineError."""
+    from slipway.gate.judge import judge  # imported here: scikit-learn and Great Expectations cost some seconds
+
+    return judge(project, candidate, champion, rules.load_rules(project, ref))
+
+
+def rejudge(project: Project, candidate: str, champion: str, verdict: str, tag: str, ref: str, into: str) -> None:
+    """Judge, and write the verdict into a file. Raises PipelineError."""
+    held_against = Champion(champion, Path(verdict), tag or None) if champion else None
+    Path(into).write_text(_judge_here(project, candidate, held_against, ref).model_dump_json(), encoding="utf-8")

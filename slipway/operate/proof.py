@@ -22,7 +22,7 @@ class Check:
     holds: bool
 
 
-def questions(files: Path) -> tuple[tuple[str, Any], ...]:
+def load_questions(files: Path) -> tuple[tuple[str, Any], ...]:
     """Return what a service is asked for its proof."""
     return ("/version", None), ("/predict", json.loads((files / "golden.json").read_bytes())["rows"])
 
@@ -30,26 +30,26 @@ def questions(files: Path) -> tuple[tuple[str, Any], ...]:
 def prove(answered: Mapping[str, Any], wanted: Deployment, files: Path, running_digest: str | None = None) -> list[Check]:
     """Hold what each replica of a service answers against the release's own files; `running_digest` is what the target says of it."""
     golden = json.loads((files / "golden.json").read_bytes())["answers"]
-    each_one = [replica(answers, wanted, golden) for answers in answered.values()]
-    checks = [everywhere(checks) for checks in zip(*each_one, strict=True)]
+    each_one = [_check_replica(answers, wanted, golden) for answers in answered.values()]
+    checks = [_combine(checks) for checks in zip(*each_one, strict=True)]
     if running_digest is not None:
-        checks.insert(2, same("running digest", wanted.digest, running_digest))
+        checks.insert(2, _compare("running digest", wanted.digest, running_digest))
     return checks
 
 
-def replica(answers: Sequence[Any], wanted: Deployment, golden: Any) -> list[Check]:
+def _check_replica(answers: Sequence[Any], wanted: Deployment, golden: Any) -> list[Check]:
     """Hold one replica's answers."""
     version, answered = answers
     difference = distance(answered["predictions"], golden)
     return [
-        same("served tag", wanted.tag, version["tag"]),
-        same("served digest", wanted.digest, version["digest"]),
-        same("manifest sha256", wanted.manifest_sha256, version["manifest_sha256"]),
+        _compare("served tag", wanted.tag, version["tag"]),
+        _compare("served digest", wanted.digest, version["digest"]),
+        _compare("manifest sha256", wanted.manifest_sha256, version["manifest_sha256"]),
         Check("golden answers", f"equal to {TOLERANCE:g}", f"{difference:.3g} apart", difference <= TOLERANCE),
     ]
 
 
-def everywhere(checks: Sequence[Check]) -> Check:
+def _combine(checks: Sequence[Check]) -> Check:
     """Return one check for all replicas: it holds when it holds on each, and else it shows one on which it does not."""
     good = sum(each.holds for each in checks)
     shown = next((each for each in checks if not each.holds), max(checks, key=lambda each: each.found))
@@ -57,17 +57,17 @@ def everywhere(checks: Sequence[Check]) -> Check:
     return replace(shown, found=shown.found + of)
 
 
-def same(what: str, expected: str, found: Any) -> Check:
+def _compare(what: str, expected: str, found: Any) -> Check:
     """Compare two values."""
     return Check(what, expected, str(found), expected == found)
 
 
-def refuse(checks: list[Check], where: str) -> None:
+def refuse_failed(checks: list[Check], where: str) -> None:
     """Raise ProofError unless all of it holds."""
     if not all(check.holds for check in checks):
-        raise ProofError(f"The proof failed on {where}:\n{shown(checks)}")
+        raise ProofError(f"The proof failed on {where}:\n{format_proof(checks)}")
 
 
-def shown(checks: list[Check]) -> str:
+def format_proof(checks: list[Check]) -> str:
     """Return the proof as a table."""
     return table(["proof", "expected", "found", "holds"], [[c.what, c.expected, c.found, "yes" if c.holds else "NO"] for c in checks])

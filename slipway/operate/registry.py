@@ -9,7 +9,7 @@ from docker.models.images import Image
 from slipway.errors import PipelineError
 
 
-def digest(client: docker.DockerClient, name: str) -> str | None:
+def fetch_digest(client: docker.DockerClient, name: str) -> str | None:
     """Return the digest of an image in its registry, None when the registry says that there is none. Raises PipelineError."""
     try:
         return str(client.images.get_registry_data(name).id)
@@ -27,19 +27,19 @@ def find_digest(client: docker.DockerClient, name: str) -> str:
         known = client.images.get(name).attrs["RepoDigests"] or []
         return str(known[0]).rpartition("@")[2] if known else ""
     with suppress(DockerException, PipelineError):
-        return digest(client, name) or ""
+        return fetch_digest(client, name) or ""
     return ""
 
 
-def ensure(client: docker.DockerClient, name: str) -> Image:
+def ensure_image(client: docker.DockerClient, name: str) -> Image:
     """Return an image, pulled unless it is on the host. Raises PipelineError."""
     try:
         return client.images.get(name)
     except ImageNotFound:
-        return pull(client, name)
+        return pull_image(client, name)
 
 
-def pull(client: docker.DockerClient, name: str) -> Image:
+def pull_image(client: docker.DockerClient, name: str) -> Image:
     """Pull an image. Raises PipelineError."""
     try:
         return client.images.pull(name)
@@ -50,14 +50,14 @@ def pull(client: docker.DockerClient, name: str) -> Image:
         ) from error
 
 
-def push(client: docker.DockerClient, image: str, repository: str, tag: str) -> str:
+def push_image(client: docker.DockerClient, image: str, repository: str, tag: str) -> str:
     """Push an image under a tag and return its digest. Raises PipelineError."""
     try:
         client.images.get(image).tag(repository, tag)
         said = [str(each["error"]) for each in client.images.push(repository, tag=tag, stream=True, decode=True) if "error" in each]
     except APIError as error:
         said = [str(error.explanation)]
-    found = None if said else digest(client, f"{repository}:{tag}")
+    found = None if said else fetch_digest(client, f"{repository}:{tag}")
     if found is None:
         raise PipelineError(
             f"{repository}:{tag} could not be pushed: {' '.join(said)}. Next: docker login, or look at [image] in project.toml."

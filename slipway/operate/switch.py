@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.errors import Moved, PipelineError
+from slipway.errors import Busy, Moved, PipelineError
 from slipway.operate import bake, chain, journal, lock, proof
 from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, Timing
@@ -16,7 +16,7 @@ from slipway.tracking import ledger
 
 # So many releases stay on the host, ready to be gone back to without the registry.
 KEPT = 3
-UNTOLD = "what watches does not know of it, until ./run up"
+NOT_NOTIFIED = "what watches does not know of it, until ./run up"
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Done:
         return self.switched.checks
 
 
-def state_of(target: Target) -> State:
+def read_state(target: Target) -> State:
     """Return what a target knows. Raises PipelineError when it does not know what is live."""
     events, sequence = target.read_state()
-    proven = journal.proven(events)
+    proven = journal.list_proven(events)
     recorded = {each.sequence: each for each in [*proven, *target.list_deployments()]}
     if sequence is not None and sequence not in recorded:
         raise PipelineError(f"Release number {sequence} is live, and there is no record of its deploy. Next: deploy a tag anew.")
@@ -65,51 +65,76 @@ def state_of(target: Target) -> State:
     return State([recorded[each] for each in sorted(recorded)], proven, live, events)
 
 
-def put(
-    target: Target, new: Deployment, files: Path, live: Deployment | None, still_ours: Callable[[], None], limits: Bake | None = None
+def switch_release(
+    target: Target, new: Deployment, files: Path, live: Deployment | None, check_lock: Callable[[], None], limits: Bake | None = None
 ) -> Switched:
     """Start a release, prove it, switch to it, prove it again and watch it; on any failure, and on an interrupt, switch back."""
     start, warm = time.monotonic(), target.is_warm(new)
     with target.stage_release(new) as fetch:
-        answered = {"the new release": fetch(*proof.questions(files))}
-        proof.refuse(proof.prove(answered, new, files), "the new release, before any caller saw it; what served before still serves")
-    still_ours()
+        answered = {"the new release": fetch(*proof.load_questions(files))}
+        proof.refuse_failed(proof.prove(answered, new, files), "the new release, before any caller saw it; what served before still serves")
+    check_lock()
     ready = time.monotonic()
     try:
-        turn(target, new, still_ours)
-        watch = bake.begin(target, limits, files) if limits and limits.seconds else None
-        checks = proof.prove(target.ask_live(*proof.questions(files)), new, files, target.read_running_digest())
-        proof.refuse(checks, "the public address; switched back to what served before")
+        switch_traffic(target, new, check_lock)
+        watch = bake.start_watch(target, limits, files) if limits and limits.seconds else None
+        checks = proof.prove(target.ask_live(*proof.load_questions(files)), new, files, target.read_running_digest())
+        proof.refuse_failed(checks, "the public address; switched back to what served before")
         proven = time.monotonic()
-        still_ours()
+        check_lock()
         if watch:
-            bake.watch(target, new, watch, still_ours)
+            bake.watch_release(target, new, watch, check_lock)
     except BaseException:
-        still_ours()  # whoever took over decides what serves
+        check_lock()  # whoever took over decides what serves
         if live is not None:
-            turn(target, live, still_ours)
+            switch_traffic(target, live, check_lock)
         raise
     return Switched(checks, warm, round(ready - start, 2), round(proven - ready, 2))
 
 
-def turn(target: Target, to: Deployment, still_ours: Callable[[], None]) -> None:
+def switch_new_release(
+    target: Target, new: Deployment, files: Path, live: Deployment | None, check_lock: Callable[[], None], limits: Bake
+) -> Switched:
+    """Put a new release before callers; what did not get there is taken away again."""
+    try:
+        return switch_release(target, new, files, live, check_lock, limits)
+    except BaseException as error:
+        # Not what serves: only a first release is taken away again, unless whoever took over decides.
+        if target.read_live_sequence() != new.sequence or (live is None and not isinstance(error, Busy)):
+            target.discard_release(new)
+        raise
+
+
+def stop_unneeded(target: Target, new: Deployment, state: State, check_lock: Callable[[], None]) -> None:
+    """Stop what is no longer needed; not when a rollback has taken over, which may need it."""
+    check_lock()
+    target.remove_old_releases(new, chain.select_kept([*state.proven, new], new, KEPT))
+
+
+def notify_monitoring(target: Target, new: Deployment, check_lock: Callable[[], None]) -> None:
+    """Have what watches run, and know of the new release; not when a rollback has taken over, which tells it of another."""
+    check_lock()
+    target.notify_monitoring(new, start=True)
+
+
+def switch_traffic(target: Target, to: Deployment, check_lock: Callable[[], None]) -> None:
     """Switch. Where another did so since the last look, the one that was taken over stops, and the one that took over switches again."""
     try:
         target.switch_traffic(to)
     except Moved:
-        still_ours()
+        check_lock()
         target.read_state()
         target.switch_traffic(to)
 
 
-def finish(project: Project, target: Target, kind: str, reason: str, done: Done, files: Path) -> Done:
+def record_switch(project: Project, target: Target, kind: str, reason: str, done: Done, files: Path) -> Done:
     """Say what was done, and record it where people look; none of this can undo it."""
     was = f", was {done.before.tag}" if done.before else ""
-    what = journal.describe(kind, reason)
+    what = journal.describe_event(kind, reason)
     text = f"{done.after.tag} serves{was}: {one_line(what, REASON)} in {done.seconds:.1f} s"
-    attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.shown(done.checks)}"))
-    attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event(kind, what, done)))
-    attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.shown(done.checks)}"))
+    attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.format_proof(done.checks)}"))
+    attempt("the history was not written, so this counts as not proven", lambda: target.append_event(_build_event(kind, what, done)))
+    attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.format_proof(done.checks)}"))
     attempt("the pointer `production` was not moved", lambda: target.move_production(done.after.digest))
     ledger.promoted(project, files, done.after.tag, done.after.digest)
     return done
@@ -123,15 +148,15 @@ def attempt(otherwise: str, act: Callable[[], None]) -> None:
         warn(f"{otherwise}: {error}")
 
 
-def event(kind: str, what: str, done: Done) -> Event:
+def _build_event(kind: str, what: str, done: Done) -> Event:
     """Return a line of the history."""
     switched = done.switched
     return Event(
         kind,
         what,
         done.after.tag,
-        chain.now(),
-        lock.who(),
+        chain.format_now(),
+        lock.find_user(),
         before=done.before.tag if done.before else "",
         release=done.after,
         proof=f"{len(switched.checks)} of {len(switched.checks)} checks hold",

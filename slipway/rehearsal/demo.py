@@ -17,7 +17,7 @@ from pipeline.train import train
 from pipeline.validate import validate
 from slipway import rehearsal
 from slipway.errors import PipelineError
-from slipway.operate.switch import Done, attempt, state_of
+from slipway.operate.switch import Done, attempt, read_state
 from slipway.operate.targets.docker import Docker
 from slipway.project import Project
 from slipway.rehearsal import commit, keep_calling
@@ -90,7 +90,7 @@ def note_drill(project: Project) -> None:
     """Notify this machine's monitoring of the project, where there is one, of a rehearsed rollback."""
     target = Docker(project)
     if target.monitoring.volume.write_drill():
-        target.notify_monitoring(state_of(target).live)
+        target.notify_monitoring(read_state(target).live)
 
 
 def _rehearse(project: Project, progress: Progress) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from slipway.errors import PipelineError
 from slipway.gate import verdict
 from slipway.operate import targets
-from slipway.operate.switch import state_of
+from slipway.operate.switch import read_state
 from slipway.project import Project
 from slipway.report import Judgement
 from slipway.say import line
@@ -19,7 +19,7 @@ PATIENCE = ledger.Patience(30.0, 30)
 
 def track(project: Project) -> None:
     """Record what is here and not recorded yet. Raises PipelineError where MLflow cannot be reached."""
-    live = state_of(target := targets.load_target(project)).live
+    live = read_state(target := targets.load_target(project)).live
     files = target.fetch_release(live.digest) if live else None
     if files is None and not (project.bundle / "manifest.json").is_file():
         raise PipelineError("There is nothing to record: no bundle in build/, and nothing serves. Next: ./run train.")

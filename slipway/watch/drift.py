@@ -17,7 +17,7 @@ from slipway import http_client
 from slipway.errors import Drifted, OwnerError, PipelineError
 from slipway.gate import dataset
 from slipway.gate.predictor import open_predictor
-from slipway.operate import chain, champion
+from slipway.operate import chain, promotion
 from slipway.project import Project
 from slipway.say import line, summary
 from slipway.watch import write_report
@@ -39,7 +39,7 @@ def drift(project: Project, file: str, prometheus: str, release: str, all_season
         summary("skipped: set the variable PROMETHEUS_URL.")
         return None
     if file:
-        report = _judge_file(project, Path(file), release or champion.LIVE, all_seasons)
+        report = _judge_file(project, Path(file), release or promotion.LIVE, all_seasons)
     else:
         report = _judge_requests(Prometheus(prometheus), release)
     write_report(project.root / "build" / "drift", report, format_markdown(report), format_page(report))
@@ -55,13 +55,13 @@ def _judge_requests(server: "Prometheus", release: str) -> DriftReport:
     tag = release or server.find_live()
     counts, rows = server.count(tag)
     source = f"the last seven days, by {server.url}"
-    return judge_drift(tag or "the live release", source, chain.now(), counts, rows, server.is_settled(tag))
+    return judge_drift(tag or "the live release", source, chain.format_now(), counts, rows, server.is_settled(tag))
 
 
 def _judge_file(project: Project, path: Path, release: str, all_seasons: bool) -> DriftReport:
     """Have a release answer the rows of a file, and read what it counted meanwhile."""
     rows = read_requests(path)
-    found = champion.resolve(project, release)
+    found = promotion.resolve_champion(project, release)
     if found is None:
         raise PipelineError("Nothing is live to be asked. Next: ./run deploy TAG, or --release build/bundle.")
     with open_predictor(project, found.predictor) as predictor:
@@ -71,7 +71,7 @@ def _judge_file(project: Project, path: Path, release: str, all_seasons: bool) -
         tag = found.tag or predictor.tag
     if all_seasons:
         counts = [replace(each, usual=0.0) for each in counts]
-    return judge_drift(tag, path.name, chain.now(), counts, reference_rows)
+    return judge_drift(tag, path.name, chain.format_now(), counts, reference_rows)
 
 
 def read_requests(path: Path) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from slipway.gate.predictor import open_predictor
 from slipway.gate.scoring import compute_metrics, repeat_constant
 from slipway.operate import chain, targets
 from slipway.operate.chain import Deployment
-from slipway.operate.switch import KEPT, state_of
+from slipway.operate.switch import KEPT, read_state
 from slipway.operate.targets import Target
 from slipway.project import Project
 from slipway.report import Harm, Outcome, Part, format_figure
@@ -70,12 +70,12 @@ class OutcomesReport(Part):
 def outcomes(project: Project, file: str) -> OutcomesReport:
     """Judge the live release on rows whose truth is known, and write build/outcomes/. Raises PipelineError when it cannot be judged."""
     rows, target = _read_rows(Path(file)), targets.load_target(project)
-    state = state_of(target)
+    state = read_state(target)
     if state.live is None:
         raise PipelineError("Nothing is live to be judged. Next: ./run deploy TAG.")
     answers, manifest = _ask_release(project, target, state.live, rows)
     classes, earlier = manifest.model.classes, dict[str, Values]()
-    for each in chain.kept(state.proven, state.live, KEPT):
+    for each in chain.select_kept(state.proven, state.live, KEPT):
         if each.digest == state.live.digest:
             continue
         try:
@@ -85,7 +85,9 @@ def outcomes(project: Project, file: str) -> OutcomesReport:
             say.warn(f"{each.tag} is left out: {error}")
     sides = Sides(rows, answers, None, repeat_constant(manifest.trivial, len(rows)), classes)
     score_owner(sides, answers)
-    report = judge_outcomes(state.live.tag, answers, earlier, sides, rules.load_rules(project).thresholds, Path(file).name, chain.now())
+    report = judge_outcomes(
+        state.live.tag, answers, earlier, sides, rules.load_rules(project).thresholds, Path(file).name, chain.format_now()
+    )
     write_report(project.root / "build" / "outcomes", report, format_markdown(report), format_page(report))
     return report
 

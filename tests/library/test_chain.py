@@ -10,7 +10,7 @@ import pytest
 
 from slipway import say
 from slipway.errors import Held, PipelineError
-from slipway.operate import chain, history, journal, status
+from slipway.operate import chain, journal, status
 from slipway.operate.chain import Deployment
 from slipway.operate.switch import attempt
 
@@ -36,14 +36,14 @@ class Environment:
 
     def deploy(self, tag: str, proven: bool = True) -> Deployment:
         """Deploy a tag."""
-        self.live = chain.successor([*self.proven, *([self.live] if self.live else [])], self.proven, self.live, release(tag))
+        self.live = chain.append_deployment([*self.proven, *([self.live] if self.live else [])], self.proven, self.live, release(tag))
         if proven:
             self.proven.append(self.live)
         return self.live
 
     def rollback(self, to: str | None = None) -> str:
         """Roll back and return the tag that then serves."""
-        self.live = chain.prior(self.proven, self.live, to)
+        self.live = chain.find_prior(self.proven, self.live, to)
         return self.live.tag
 
     def refused(self, to: str | None = None) -> str:
@@ -55,7 +55,7 @@ class Environment:
     def kept(self, most: int = 3) -> list[str]:
         """Return the tags of the releases that stay on the host."""
         assert self.live
-        return [each.tag for each in chain.kept(self.proven, self.live, most)]
+        return [each.tag for each in chain.select_kept(self.proven, self.live, most)]
 
 
 def test_a_deploy_points_to_what_was_live() -> None:
@@ -118,20 +118,20 @@ def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again() -> None:
     for tag in ("v2", "v1"):
         before = place.live
         place.rollback()
-        place.live = journal.settled(events, place.live)
+        place.live = journal.find_origin(events, place.live)
         assert place.live is not None
         assert place.live == before
         assert place.rollback() == tag
         events += [happened("rollback", place.live), happened("resume")]
-        assert journal.settled(events, place.live) == place.live
+        assert journal.find_origin(events, place.live) == place.live
 
 
 def test_a_rollback_undoes_a_deploy_that_was_cut_short_after_its_switch() -> None:
     place = Environment("v1", "v2")
     events = [happened("deploy", each) for each in place.proven]
     place.deploy("v3", proven=False)
-    assert journal.settled(events, place.live) == place.live
-    assert journal.settled([], None) is None
+    assert journal.find_origin(events, place.live) == place.live
+    assert journal.find_origin([], None) is None
 
 
 @pytest.mark.parametrize(
@@ -203,34 +203,34 @@ def test_another_input_contract_has_to_be_accepted() -> None:
 def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], held: bool) -> None:
     # As a version before wrote them, without their kind.
     events = [journal.read_event({"what": what, "tag": "v1", "by": "somebody", "at": ago(hours=2)}) for what in happened]
-    assert (journal.held(events) is not None) == held
+    assert (journal.find_hold(events) is not None) == held
     with pytest.raises(Held, match=r"Deploys are held: rollback.* to v1 by somebody, 2 hours ago\.") if held else nullcontext():
         journal.refuse_held(events)
 
 
 def test_what_a_reason_says_holds_nothing() -> None:
     event = journal.Event("resume", "rollback was right", "v1", ago(hours=2), "somebody")
-    assert journal.held([event]) is None
-    assert journal.held([replace(event, kind="rollback", what="put back")]) is not None
+    assert journal.find_hold([event]) is None
+    assert journal.find_hold([replace(event, kind="rollback", what="put back")]) is not None
 
 
 def test_a_line_that_was_cut_short_is_passed_by_and_swallows_no_other() -> None:
-    lines = journal.appended("", happened("deploy")) + '{"what": "rollb'
-    assert journal.events(lines) == [happened("deploy")]
-    lines += journal.appended(lines, happened("resume"))
-    assert [each.what for each in journal.events(lines)] == ["deploy", "resume"]
+    lines = journal.format_line("", happened("deploy")) + '{"what": "rollb'
+    assert journal.parse_history(lines) == [happened("deploy")]
+    lines += journal.format_line(lines, happened("resume"))
+    assert [each.what for each in journal.parse_history(lines)] == ["deploy", "resume"]
 
 
 @pytest.mark.parametrize("line", ['["deploy"]', '"deploy"', "3", "null", '{"what": 3}', '{"kind": "deploy"}'])
 def test_a_line_that_is_no_event_is_passed_by(line: str) -> None:
-    assert journal.events(f"{line}\n") == []
+    assert journal.parse_history(f"{line}\n") == []
 
 
 def test_what_a_newer_version_wrote_is_read() -> None:
     event = happened("deploy", release("v1"))
     record = event.record()
     newer = {**record, "more": 1, "release": {**record["release"], "more": "1"}}
-    assert journal.events(json.dumps(newer)) == [event]
+    assert journal.parse_history(json.dumps(newer)) == [event]
 
 
 def happened(what: str, of: Deployment | None = None, warm: bool = False, start: float = 4.0, switch: float = 0.5) -> journal.Event:
@@ -242,19 +242,19 @@ def happened(what: str, of: Deployment | None = None, warm: bool = False, start:
 def test_only_what_the_history_has_was_live_and_proven() -> None:
     first, second = Environment("v1", "v2").proven
     events = [happened("deploy", first), happened("deploy", second), happened("resume"), happened("rollback", first)]
-    assert journal.proven(events) == [first, second]
-    assert journal.last_proof(events, first) == events[3]
-    assert journal.last_proof(events, second) is None
-    assert journal.last_proof(events, replace(second, sequence=3)) is None
+    assert journal.list_proven(events) == [first, second]
+    assert journal.find_proof(events, first) == events[3]
+    assert journal.find_proof(events, second) is None
+    assert journal.find_proof(events, replace(second, sequence=3)) is None
 
 
 def test_how_long_a_rollback_would_take_is_told_from_what_was_timed_here() -> None:
     first, second = Environment("v1", "v2").proven
-    assert (journal.expected_seconds([], first, True), journal.expected_seconds([], first, False)) == (1.0, 11.0)
+    assert (journal.estimate_seconds([], first, True), journal.estimate_seconds([], first, False)) == (1.0, 11.0)
     events = [happened("deploy", first, start=4), happened("deploy", second, start=6), happened("rollback", first, True, 0.1, 0.3)]
-    assert journal.expected_seconds(events, second, True) == 0.3
-    assert journal.expected_seconds(events, first, False) == 4.3
-    assert journal.expected_seconds(events, release("v9"), False) == 6.3
+    assert journal.estimate_seconds(events, second, True) == 0.3
+    assert journal.estimate_seconds(events, first, False) == 4.3
+    assert journal.estimate_seconds(events, release("v9"), False) == 6.3
 
 
 def test_what_goes_wrong_after_the_proof_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,20 +282,20 @@ def test_a_rollback_to_what_serves_now_is_refused() -> None:
     ],
 )
 def test_ages_are_told_in_the_largest_unit(spans: dict[str, float], said: str) -> None:
-    assert chain.age(ago(**spans)) == said
+    assert chain.format_age(ago(**spans)) == said
 
 
 @pytest.mark.parametrize("deployment", Environment("v1", "v2").proven)
 def test_a_record_is_text_and_is_read_as_it_was_written(deployment: Deployment) -> None:
     record = deployment.record()
     assert all(isinstance(value, str) for value in record.values())
-    assert chain.from_record(record) == deployment
+    assert chain.parse_record(record) == deployment
 
 
 @pytest.mark.parametrize(("busy", "row"), [({}, "| at work"), ({"gone": "yes"}, "| cut short")])
 def test_status_tells_a_run_that_is_at_work_from_one_that_was_killed(busy: dict[str, str], row: str) -> None:
     state = {"live": None, "held_by": None, "busy": {"what": "deploy v2", "by": "somebody", "at": ago(minutes=5), **busy}}
-    [said] = [line for line in status.told(state).splitlines() if "deploy v2" in line]
+    [said] = [line for line in status.format_status(state).splitlines() if "deploy v2" in line]
     assert said.startswith(row)
     assert "deploy v2 by somebody, begun 5 minutes ago" in said
 
@@ -303,7 +303,7 @@ def test_status_tells_a_run_that_is_at_work_from_one_that_was_killed(busy: dict[
 def test_status_says_that_what_serves_was_never_proven() -> None:
     live = release("v2").record()
     state = {"live": live, "target": "docker", "address": "here", "proof": None, "answers": "v2, as it should", "rollback_to": None}
-    said = status.told({**state, "held_by": None, "busy": None})
+    said = status.format_status({**state, "held_by": None, "busy": None})
     assert "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback" in said
 
 
@@ -313,12 +313,12 @@ REASON = "it\nanswers | nonsense\r\n| v1 | deploy |\x1b[2J" + " and more" * 500
 def test_a_reason_of_any_form_is_one_row_in_history_and_status_and_one_line_in_a_refusal() -> None:
     approved = replace(release("v2"), approved=f"FAIL, approved by some\nbody: {REASON}")
     event = journal.Event("rollback", f"rollback ({REASON})", "v2", ago(minutes=5), "somebody", before="v3", release=approved)
-    kept = journal.events(journal.appended("", event))
+    kept = journal.parse_history(journal.format_line("", event))
     assert kept == [event]  # whole, and as it was given
     table = ["at", "what", "from", "to", "by", "digest", "approved"]
-    assert len(say.table(table, [history.row(each) for each in kept]).splitlines()) == 3
+    assert len(say.table(table, [status.format_event(each) for each in kept]).splitlines()) == 3
     state = {"live": approved.record(), "target": "local", "address": "here", "proof": None, "answers": "v2", "rollback_to": None}
-    said = status.told({**state, "held_by": kept[0].record(), "busy": None})
+    said = status.format_status({**state, "held_by": kept[0].record(), "busy": None})
     assert all(line.startswith("| ") and line.endswith(" |") for line in said.splitlines())
     assert max(map(len, said.splitlines())) < 300
     with pytest.raises(Held) as refused:

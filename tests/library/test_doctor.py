@@ -450,7 +450,7 @@ def refusing(*_: object) -> Sequence[str]:
 
 @pytest.mark.docker
 def test_a_host_is_looked_at_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.operate.registry.digest", lambda *_: None)
+    monkeypatch.setattr("slipway.operate.registry.fetch_digest", lambda *_: None)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{free_port()}")
     found = {each.what: each for each in host.check_host(at)}
@@ -462,7 +462,7 @@ def test_a_host_is_looked_at_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.docker
 def test_a_host_that_is_full_busy_and_far_from_its_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.operate.registry.digest", refusing)
+    monkeypatch.setattr("slipway.operate.registry.fetch_digest", refusing)
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{server.server_port}", image_mb=1e9)
         found = {each.what: each for each in host.check_host(at) if each.state == "to mend"}

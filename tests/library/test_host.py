@@ -10,7 +10,7 @@ import pytest
 from slipway import http_client, project
 from slipway.cli import ROOT
 from slipway.errors import PipelineError
-from slipway.operate import host, record
+from slipway.operate import workflow
 
 ON_HOST, ON_CLUSTER = (project.load(ROOT, target) for target in ("docker", "kubernetes"))
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----"
@@ -30,11 +30,11 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_secrets_a_deploy_is_skipped_visibly(told: Path) -> None:
-    assert host.host(ON_HOST, required=False) is False
+    assert workflow.host(ON_HOST, required=False) is False
     assert (told / "output").read_text() == "there=false\n"
     assert "deploy skipped: set DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY" in (told / "summary").read_text()
     with pytest.raises(PipelineError, match=r"DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY are not set\. Nothing was changed\. Next: "):
-        host.host(ON_HOST, required=True)
+        workflow.host(ON_HOST, required=True)
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_a_secret_that_is_not_fit_is_told(told: Path, monkeypatch: pytest.Monkey
     for name, value in {**GIVEN, **wrong}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(PipelineError, match=sentence):
-        host.host(ON_HOST, required=False)
+        workflow.host(ON_HOST, required=False)
     assert not (told / ".ssh").exists()
 
 
 def test_the_way_to_the_host_is_written_for_ssh_and_only_once(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
-    assert host.host(ON_HOST, required=True)
-    host.host(ON_HOST, required=True)
+    assert workflow.host(ON_HOST, required=True)
+    workflow.host(ON_HOST, required=True)
     folder = told / ".ssh"
     assert (folder / "known_hosts").read_text() == GIVEN["DEPLOY_KNOWN_HOSTS"] + "\n"
     assert (folder / "config").read_text() == f'Host 203.0.113.7\n  IdentityFile "{folder / "deploy_key"}"\n  IdentitiesOnly yes\n'
@@ -81,7 +81,7 @@ def answering(patch: pytest.MonkeyPatch, status: int) -> list[tuple[str, Any]]:
 
 def test_github_is_told_the_tag_and_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = answering(monkeypatch, 201)
-    record.record(ON_HOST, "v1.4.0", "cancelled")
+    workflow.record(ON_HOST, "v1.4.0", "cancelled")
     (path, made), (status_path, status) = sent
     assert (path, made["ref"], made["environment"], made["required_contexts"]) == ("/repos/o/r/deployments", "v1.4.0", "production", [])
     assert (status_path, status["state"]) == ("/repos/o/r/deployments/7/statuses", "error")
@@ -90,25 +90,25 @@ def test_github_is_told_the_tag_and_how_it_ended(monkeypatch: pytest.MonkeyPatch
 
 def test_outside_a_workflow_what_is_not_set_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
-    record.record(ON_HOST, "v1.4.0", "success")
+    workflow.record(ON_HOST, "v1.4.0", "success")
     assert "'GITHUB_SERVER_URL' is not set, as it is in a workflow. What serves is not concerned." in capsys.readouterr().err
 
 
 def test_what_github_does_not_take_is_a_warning(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, 403)
-    record.record(ON_HOST, "v1.4.0", "success")
+    workflow.record(ON_HOST, "v1.4.0", "success")
     assert "GitHub's list of deployments does not show this one" in (told / "summary").read_text()
 
 
 def test_the_way_to_a_cluster_is_a_kubeconfig(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ENV", str(told / "env"))
-    assert host.host(ON_CLUSTER, required=False) is False
+    assert workflow.host(ON_CLUSTER, required=False) is False
     assert "deploy skipped: set DEPLOY_KUBECONFIG in" in (told / "summary").read_text()
     with pytest.raises(PipelineError, match=r"DEPLOY_KUBECONFIG is not set\. Nothing was changed\. Next: "):
-        host.host(ON_CLUSTER, required=True)
+        workflow.host(ON_CLUSTER, required=True)
     monkeypatch.setenv("DEPLOY_KUBECONFIG", "apiVersion: v1\n")
     monkeypatch.setenv("RUNNER_TEMP", str(told))
-    assert host.host(ON_CLUSTER, required=True)
+    assert workflow.host(ON_CLUSTER, required=True)
     path = told / "kubeconfig"
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("apiVersion: v1", 0o600)
     assert (told / "env").read_text() == f"KUBECONFIG={path}\n"

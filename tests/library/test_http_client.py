@@ -13,7 +13,7 @@ import pytest
 
 from slipway import http_client
 from slipway.errors import PipelineError
-from slipway.operate import engine_client
+from slipway.operate import docker_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [each for name in http_client.VARIABLES for each in (name, name.lower())]
@@ -140,7 +140,7 @@ def test_without_proxies_nothing_is_set() -> None:
 @pytest.mark.parametrize("proxy", [NOBODY, SOCKS])
 def test_an_engine_of_this_machine_is_asked_by_way_of_no_proxy(monkeypatch: pytest.MonkeyPatch, port: int, proxy: str) -> None:
     set_all(monkeypatch, proxy)
-    api = engine_client.Api(base_url=f"tcp://127.0.0.1:{port}", version="auto")
+    api = docker_engine.Api(base_url=f"tcp://127.0.0.1:{port}", version="auto")
     assert api.version(api_version=False)["asked"] == "/version"
     api.close()
 

@@ -403,7 +403,7 @@ def test_a_model_that_learnt_nonsense_is_not_built(live: Road) -> None:
 
 
 def test_a_second_deploy_at_the_same_time(live: Road) -> None:
-    with lock.held(live.place, "deploy v9.9.9"):
+    with lock.hold_lock(live.place, "deploy v9.9.9"):
         assert "deploy v9.9.9" in live.must("status").text
         refused(live.run("deploy", C), 5, "deploy v9.9.9 by", "is at work here", "Wait for it, or ./run rollback")
 
@@ -574,7 +574,7 @@ def test_a_lock_that_was_torn_is_no_lock(made: Road) -> None:
     place = Road(made.root).place
     assert isinstance(place, Local)
     place.lock.path.touch()
-    with lock.held(place, "deploy v9.9.9"):
+    with lock.hold_lock(place, "deploy v9.9.9"):
         assert (place.lock.read_holder() or {})["what"] == "deploy v9.9.9"
     assert list(place.state.glob("lock*")) == []
 
@@ -618,7 +618,7 @@ def works_in(process: psutil.Process, folder: Path) -> bool:
 
 def take_over(road: Road) -> None:
     """Take the environment from whoever has it, and give it back."""
-    with lock.held(road.place, "rollback", takeover=True):
+    with lock.hold_lock(road.place, "rollback", takeover=True):
         pass
 
 
@@ -673,7 +673,7 @@ def test_without_an_engine(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_nobody_thought_of_is_no_verdict(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("slipway.operate.status.told")
+    monkeypatch.delattr("slipway.operate.status.format_status")
     said = made.run("status")
     assert (said.code, said.err.splitlines()[-1]) == (2, "NameError: name 'told' is not defined")
 

@@ -505,7 +505,7 @@ def test_what_puts_back_a_release_and_what_looks_never_imports_the_model(verb: s
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("slipway.operate.history.history", lambda *_, **__: [][1])
+    monkeypatch.setattr("slipway.operate.status.history", lambda *_, **__: [][1])
     assert main(["history"]) == 2
     assert "Traceback" in capsys.readouterr().err
 

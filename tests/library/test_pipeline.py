@@ -415,12 +415,12 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
 
 def held(place: Place, what: str, takeover: bool = False) -> Any:
     """Hold the lock of a place."""
-    return lock.held(cast(Target, place), what, takeover)
+    return lock.hold_lock(cast(Target, place), what, takeover)
 
 
 def test_a_lock_tells_who_holds_it_and_is_given_back(place: Place) -> None:
-    with held(place, "deploy v1") as still_ours:
-        still_ours()
+    with held(place, "deploy v1") as check_lock:
+        check_lock()
         assert place.found
         assert (place.found["what"], place.found["by"]) == ("deploy v1", "somebody")
     assert place.found is None
@@ -433,13 +433,13 @@ def test_a_lock_is_given_back_after_a_failure(place: Place) -> None:
 
 
 def test_a_second_deploy_is_told_who_is_at_work_and_leaves_the_lock_alone(place: Place) -> None:
-    with held(place, "deploy v1") as still_ours:
+    with held(place, "deploy v1") as check_lock:
         with pytest.raises(Busy) as refused, held(place, "deploy v2"):
             pass
         assert str(refused.value) == (
             "deploy v1 by somebody is at work here (started just now). Wait for it, or ./run rollback, which takes over."
         )
-        still_ours()
+        check_lock()
 
 
 def test_a_rollback_takes_over_and_the_deploy_stops_at_its_next_step(place: Place) -> None:
@@ -551,7 +551,7 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("GITHUB_ACTOR", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 987654)
-    assert lock.who() == "user 987654"
+    assert lock.find_user() == "user 987654"
 
 
 def test_the_summary_grows_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,8 +69,8 @@ def restore(road: Road, tag: str) -> None:
     commit = road.git("rev-parse", f"{tag}^{{commit}}")
     if isinstance(road.place, Docker):
         image = road.place.locate_release(road.digests[tag])
-        registry.ensure(road.place.client, image)
-        registry.push(road.place.client, image, road.project.repository, commit)
+        registry.ensure_image(road.place.client, image)
+        registry.push_image(road.place.client, image, road.project.repository, commit)
     else:
         (road.root / ".deploy" / "local" / "commits" / commit).write_text(road.digests[tag])
 
@@ -84,7 +84,7 @@ def smuggle(road: Road, tag: str, tamper: Tamper, changed: Labels | None = None)
     commit = road.git("rev-parse", f"{tag}^{{commit}}")
     if road.target == "docker":
         labels = building.make_labels(project, read(project.bundle)[0]) | (changed or {})
-        docker_engine.build(project, commit, labels)
+        docker_engine.build_image(project, commit, labels)
     digest = road.place.push_release(commit)
     road.checkout("main")
     return digest
@@ -175,7 +175,7 @@ def test_a_release_that_is_stored_for_another_commit(live: Road) -> None:
     live.checkout(A)
     building.assemble(live.project)
     if live.target == "docker":
-        docker_engine.build(
+        docker_engine.build_image(
             live.project, commit := live.git("rev-parse", B), building.make_labels(live.project, read(live.project.bundle)[0])
         )
     else:

@@ -165,7 +165,7 @@ class Host:
         """Have a release answer, with its name."""
         proxy = self.proxy
         proxy.ensure_running()
-        registry.ensure(self.client, PYTHON)
+        registry.ensure_image(self.client, PYTHON)
         command = ["python", "-c", RELEASE, name]
         found = self.client.containers.run(PYTHON, command, name=f"{self.name}-{name}", network=self.name, detach=True)
         self.releases.append(found)
@@ -444,7 +444,7 @@ def test_only_the_proxys_own_container_reaches_the_runtime_interface(host: Host)
     assert container is not None
     assert proxy.read_process() is not None
     ports = [str(haproxy.CALLERS), str(haproxy.PORT), "9999"]
-    _, heard = docker_engine.run(neighbour, ["python", "-c", CONNECT, proxy.name, *ports])
+    _, heard = docker_engine.run_command(neighbour, ["python", "-c", CONNECT, proxy.name, *ports])
     assert heard.split() == ports[:2]
     with pytest.raises(OSError):  # noqa: PT011  # refused, or no way there, by what the engine runs on
         socket.create_connection((proxy.find_address(proxy.name), 9999), timeout=5)

@@ -293,7 +293,7 @@ def test_a_connection_that_is_lost_while_something_is_read(far: Far, road: Road)
     cutting = threading.Thread(target=cut_while, args=(far, command))
     cutting.start()
     with pytest.raises(PipelineError, match="was lost"):
-        docker_engine.run(container, command)
+        docker_engine.run_command(container, command)
     cutting.join()
     assert road.standing()[-1] == A
 
@@ -330,7 +330,7 @@ def test_what_a_command_printed_is_read_however_it_arrives(monkeypatch: pytest.M
         client = docker_engine.connect()
         try:
             container = Container(attrs={"Id": "1"}, client=client)
-            assert docker_engine.run(container, ["anything"]) == (0, "one two")
+            assert docker_engine.run_command(container, ["anything"]) == (0, "one two")
         finally:
             client.close()
             server.shutdown()

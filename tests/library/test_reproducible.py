@@ -146,7 +146,7 @@ def test_the_image_has_the_same_content_although_it_is_built_anew(roads: list[Ro
         monkeypatch.setenv("DOCKER_BUILD_OPTIONS", options)
         manifest = read(road.project.bundle)[0]
         try:
-            image = docker_engine.build(road.project, manifest.commit, building.make_labels(road.project, manifest))
+            image = docker_engine.build_image(road.project, manifest.commit, building.make_labels(road.project, manifest))
             found.append(in_image(image))
             assert docker_engine.name_base(image).partition("@")[0] == BASE
         finally:

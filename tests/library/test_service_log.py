@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import PipelineError, ServiceFailed
-from slipway.operate import service_log
-from slipway.operate.process import read_end
-from slipway.operate.service_log import describe_failure, explain_failures
+from slipway.operate import process
+from slipway.operate.process import describe_failure, explain_failures, read_end
 
 OWNERS = """def hours(rows):
     raise ValueError("time data does not match\\n  File \\"x\\", a second line")
@@ -65,7 +64,7 @@ def test_code_that_is_not_the_owners_is_named_by_its_file() -> None:
     assert "Next: correct model/, then ./run train." in found
 
 
-@pytest.mark.parametrize("log", ["", "nothing\nhere", '{"traceback": null}', "[1]", '{"traceback": "none"}', service_log.TRACEBACK])
+@pytest.mark.parametrize("log", ["", "nothing\nhere", '{"traceback": null}', "[1]", '{"traceback": "none"}', process.TRACEBACK])
 def test_a_log_without_a_traceback_says_nothing(log: str) -> None:
     assert describe_failure(log) == ""
 
@@ -80,10 +79,10 @@ def test_only_a_failure_of_the_service_is_explained(tmp_path: Path) -> None:
 
 def test_a_log_is_waited_for_and_one_without_a_reason_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     logs = iter(["", "", as_json(traceback(tmp_path, "hours"))])
-    assert "model/steps.py" in service_log.wait_for_reason(lambda: next(logs))
-    monkeypatch.setattr(service_log, "LOGGED_WITHIN_SECONDS", 0.0)
-    assert service_log.wait_for_reason(lambda: "one\ntwo\n") == "Its log ends: one / two. Next: mend that."
-    assert service_log.wait_for_reason(str) == "Its log ends: it is empty. Next: mend that."
+    assert "model/steps.py" in process.wait_for_reason(lambda: next(logs))
+    monkeypatch.setattr(process, "LOGGED_WITHIN_SECONDS", 0.0)
+    assert process.wait_for_reason(lambda: "one\ntwo\n") == "Its log ends: one / two. Next: mend that."
+    assert process.wait_for_reason(str) == "Its log ends: it is empty. Next: mend that."
 
 
 def test_a_log_is_read_while_it_is_written() -> None:

@@ -273,7 +273,7 @@ def test_what_runs_is_confined_and_told_by_this_machine_alone(road: Road) -> Non
         assert (found["ReadonlyRootfs"], found["CapDrop"], found["SecurityOpt"]) == (True, ["ALL"], ["no-new-privileges"])
         assert found["Memory"] > 0
         assert {each["Destination"] for each in container.attrs["Mounts"] if not each["RW"]} == {monitoring.FOLDER}, service
-        assert docker_engine.run(container, ["id", "-u"])[1].strip() != "0"
+        assert docker_engine.run_command(container, ["id", "-u"])[1].strip() != "0"
 
 
 @pytest.mark.docker

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 from slipway.errors import BakeError, Busy, PipelineError
 from slipway.operate import bake
-from slipway.operate.bake import Reading, Watch, broken, read
+from slipway.operate.bake import Reading, Watch, find_failures, parse_metrics
 from slipway.operate.chain import Deployment
 from slipway.operate.targets import Target
 from slipway.project import Bake
@@ -37,7 +37,7 @@ def test_metrics_are_read_as_the_service_writes_them() -> None:
     for route, code in ((bake.ROUTE, "200"), (bake.ROUTE, "200"), (bake.ROUTE, "422"), (bake.ROUTE, "500"), ("/version", "500")):
         requests.labels(route, code).inc()
         seconds.labels(route).observe(0.5)
-    assert read(generate_latest(registry).decode(), "one") == Reading(4, 1, {0.01: 0, 1: 4, math.inf: 4}, 3, 2, "one")
+    assert parse_metrics(generate_latest(registry).decode(), "one") == Reading(4, 1, {0.01: 0, 1: 4, math.inf: 4}, 3, 2, "one")
 
 
 def test_the_names_that_are_read_are_the_services() -> None:
@@ -70,13 +70,13 @@ def test_the_names_that_are_read_are_the_services() -> None:
     ],
 )
 def test_a_condition_holds_or_is_named_with_its_values(now: Reading, said: str | None) -> None:
-    assert broken(since(answered(0)), now) == ([said] if said else [])
+    assert find_failures(since(answered(0)), now) == ([said] if said else [])
 
 
 def test_only_what_happened_while_watched_counts() -> None:
     before = answered(100, slow=100, errors=100, rows=100, answers=20)
     now = Reading(1200, 100, {0.05: 1100, 2.5: 1200, math.inf: 1200}, 110, 20, "one")
-    assert broken(since(before), now) == []
+    assert find_failures(since(before), now) == []
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_only_what_happened_while_watched_counts() -> None:
     ids=["all different", "31 of 32 the same", "classes", "all the same"],
 )
 def test_how_many_rows_may_get_one_answer_depends_on_how_often_that_is_so(answers: list[Any], rows: float) -> None:
-    assert bake.enough(answers) == pytest.approx(rows, abs=1)
+    assert bake.count_enough(answers) == pytest.approx(rows, abs=1)
 
 
 class Place:
@@ -111,10 +111,10 @@ def exposition(requests: int, errors: int = 0, rows: int = 0, answers: int = 0) 
     return changed + "".join(f'ml_requests_total{{route="/predict",code="{code}"}} {count}\n' for code, count in counts.items())
 
 
-def watch(place: Place, monkeypatch: pytest.MonkeyPatch, still_ours: Any = lambda: None) -> None:
+def watch(place: Place, monkeypatch: pytest.MonkeyPatch, check_lock: Any = lambda: None) -> None:
     """Watch without waiting in between."""
     monkeypatch.setattr(bake, "EVERY", 0)
-    bake.watch(cast(Target, place), NEW, since(answered(0)), still_ours)
+    bake.watch_release(cast(Target, place), NEW, since(answered(0)), check_lock)
 
 
 def test_errors_while_watched_are_told_with_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

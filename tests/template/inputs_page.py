@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.results import markdown
-from slipway.operate.process import serving
+from slipway.operate.process import serve_release
 from tests.library.service.asked import JSON, http
 from tests.library.service.bad_inputs import Case
 from tests.library.service.raw_client import Client
@@ -136,7 +136,7 @@ def seen(bundle: Path) -> list[tuple[Case, int, str]]:
         assert text.count("season: Literal[1, 2, 3, 4]") == 1
         declared.write_text(text.replace("season: Literal[1, 2, 3, 4]", "season: Literal[1, 2, 3, 4] | int"), encoding="utf-8")
         for code, cases in ((ROOT, inputs()), (Path(folder), open_inputs())):
-            with serving(code, bundle) as url:
+            with serve_release(code, bundle) as url:
                 found += asyncio.run(ask(int(url.rpartition(":")[2]), cases))
         return found
 

@@ -116,7 +116,11 @@ def series(url: str, expression: str, start: float) -> int:
 def test_prometheus_has_an_answer_to_each_expression(bundles: tuple[Path, Path], tmp_path: Path) -> None:  # noqa: F811
     rows = json.loads((bundles[0] / "golden.json").read_bytes())["rows"]
     tmp_path.chmod(0o755)
-    with process.serving(ROOT, bundles[0]) as service, prometheus(tmp_path, service.removeprefix("http://")) as url, load(service, rows):
+    with (
+        process.serve_release(ROOT, bundles[0]) as service,
+        prometheus(tmp_path, service.removeprefix("http://")) as url,
+        load(service, rows),
+    ):
         start = time.time()
         wait_until(lambda: time.time() - start > SECONDS or series(url, "prediction:psi_threshold:1d", start) > 0)
         until = start + SECONDS

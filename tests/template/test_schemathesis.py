@@ -15,8 +15,10 @@ OPTIONS = ("--checks", "all", "--phases", PHASES, "--seed", "1", "--max-examples
 
 
 def test_schemathesis_finds_nothing(bundles: tuple[Path, Path], tmp_path: Path) -> None:  # noqa: F811
-    with process.serving(ROOT, bundles[0], **VERTEX) as url:
-        settings = process.environment(ROOT, bundles[0], BUNDLE=str(bundles[0]), SCHEMATHESIS_HOOKS="tests.template.schemathesis_hooks")
+    with process.serve_release(ROOT, bundles[0], **VERTEX) as url:
+        settings = process.build_environment(
+            ROOT, bundles[0], BUNDLE=str(bundles[0]), SCHEMATHESIS_HOOKS="tests.template.schemathesis_hooks"
+        )
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json", *OPTIONS]
         done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

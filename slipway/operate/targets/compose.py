@@ -86,7 +86,7 @@ def _refuse(what: str) -> NoReturn:
 def create_container(client: docker.DockerClient, description: Description, service: str) -> Container:
     """Create the container of a service, with its image and its networks where they are not there. Raises PipelineError."""
     wanted = list_arguments(description, service)
-    registry.ensure(client, wanted["image"])
+    registry.ensure_image(client, wanted["image"])
     networks = [description["networks"][name] for name in description["services"][service]["networks"]]
     for each in networks:
         if not client.networks.list(names=[f"^{each['name']}$"]):

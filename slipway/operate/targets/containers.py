@@ -17,8 +17,8 @@ from docker.models.containers import Container
 from slipway.errors import Busy, PipelineError
 from slipway.operate import docker_engine, registry
 from slipway.operate.chain import Deployment
-from slipway.operate.docker_engine import CONFINED, STAYING, said
-from slipway.operate.service_log import wait_for_reason
+from slipway.operate.docker_engine import CONFINED, STAYING, format_log_end
+from slipway.operate.process import wait_for_reason
 from slipway.operate.targets import Fetch, haproxy, images
 from slipway.operate.targets.images import LOCK, PROJECT
 from slipway.project import Project
@@ -77,11 +77,11 @@ def build_fetch(container: Container, address: str, patience: float = 0.0) -> Fe
 
     def run(command: list[str], text: str) -> tuple[int, str]:
         try:
-            code, output = docker_engine.run(container, [*command, *images.split_words(text)])
+            code, output = docker_engine.run_command(container, [*command, *images.split_words(text)])
             failed = code != 0 and images.FAILED in output
             return code, f"{output.strip()} {wait_for_reason(lambda: docker_engine.read_log(container))}" if failed else output
         except DockerException as error:
-            raise PipelineError(f"{container.name} cannot be asked: {error}. {said(container)} Next: ./run status.") from error
+            raise PipelineError(f"{container.name} cannot be asked: {error}. {format_log_end(container)} Next: ./run status.") from error
 
     return images.build_fetch(run, str(container.name), address, patience)
 
@@ -92,14 +92,14 @@ def wait_ready(container: Container, fetch: Fetch) -> None:
     while time.monotonic() < deadline:
         container.reload()
         if container.status != "running" or container.attrs["RestartCount"]:
-            raise PipelineError(f"The release ended instead of becoming ready. {said(container)} Next: mend that, and try again.")
+            raise PipelineError(f"The release ended instead of becoming ready. {format_log_end(container)} Next: mend that, and try again.")
         try:
             fetch(("/readyz", None))
         except PipelineError:
             time.sleep(0.1)
         else:
             return
-    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {said(container)} Next: mend that, and try again.")
+    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {format_log_end(container)} Next: mend that, and try again.")
 
 
 # Files, through the engine's API: they can be read and written while the container is stopped.
@@ -164,7 +164,7 @@ class LockContainer:
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Take the lock. Raises Busy when another run holds it, unless it is to be taken over."""
         image = self.choose_image()
-        registry.ensure(self.client, image)
+        registry.ensure_image(self.client, image)
         found = find_container(self.client, self.name)
         if found and (takeover or self._is_stale(found)):
             self.release()

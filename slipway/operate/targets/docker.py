@@ -10,7 +10,7 @@ from docker.models.containers import Container
 
 from slipway.errors import PipelineError
 from slipway.operate.chain import Deployment
-from slipway.operate.journal import Event, appended, events
+from slipway.operate.journal import Event, format_line, parse_history
 from slipway.operate.targets import Fetch, haproxy, images
 from slipway.operate.targets.containers import START_SECONDS, LockContainer, build_fetch, create_release, wait_ready
 from slipway.operate.targets.haproxy import Slots
@@ -43,7 +43,7 @@ class Docker(Images):
 
     def read_state(self) -> tuple[list[Event], int | None]:
         lines, slots = self.proxy.read_state()
-        return events(lines), _parse_sequence(slots)
+        return parse_history(lines), _parse_sequence(slots)
 
     @contextmanager
     def stage_release(self, deployment: Deployment) -> Iterator[Fetch]:
@@ -105,10 +105,10 @@ class Docker(Images):
             act(releases, live.tag if live else None)
 
     def append_event(self, event: Event) -> None:
-        self.proxy.append_file(HISTORY, appended(self.proxy.read_file(HISTORY) or "", event))
+        self.proxy.append_file(HISTORY, format_line(self.proxy.read_file(HISTORY) or "", event))
 
     def read_history(self) -> list[Event]:
-        return events(self.proxy.read_file(HISTORY) or "")
+        return parse_history(self.proxy.read_file(HISTORY) or "")
 
     def format_address(self) -> str:
         return self.project.address

@@ -17,7 +17,7 @@ from docker.models.images import Image
 
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine, registry
-from slipway.operate.chain import Deployment, from_record
+from slipway.operate.chain import Deployment, parse_record
 from slipway.operate.docker_engine import CONFINED, STAYING
 from slipway.operate.targets import Fetch
 from slipway.project import Project
@@ -49,10 +49,10 @@ class Images:
         return docker_engine.connect(self.near)
 
     def push_release(self, commit: str) -> str:
-        return registry.push(self.client, f"{self.project.name}:{commit}", self.project.repository, commit)
+        return registry.push_image(self.client, f"{self.project.name}:{commit}", self.project.repository, commit)
 
     def find_digest(self, commit: str) -> str:
-        digest = registry.digest(self.client, f"{self.project.repository}:{commit}")
+        digest = registry.fetch_digest(self.client, f"{self.project.repository}:{commit}")
         if digest is None:
             raise PipelineError(
                 f"There is no image for commit {commit[:12]} in {self.project.repository}: it was never judged, or not passed. "
@@ -62,7 +62,7 @@ class Images:
 
     def fetch_release(self, digest: str) -> Path:
         """Pull the image unless the engine has it, and copy its `/release` here unless that was done before."""
-        image = registry.ensure(self.client, self.locate_release(digest))
+        image = registry.ensure_image(self.client, self.locate_release(digest))
         files = self.project.state / "docker" / digest.removeprefix("sha256:") / "release"
         if not _is_copy(image, files):
             self._copy_release(image, digest, files.parent)
@@ -86,10 +86,10 @@ class Images:
         return f"{self.project.repository}@{digest}"
 
     def read_production(self) -> str | None:
-        return registry.digest(self.client, f"{self.project.repository}:production")
+        return registry.fetch_digest(self.client, f"{self.project.repository}:production")
 
     def move_production(self, digest: str) -> None:
-        registry.push(self.client, self.locate_release(digest), self.project.repository, "production")
+        registry.push_image(self.client, self.locate_release(digest), self.project.repository, "production")
 
 
 def label_deployment(deployment: Deployment) -> dict[str, str]:
@@ -99,7 +99,7 @@ def label_deployment(deployment: Deployment) -> dict[str, str]:
 
 def read_deployment(labels: Mapping[str, str]) -> Deployment:
     """Read a deployment from labels or annotations."""
-    return from_record({key: labels[LABEL + key] for key in Deployment.__dataclass_fields__ if LABEL + key in labels})
+    return parse_record({key: labels[LABEL + key] for key in Deployment.__dataclass_fields__ if LABEL + key in labels})
 
 
 def unpack(container: Container, path: str, into: Path) -> None:

@@ -12,11 +12,9 @@ from typing import Any
 import psutil
 
 from slipway.errors import Busy, Moved, PipelineError
-from slipway.operate.chain import Deployment, from_record, now
-from slipway.operate.digest import digest_of
-from slipway.operate.journal import Event, appended, events
-from slipway.operate.process import over_http, refuse_taken, serving
-from slipway.operate.service_log import explain_failures
+from slipway.operate.chain import Deployment, format_now, parse_record
+from slipway.operate.journal import Event, format_line, parse_history
+from slipway.operate.process import build_fetch, compute_digest, explain_failures, refuse_taken, serve_release
 from slipway.operate.targets import Fetch
 from slipway.operate.targets.supervisor import Supervisor, kill_orphans, list_workers
 from slipway.project import Project
@@ -41,7 +39,7 @@ class Local:
         (self.state / "commits").mkdir(parents=True, exist_ok=True)
 
     def push_release(self, commit: str) -> str:
-        digest = digest_of(self.project.release)
+        digest = compute_digest(self.project.release)
         if not self._folder(digest).exists():
             part = self.state / "releases" / "part"
             shutil.rmtree(part, ignore_errors=True)
@@ -62,7 +60,7 @@ class Local:
     def fetch_release(self, digest: str) -> Path:
         """Check the folder against its digest."""
         folder = self._folder(digest)
-        if not folder.is_dir() or digest_of(folder) != digest:
+        if not folder.is_dir() or compute_digest(folder) != digest:
             raise PipelineError(f"The release {digest} in {folder} is gone or was changed. Next: push its commit again.")
         return folder / "release"
 
@@ -88,8 +86,8 @@ class Local:
         if not self.supervisor.find_process() and not self.supervisor.list_orphans():
             refuse_taken(self.project.host, self.project.port)
         folder = self._folder(deployment.digest)
-        with serving(folder, folder / "release", RELEASE_TAG=deployment.tag, RELEASE_DIGEST=deployment.digest) as url:
-            yield over_http(url)
+        with serve_release(folder, folder / "release", RELEASE_TAG=deployment.tag, RELEASE_DIGEST=deployment.digest) as url:
+            yield build_fetch(url)
 
     def is_warm(self, deployment: Deployment) -> bool:  # noqa: ARG002  # the same for all
         """Only the live release runs."""
@@ -115,11 +113,11 @@ class Local:
 
     def ask_live(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         with explain_failures(self.supervisor.read_log):
-            return {"the service": over_http(self.supervisor.url)(*questions)}
+            return {"the service": build_fetch(self.supervisor.url)(*questions)}
 
     def read_running_digest(self) -> str:
         """Hash the files behind the link again."""
-        return digest_of(self.current.resolve())
+        return compute_digest(self.current.resolve())
 
     def describe_processes(self) -> str:
         found = self.supervisor.find_process()
@@ -148,10 +146,10 @@ class Local:
     def append_event(self, event: Event) -> None:
         before = _read(self.history_file) or ""
         with self.history_file.open("a", encoding="utf-8") as file:
-            file.write(appended(before, event))
+            file.write(format_line(before, event))
 
     def read_history(self) -> list[Event]:
-        return events(_read(self.history_file) or "")
+        return parse_history(_read(self.history_file) or "")
 
     def format_address(self) -> str:
         return self.project.address
@@ -193,7 +191,7 @@ class LockFile:
         except FileNotFoundError:
             return None
         except ValueError:  # a full disk, or somebody's hand
-            return {"what": "a run that was cut short", "by": "somebody", "at": now(), "token": "", "gone": "yes"}
+            return {"what": "a run that was cut short", "by": "somebody", "at": format_now(), "token": "", "gone": "yes"}
         return found if psutil.pid_exists(int(found["pid"])) else found | {"gone": "yes"}
 
     def release(self) -> None:
@@ -205,7 +203,7 @@ def _read(path: Path) -> str | None:
 
 
 def _read_note(path: Path) -> Deployment:
-    return from_record(json.loads(path.read_bytes()))
+    return parse_record(json.loads(path.read_bytes()))
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine
-from slipway.operate.docker_engine import CONFINED, said
+from slipway.operate.docker_engine import CONFINED, format_log_end
 from slipway.operate.targets import containers, haproxy
 from slipway.project import Project, Watch
 
@@ -78,7 +78,7 @@ class Monitoring:
         """Have a service read its config again. Raises PipelineError when it is not fit; the old one holds until a restart."""
         container = self.find_container(service)
         assert container is not None
-        code, output = docker_engine.run(container, RELOADED[service])
+        code, output = docker_engine.run_command(container, RELOADED[service])
         if code != 0:
             raise PipelineError(f"{service} does not take its config: {output.strip()}. Next: correct infra/watch, then ./run up.")
         container.kill("SIGHUP")
@@ -97,10 +97,10 @@ class Monitoring:
         container = self.find_container(service)
         assert container is not None
         if container.attrs["State"]["ExitCode"] or container.status == "restarting":
-            raise PipelineError(f"{service} ended. {said(container)} Next: correct infra/watch, then ./run up.")
+            raise PipelineError(f"{service} ended. {format_log_end(container)} Next: correct infra/watch, then ./run up.")
         if container.status != "running":
             return False
-        return service not in READY or docker_engine.run(container, READY[service])[0] == 0
+        return service not in READY or docker_engine.run_command(container, READY[service])[0] == 0
 
     def find_container(self, service: str) -> Container | None:
         """Return the container of a service, None where there is none."""

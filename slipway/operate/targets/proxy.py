@@ -100,7 +100,7 @@ class Proxy:
         container = self.find_container()
         if container is None:
             raise PipelineError(f"There is no proxy {self.name}. Next: ./run deploy TAG, which makes it.")
-        code, output = docker_engine.run(container, list(command), user=user)
+        code, output = docker_engine.run_command(container, list(command), user=user)
         if code != 0:
             raise CommandFailed(code, f"{command[0]} failed in {self.name}: {output.strip()}. Next: docker logs {self.name}.")
         return output

@@ -11,7 +11,7 @@ from typing import Any
 
 from slipway.errors import Busy, PipelineError
 from slipway.operate.chain import Deployment
-from slipway.operate.journal import Event, appended, events
+from slipway.operate.journal import Event, format_line, parse_history
 from slipway.operate.targets.cluster import Cluster, Conflict, Gone, Object
 from slipway.operate.targets.images import LABEL, LOCK, label_deployment, read_deployment
 
@@ -67,7 +67,7 @@ class Records:
         while True:
             found = self.cluster.read_object("configmap", f"{self.name}-history")
             before = found["data"]["lines"] if found else ""
-            lines = (before + appended(before, event)).splitlines(keepends=True)[-EVENTS:]
+            lines = (before + format_line(before, event)).splitlines(keepends=True)[-EVENTS:]
             history = found or _build_configmap(f"{self.name}-history", {NAME: self.name}, {})
             with suppress(Conflict):
                 self.cluster.write_object("replace" if found else "create", {**history, "data": {"lines": "".join(lines)}})
@@ -76,7 +76,7 @@ class Records:
     def read_history(self) -> list[Event]:
         """Return the history, oldest first."""
         found = self.cluster.read_object("configmap", f"{self.name}-history")
-        return events(found["data"]["lines"]) if found else []
+        return parse_history(found["data"]["lines"]) if found else []
 
 
 def parse_release(record: Object) -> Deployment:

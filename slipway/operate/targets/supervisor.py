@@ -11,7 +11,7 @@ import psutil
 
 from slipway import address
 from slipway.errors import PipelineError
-from slipway.operate.process import STARTED_BY, environment, read_end, service_command, tail, wait_ready
+from slipway.operate.process import STARTED_BY, build_environment, format_log_end, read_end, service_command, wait_ready
 from slipway.project import Project
 
 WORKERS = 2
@@ -38,7 +38,7 @@ class Supervisor:
             process = subprocess.Popen(
                 service_command(current),
                 cwd=self.folder,
-                env=environment(current, current / "release", PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings),
+                env=build_environment(current, current / "release", PROMETHEUS_MULTIPROC_DIR=str(metrics), **settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -99,7 +99,7 @@ class Supervisor:
 
     def _read_log_end(self) -> str:
         with self.log.open("rb") as log:
-            return tail(log)
+            return format_log_end(log)
 
 
 def kill_orphans(folder: Path) -> None:

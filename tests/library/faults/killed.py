@@ -18,7 +18,7 @@ from requests import PreparedRequest, Response
 
 from slipway import project
 from slipway.cli import main
-from slipway.operate.engine_client import Api
+from slipway.operate.docker_engine import Api
 from slipway.operate.targets import cluster
 
 # What a service or the proxy is asked by a command in its container changes nothing.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError
 
-from slipway.operate.digest import digest_of
+from slipway.operate.process import compute_digest
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets.images import unpack
 from slipway.serving.manifest import canonical, sha256
@@ -250,7 +250,7 @@ def forged(road: Road, tag: str, change: Damage) -> Iterator[None]:
             shutil.copytree(stored(road, tag), folder)
             change(folder / "release", others)
             (folder / "deployment.json").unlink(missing_ok=True)
-            digest = digest_of(folder)
+            digest = compute_digest(folder)
             shutil.copytree(folder, stored(road, tag).with_name(digest.removeprefix("sha256:")))
         with pointed(road, tag, digest):
             yield

@@ -161,15 +161,15 @@ def test_a_deploy_that_is_held(live: Road, suffers: Suffers) -> None:
     docker="The order of releases goes by their numbers, and a lock's age by the host's own clock: nothing differs.",
 )
 def test_a_clock_that_is_off(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch, off: timedelta) -> None:
-    right = chain.now
+    right = chain.format_now
     with suffers(B):
-        monkeypatch.setattr(chain, "now", lambda: (datetime.fromisoformat(right()) + off).isoformat())
+        monkeypatch.setattr(chain, "format_now", lambda: (datetime.fromisoformat(right()) + off).isoformat())
         live.must("deploy", C)
         assert (live.standing(), state(live)["rollback_to"]) == ([A, B, C], B)
-        with lock.held(live.place, "a deploy of a machine that is off"):  # not stale
+        with lock.hold_lock(live.place, "a deploy of a machine that is off"):  # not stale
             monkeypatch.undo()
             refused(live.run("deploy", C), 5, "is at work here")
-            monkeypatch.setattr(chain, "now", lambda: (datetime.fromisoformat(right()) + off).isoformat())
+            monkeypatch.setattr(chain, "format_now", lambda: (datetime.fromisoformat(right()) + off).isoformat())
         live.must("rollback")
         monkeypatch.undo()
     assert live.standing() == [A, B]
@@ -237,7 +237,7 @@ def afterwards(road: Road, code: int, text: str) -> list[str]:
     if "Traceback" in text:
         wrong.append(f"no sentence: {text.splitlines()[-1] if text.splitlines() else ''}{text[-300:]}")
     try:
-        with lock.held(road.place, "a look"):
+        with lock.hold_lock(road.place, "a look"):
             pass
     except Busy as busy:
         wrong.append(f"the lock is held for ever: {busy}")

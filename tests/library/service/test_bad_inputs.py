@@ -24,7 +24,7 @@ def world(bundles: tuple[Path, Path]) -> World:
 
 @pytest.fixture(scope="module")
 def port(bundles: tuple[Path, Path]) -> Iterator[int]:
-    with process.serving(ROOT, bundles[0], **VERTEX) as url:
+    with process.serve_release(ROOT, bundles[0], **VERTEX) as url:
         yield int(url.rpartition(":")[2])
 
 

@@ -819,14 +819,14 @@ def served(bundle: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     port = process.free_port()
     shutil.copytree(bundle, tmp_path / "build" / "bundle")
     vertex = {"AIP_HTTP_PORT": str(port), "AIP_HEALTH_ROUTE": "/vertex/health", "AIP_PREDICT_ROUTE": "/vertex/predict", "PORT": "1"}
-    own = process.environment(ROOT, bundle, **vertex)
+    own = process.build_environment(ROOT, bundle, **vertex)
     own.pop("HOST", None)
     with (tmp_path / "log").open("w+b") as log:
         command = [sys.executable, "-m", "slipway.serving", "serve"]
         started = subprocess.Popen(command, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"
-            process.wait_ready(url, lambda: started.poll() is None, lambda: process.tail(log))
+            process.wait_ready(url, lambda: started.poll() is None, lambda: process.format_log_end(log))
             yield tmp_path, url
         finally:
             started.kill()

@@ -105,7 +105,7 @@ def test_who_shares_its_socket_keeps_its_supervisor_waiting_no_longer_than_it_se
 def started(folder: Path, log: IO[bytes], **more: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start a real service; yields it with its port, at once."""
     port = process.free_port()
-    settings = process.environment(ROOT, folder, PORT=str(port), RELEASE_TAG="v9.8.7", **more)
+    settings = process.build_environment(ROOT, folder, PORT=str(port), RELEASE_TAG="v9.8.7", **more)
     service = subprocess.Popen([sys.executable, "-m", "slipway.serving"], cwd=ROOT, env=settings, stdout=log, stderr=log)
     try:
         yield service, port
@@ -127,7 +127,7 @@ def test_sigterm_cuts_no_request_off(bundles: tuple[Path, Path], golden: Golden)
     body = json.dumps(golden["rows"]).encode()
     with tempfile.TemporaryFile() as log, started(bundles[0], log) as (service, port):
         url = f"http://127.0.0.1:{port}"
-        process.wait_ready(url, lambda: service.poll() is None, lambda: process.tail(log))
+        process.wait_ready(url, lambda: service.poll() is None, lambda: process.format_log_end(log))
         with httpx.Client(base_url=url) as kept_alive, closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as half_sent:
             assert "connection" not in kept_alive.get("/readyz").headers
             assert 'tag="v9.8.7"' in kept_alive.get("/metrics").text
@@ -160,7 +160,7 @@ def test_slow_and_silent_callers_and_those_who_hang_up_are_not_noticed_by_others
             connection.sendall(sent)
             return connection
 
-        process.wait_ready(f"http://127.0.0.1:{port}", lambda: service.poll() is None, lambda: process.tail(log))
+        process.wait_ready(f"http://127.0.0.1:{port}", lambda: service.poll() is None, lambda: process.format_log_end(log))
         for _ in range(400):
             connected(b"")
         for sent in (start[:20], start, start + body[:10]):
@@ -199,7 +199,7 @@ def test_spans_and_no_values_are_sent_where_the_environment_says_so(bundles: tup
         more = {"FASTAPI_OTEL_AUTO_CONFIGURE": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}"}
         with started(bundles[0], log, **more) as (service, port):
             url = f"http://127.0.0.1:{port}"
-            process.wait_ready(url, lambda: service.poll() is None, lambda: process.tail(log))
+            process.wait_ready(url, lambda: service.poll() is None, lambda: process.format_log_end(log))
             assert same(httpx.post(f"{url}/predict", json=golden["rows"]).json()["predictions"], golden["answers"])
             service.send_signal(signal.SIGTERM)
             assert service.wait(timeout=60) == 0

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.operate.process import serving
+from slipway.operate.process import serve_release
 from tests.template import isolated
 from tests.template.clients.asked import TAG
 
@@ -72,7 +72,7 @@ def table(results: dict[Client, bool]) -> str:
 def main() -> None:
     """Ask with every client, and write the table."""
     bundle = ROOT / "build" / "bundle"
-    with serving(ROOT, bundle, RELEASE_TAG=TAG, AIP_PREDICT_ROUTE="/vertex", AIP_HEALTH_ROUTE="/vertex-health") as url:
+    with serve_release(ROOT, bundle, RELEASE_TAG=TAG, AIP_PREDICT_ROUTE="/vertex", AIP_HEALTH_ROUTE="/vertex-health") as url:
         results = {each: holds(each, url, bundle / "golden.json") for each in CLIENTS}
     text = PAGE.read_text(encoding="utf-8")
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]

@@ -116,7 +116,7 @@ class Scenario:
 
     def stored(self, tag: str) -> str | None:
         """Return the digest of a commit's image in the registry, or of the pointer `production`."""
-        return registry.digest(self.place.client, f"{project.load(self.work).repository}:{tag}")
+        return registry.fetch_digest(self.place.client, f"{project.load(self.work).repository}:{tag}")
 
     def run(
         self, workflow: str, event: str, ref: str, commit: str, job: str = "", secrets: bool = True, checks: bool = True, **payload: Any

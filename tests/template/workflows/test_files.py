@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.operate.host import KUBECONFIG, SECRETS
+from slipway.operate.workflow import KUBECONFIG, SECRETS
 from tests.library.test_workflows import FOLDER, parse
 
 ROOT = Path(__file__).parents[3]

@@ -1,26 +1,35 @@
-"""In a workflow: the way to where releases run, from the secrets of the environment `production`: to a host, or to a cluster."""
+"""What runs in a workflow beside the steps: the way to where releases run, from secrets, and GitHub's own list of deployments."""
 
 import os
 import re
 from pathlib import Path
 
+import httpx
+
+from slipway import http_client
 from slipway.errors import PipelineError
+from slipway.operate import targets
+from slipway.operate.switch import read_state
 from slipway.project import Project
-from slipway.say import append, line, output, summary
+from slipway.say import append, line, output, summary, warn
 
 HOST, KNOWN, KEY = SECRETS = ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")
 KUBECONFIG = "DEPLOY_KUBECONFIG"
 SHAPE = re.compile(r"[\w.-]+@(?P<name>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?")
+ENVIRONMENT = "production"
+# How a job ended, and what GitHub calls that of a deployment.
+STATES = {"success": "success", "failure": "failure", "cancelled": "error"}
+SECONDS = 30
 
 
-def secrets(target: str) -> tuple[str, ...]:
+def list_secrets(target: str) -> tuple[str, ...]:
     """Return the secrets that lead to where a target runs."""
     return (KUBECONFIG,) if target == "kubernetes" else SECRETS
 
 
 def host(project: Project, required: bool) -> bool:
     """Write what ssh or kubectl needs, and tell whether there is a way. Raises PipelineError when only some of it is given."""
-    wanted = secrets(project.target)
+    wanted = list_secrets(project.target)
     given = {name: os.environ.get(name, "").strip() for name in wanted}
     missing = [name for name in wanted if not given[name]]
     if len(missing) == len(wanted) and not required:
@@ -34,14 +43,14 @@ def host(project: Project, required: bool) -> bool:
             f"Next: on GitHub under Settings, Environments, production, add {', '.join(wanted)} as secrets; README says what they are."
         )
     elif project.target == "kubernetes":
-        append("GITHUB_ENV", f"KUBECONFIG={private('kubeconfig', given[KUBECONFIG])}\n")
+        append("GITHUB_ENV", f"KUBECONFIG={_write_private('kubeconfig', given[KUBECONFIG])}\n")
     else:
-        write(host_name(given[HOST]), private_key(given[KEY]), given[KNOWN])
+        _write_ssh(_parse_host(given[HOST]), _parse_key(given[KEY]), given[KNOWN])
     output("there", "false" if missing else "true")
     return not missing
 
 
-def host_name(given: str) -> str:
+def _parse_host(given: str) -> str:
     """Return what ssh calls the host. Raises PipelineError unless it is user@host or user@host:port."""
     found = SHAPE.fullmatch(given)
     if not found:
@@ -49,7 +58,7 @@ def host_name(given: str) -> str:
     return found["name"].strip("[]")
 
 
-def private_key(given: str) -> str:
+def _parse_key(given: str) -> str:
     """Return the key as a file holds it. Raises PipelineError, which does not quote it, where it is none."""
     lines = given.splitlines()
     if "PRIVATE KEY-----" not in lines[0] or "PRIVATE KEY-----" not in lines[-1]:
@@ -60,14 +69,14 @@ def private_key(given: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(name: str, key: str, known: str) -> None:
+def _write_ssh(name: str, key: str, known: str) -> None:
     """Have ssh, and the Docker SDK, which reads the same files, use this key for the host, and believe it by these lines alone."""
-    folder, path = Path.home() / ".ssh", private("deploy_key", key)
-    add(folder / "config", f'Host {name}\n  IdentityFile "{path}"\n  IdentitiesOnly yes')
-    add(folder / "known_hosts", known)
+    folder, path = Path.home() / ".ssh", _write_private("deploy_key", key)
+    _append_missing(folder / "config", f'Host {name}\n  IdentityFile "{path}"\n  IdentitiesOnly yes')
+    _append_missing(folder / "known_hosts", known)
 
 
-def private(name: str, text: str) -> Path:
+def _write_private(name: str, text: str) -> Path:
     """Write what nobody else may read, and return where: the runner empties its own folder when the job ends."""
     folder = Path.home() / ".ssh"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -78,9 +87,42 @@ def private(name: str, text: str) -> Path:
     return path
 
 
-def add(path: Path, text: str) -> None:
+def _append_missing(path: Path, text: str) -> None:
     """Append a text to a file that does not hold it yet."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if text not in before:
         path.touch(mode=0o600)
         path.write_text(before + ("\n" if before and not before.endswith("\n") else "") + text + "\n", encoding="utf-8")
+
+
+def record(project: Project, tag: str, outcome: str) -> None:
+    """Record a deployment of a tag, or of what is live, with how it ended. Whatever goes wrong here is a warning."""
+    try:
+        found = tag or _find_live_tag(project)
+        _send_deployment(found, STATES[outcome])
+    except (httpx.HTTPError, PipelineError, KeyError, ValueError) as error:
+        why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
+        text = f"GitHub's list of deployments does not show this one: {why}. What serves is not concerned."
+        warn(text)
+        summary(f"warning: {text}")
+    else:
+        line(f"recorded on GitHub: {found}, {STATES[outcome]}")
+
+
+def _find_live_tag(project: Project) -> str:
+    """Return the tag that is live. Raises PipelineError."""
+    found = read_state(targets.load_target(project)).live
+    if found is None:
+        raise PipelineError("Nothing is live. Next: ./run status.")
+    return found.tag
+
+
+def _send_deployment(tag: str, state: str) -> None:
+    """Make a deployment of a tag, and its status. Raises httpx.HTTPError, and KeyError outside a workflow."""
+    run = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
+    url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
+    headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
+    what = {"ref": tag, "environment": ENVIRONMENT, "auto_merge": False, "required_contexts": []}
+    with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
+        made = client.post(url, json=what).raise_for_status().json()
+        client.post(f"{url}/{made['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()

@@ -1,0 +1,63 @@
+"""Verbs around deploy and rollback: start what stays on the host, stop what runs, and let deploys go on after a rollback."""
+
+import os
+
+from slipway.errors import PipelineError
+from slipway.operate import chain, journal, lock, targets
+from slipway.operate.switch import read_state
+from slipway.project import Project
+from slipway.say import REASON, line, one_line, summary
+
+
+def up(project: Project) -> None:
+    """Have the fixed part run as infra/ and project.toml say, and say where to look. Raises PipelineError."""
+    if project.target != "docker":
+        raise PipelineError(
+            f"./run up starts the proxy and what watches as containers, and the target {project.target!r} has none. "
+            "Expected: the target docker. Next: ./run up --target docker, on a machine with a Docker engine or with DOCKER_HOST."
+        )
+    from slipway.operate.targets import monitoring  # imported here: other targets do without the Docker SDK
+    from slipway.operate.targets.docker import Docker
+
+    target = Docker(project)
+    with lock.hold_lock(target, "up"):
+        target.proxy.ensure_running()
+        target.notify_monitoring(read_state(target).live, start=True)
+    line(
+        monitoring.format_pages(project.watch, os.environ.get("DOCKER_HOST", ""))
+        if project.watch
+        else "The proxy runs. [watch] is not in project.toml."
+    )
+
+
+def down(project: Project, remove: str) -> None:
+    """Stop the service on this machine; take everything away from another target, where its name is given. Raises PipelineError."""
+    target = targets.load_target(project)
+    if project.target != "local" and remove != project.name:
+        given = f"--remove {remove!r} is not its name. " if remove else ""
+        raise PipelineError(
+            f"{given}This takes {project.name} away from {target.format_address()}: all releases, the history and what was seen; "
+            "callers get no answers, and nothing can be rolled back. Next: ./run rollback, if a release misbehaves; "
+            f"else ./run down --remove {project.name}."
+        )
+    with lock.hold_lock(target, "down"):
+        target.stop_all()
+    again = "Next: ./run deploy TAG starts it again." if project.target == "local" else "Next: ./run deploy TAG begins a new history."
+    line(f"Nothing answers at {target.format_address()} any more. {again}")
+
+
+def resume(project: Project, reason: str) -> None:
+    """Record that deploys may go on; says so where none are held. Raises PipelineError when nothing is deployed."""
+    target = targets.load_target(project)
+    state = read_state(target)
+    if state.live is None:
+        raise PipelineError("Nothing is deployed, so no deploys are held. Next: ./run deploy TAG.")
+    found = journal.find_hold(state.events)
+    if found is None:
+        return line(f"No deploys are held; {state.live.tag} serves.")
+    what = journal.describe_event(journal.RESUME, reason)
+    target.append_event(journal.Event(journal.RESUME, what, state.live.tag, chain.format_now(), lock.find_user()))
+    by, since = one_line(found.what, REASON), chain.format_age(found.at)
+    text = f"Deploys go on: they were held by {by} to {found.tag}, {since}. {state.live.tag} serves until then."
+    summary(text)
+    return line(text)
