@@ -1,4 +1,4 @@
-"""`./run VERB`: the verbs in the order of the road."""
+"""`./run VERB`: the verbs in the order of the pipeline."""
 
 import argparse
 import os
@@ -17,156 +17,161 @@ from slipway.say import summary
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
-# What a verb's description begins with that people have no need of: the list of verbs does not show it.
-HIDDEN = "\0"
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
-# Where the library has the function of a verb; the others are the steps in pipeline/, each a module of the verb's name.
-MODULES = {
-    "slipway.bundle.serve": ("serve",),
-    "slipway.doctor": ("doctor",),
-    "slipway.operate.promotion": ("rejudge",),
-    "slipway.operate.status": ("history", "status"),
-    "slipway.operate.upkeep": ("down", "resume", "up"),
-    "slipway.operate.workflow": ("host", "record"),
-    "slipway.rehearsal.demo": ("demo",),
-    "slipway.template.update": ("update",),
-    "slipway.tracking.track": ("track",),
-    "slipway.tracking.ui": ("ui",),
-    "slipway.watch.drift": ("drift",),
-    "slipway.watch.outcomes": ("outcomes",),
-    "slipway.watch.retrain": ("retrain",),
-}
-# Verb: what it does, and its options. Its module is imported when it is called, since MLflow and Great Expectations cost some seconds.
-VERBS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
-    "train": (
+
+class Verb:
+    """What a verb does, the module that has its function, and its options. Workflows and other verbs call those that are hidden."""
+
+    def __init__(self, module: str, description: str, *options: tuple[str, dict[str, Any]], hidden: bool = False) -> None:
+        self.module, self.description, self.options, self.hidden = module, description, dict(options), hidden
+
+
+def option(name: str, **settings: Any) -> tuple[str, dict[str, Any]]:
+    """Return an option of a verb, with what `argparse.ArgumentParser.add_argument` takes."""
+    return name, settings
+
+
+# A verb's module is imported when the verb is called, since MLflow and Great Expectations cost some seconds.
+VERBS = {
+    "train": Verb(
+        "pipeline.train",
         "fit the model on data/train.csv and write build/bundle",
-        {
-            "--uncommitted-data": {
-                "action": "store_true",
-                "help": "for a try at your own desk: learn from data that no commit refers to; nothing can be built from that",
-            }
-        },
+        option(
+            "--uncommitted-data",
+            action="store_true",
+            help="for a try at your own desk: learn from data that no commit refers to; nothing can be built from that",
+        ),
     ),
-    "validate": (
+    "validate": Verb(
+        "pipeline.validate",
         "judge build/bundle on the reference dataset: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 could not judge",
-        {
-            "--champion": {
-                "default": "live",
-                "help": "live: what the target serves (default); production: what the registry's pointer says; none: a first release; "
-                "or a bundle's folder, an image, a URL",
-            },
-            "--rules": {
-                **RULES,
-                "help": "take thresholds, expectations and reference dataset from this git ref, so that a change cannot loosen them",
-            },
-            "--data-docs": {"action": "store_true", "help": "write what Great Expectations says of the data as pages, too"},
-        },
+        option(
+            "--champion",
+            default="live",
+            help="live: what the target serves (default); production: what the registry's pointer says; none: a first release; "
+            "or a bundle's folder, an image, a URL",
+        ),
+        option(
+            "--rules",
+            **RULES,
+            help="take thresholds, expectations and reference dataset from this git ref, so that a change cannot loosen them",
+        ),
+        option("--data-docs", action="store_true", help="write what Great Expectations says of the data as pages, too"),
     ),
-    "build": ("make the release from build/bundle and its PASS: an image, or a folder for the target local", {}),
-    "push": ("store the release where deploys find it", {}),
-    "deploy": (
+    "build": Verb("pipeline.build", "make the release from build/bundle and its PASS: an image, or a folder for the target local"),
+    "push": Verb("pipeline.push", "store the release where deploys find it"),
+    "deploy": Verb(
+        "pipeline.deploy",
         "put the release of a git tag before callers, and prove it",
-        {
-            "tag": {"help": "a tag, such as v1.2.3"},
-            "--rules": {**RULES, "help": "judge again where the verdict was made by other rules than those of this git ref"},
-            "--judge-again": {"action": "store_true", "help": "judge here, whatever the verdict says that the release carries"},
-            "--approved-by": {"default": "", "metavar": "NAME", "help": "who answers for it although the gate does not say PASS"},
-            "--reason": {"default": "", "metavar": "TEXT", "help": "why; kept in the history"},
-        },
+        option("tag", help="a tag, such as v1.2.3"),
+        option("--rules", **RULES, help="judge again where the verdict was made by other rules than those of this git ref"),
+        option("--judge-again", action="store_true", help="judge here, whatever the verdict says that the release carries"),
+        option("--approved-by", default="", metavar="NAME", help="who answers for it although the gate does not say PASS"),
+        option("--reason", default="", metavar="TEXT", help="why; kept in the history"),
     ),
-    "rollback": (
+    "rollback": Verb(
+        "pipeline.rollback",
         "put back what served before, and prove it",
-        {
-            "--to": {"default": "", "metavar": "TAG", "help": "an earlier release instead of the prior one"},
-            "--reason": {"default": "", "help": "kept in the history"},
-            "--accept-contract": {"action": "store_true", "help": "also when callers will have to send other requests than now"},
-        },
+        option("--to", default="", metavar="TAG", help="an earlier release instead of the prior one"),
+        option("--reason", default="", help="kept in the history"),
+        option("--accept-contract", action="store_true", help="also when callers will have to send other requests than now"),
     ),
-    "up": ("start what stays on the host: the proxy, and what watches ([watch] in project.toml); say where to look", {}),
-    "down": (
+    "up": Verb(
+        "slipway.operate.upkeep", "start what stays on the host: the proxy, and what watches ([watch] in project.toml); say where to look"
+    ),
+    "down": Verb(
+        "slipway.operate.upkeep",
         "stop what answers: on this machine (local); from a host or a cluster everything is taken away",
-        {"--remove": {"default": "", "metavar": "NAME", "help": "the project's name: releases and history of a host or cluster go, too"}},
+        option("--remove", default="", metavar="NAME", help="the project's name: releases and history of a host or cluster go, too"),
     ),
-    "resume": ("let deploys go on, which a rollback holds back", {"--reason": {"default": "", "help": "kept in the history"}}),
-    "status": ("what is live, and what a rollback would do", {"--json": JSON}),
-    "history": ("what was deployed and rolled back", {"--json": JSON}),
-    "host": (
-        HIDDEN + "in a workflow: write the way to the host into ~/.ssh, from the secrets of the environment production",
-        {"--required": {"action": "store_true", "help": "fail, instead of saying that deploys are skipped, where there are none"}},
+    "resume": Verb(
+        "slipway.operate.upkeep",
+        "let deploys go on, which a rollback holds back",
+        option("--reason", default="", help="kept in the history"),
     ),
-    "record": (
-        HIDDEN + "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
-        {
-            "tag": {"nargs": "?", "default": "", "help": "what was deployed; default: what is live"},
-            "--outcome": {"default": "success", "choices": ["success", "failure", "cancelled"], "help": "how the job ended"},
-        },
+    "status": Verb("slipway.operate.status", "what is live, and what a rollback would do", option("--json", **JSON)),
+    "history": Verb("slipway.operate.status", "what was deployed and rolled back", option("--json", **JSON)),
+    "host": Verb(
+        "slipway.operate.workflow",
+        "in a workflow: write the way to the host into ~/.ssh, from the secrets of the environment production",
+        option("--required", action="store_true", help="fail, instead of saying that deploys are skipped, where there are none"),
+        hidden=True,
     ),
-    "rejudge": (
-        HIDDEN,
-        {
-            "candidate": {"help": "an image, or a release's folder"},
-            "--champion": {"default": "", "help": "the same of what is live; none: a first release"},
-            "--verdict": {"default": "", "help": "the verdict that the champion carries"},
-            "--tag": {"default": "", "help": "the champion's"},
-            "--rules": RULES,
-            "--into": {"required": True, "metavar": "FILE", "help": "where to write the verdict"},
-        },
+    "record": Verb(
+        "slipway.operate.workflow",
+        "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
+        option("tag", nargs="?", default="", help="what was deployed; default: what is live"),
+        option("--outcome", default="success", choices=["success", "failure", "cancelled"], help="how the job ended"),
+        hidden=True,
     ),
-    "doctor": (
+    "rejudge": Verb(
+        "slipway.operate.promotion",
+        "",
+        option("candidate", help="an image, or a release's folder"),
+        option("--champion", default="", help="the same of what is live; none: a first release"),
+        option("--verdict", default="", help="the verdict that the champion carries"),
+        option("--tag", default="", help="the champion's"),
+        option("--rules", **RULES),
+        option("--into", required=True, metavar="FILE", help="where to write the verdict"),
+        hidden=True,
+    ),
+    "doctor": Verb(
+        "slipway.doctor",
         "look at the model's folder, GitHub, the host and the registry; say what to mend: 0 nothing, 8 something, 2 it cannot tell",
-        {
-            "--fix": {"action": "store_true", "help": "do what `gh` can do, each after showing it and a yes"},
-            "--model": {"action": "store_true", "help": "look at model/, data/ and validation/ only"},
-        },
+        option("--fix", action="store_true", help="do what `gh` can do, each after showing it and a yes"),
+        option("--model", action="store_true", help="look at model/, data/ and validation/ only"),
     ),
-    "drift": (
+    "drift": Verb(
+        "slipway.watch.drift",
         "compare what was asked lately with what the live release learnt from: 0 as it was, 9 something has drifted",
-        {
-            "file": {"nargs": "?", "default": "", "help": "a CSV file of rows that the release is asked; default: Prometheus has counted"},
-            "--prometheus": {
-                "default": os.environ.get("PROMETHEUS_URL") or "http://127.0.0.1:9090",
-                "metavar": "URL",
-                "help": "default: PROMETHEUS_URL, or what ./run up started",
-            },
-            "--release": {
-                "default": "",
-                "help": "a tag that Prometheus knows; with a file: live (default), or a bundle's folder, an image, a URL",
-            },
-            "--all-seasons": {
-                "action": "store_true",
-                "help": "the rows are from as long a time as the training data, such as a whole year: no season is an excuse",
-            },
-            "--issue": {"action": "store_true", "help": "in a workflow: open, update or close an issue, instead of ending with 9"},
-        },
+        option("file", nargs="?", default="", help="a CSV file of rows that the release is asked; default: Prometheus has counted"),
+        option(
+            "--prometheus",
+            default=os.environ.get("PROMETHEUS_URL") or "http://127.0.0.1:9090",
+            metavar="URL",
+            help="default: PROMETHEUS_URL, or what ./run up started",
+        ),
+        option(
+            "--release", default="", help="a tag that Prometheus knows; with a file: live (default), or a bundle's folder, an image, a URL"
+        ),
+        option(
+            "--all-seasons",
+            action="store_true",
+            help="the rows are from as long a time as the training data, such as a whole year: no season is an excuse",
+        ),
+        option("--issue", action="store_true", help="in a workflow: open, update or close an issue, instead of ending with 9"),
     ),
-    "outcomes": (
+    "outcomes": Verb(
+        "slipway.watch.outcomes",
         "when the truth is known: is the live release still better than those before it? 0 PASS, 1 FAIL, 3 INCONCLUSIVE",
-        {"file": {"help": "a CSV file with the features, and what was true in the target's column"}},
+        option("file", help="a CSV file with the features, and what was true in the target's column"),
     ),
-    "update": (
+    "update": Verb(
+        "slipway.template.update",
         "bring what the template changed since onto a branch of its own, and run the tests there: 0 done, 10 the tests fail",
-        {
-            "--to": {"default": "", "metavar": "TAG", "help": "a version of the template; default: the newest"},
-            "--no-test": {"action": "store_true", "help": "leave the tests to you"},
-        },
+        option("--to", default="", metavar="TAG", help="a version of the template; default: the newest"),
+        option("--no-test", action="store_true", help="leave the tests to you"),
     ),
-    "retrain": (
+    "retrain": Verb(
+        "slipway.watch.retrain",
         "put other training data in a commit on a branch of its own, if they may be learnt from; a person decides on the pull request",
-        {"--data": {"required": True, "metavar": "FILE", "help": "what to learn from instead of data/train.csv, in the same form"}},
+        option("--data", required=True, metavar="FILE", help="what to learn from instead of data/train.csv, in the same form"),
     ),
-    "ui": (
+    "ui": Verb(
+        "slipway.tracking.ui",
         "open the pages of MLflow: what was trained, how it was judged, what serves",
-        {
-            "--port": {"type": int, "default": 5001, "help": "of the pages of this project's own file; default: 5001"},
-            "--no-browser": {"action": "store_true", "help": "only say where they are"},
-        },
+        option("--port", type=int, default=5001, help="of the pages of this project's own file; default: 5001"),
+        option("--no-browser", action="store_true", help="only say where they are"),
     ),
-    "track": ("record in MLflow what it missed while it was down: the bundle, its verdict, and what serves", {}),
-    "serve": ("answer from build/bundle on this machine, for a first look", {"--port": {"type": int, "default": 8081}}),
-    "demo": (
+    "track": Verb("slipway.tracking.track", "record in MLflow what it missed while it was down: the bundle, its verdict, and what serves"),
+    "serve": Verb(
+        "slipway.bundle.serve", "answer from build/bundle on this machine, for a first look", option("--port", type=int, default=8081)
+    ),
+    "demo": Verb(
+        "slipway.rehearsal.demo",
         "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",
-        {"--keep": {"action": "store_true", "help": "leave it running at the end"}},
+        option("--keep", action="store_true", help="leave it running at the end"),
     ),
 }
 
@@ -175,23 +180,23 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     top = argparse.ArgumentParser(prog="./run", description="From a notebook's model to a service, and back.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, (told, options) in VERBS.items():
-        shown: dict[str, Any] = {} if told.startswith(HIDDEN) else {"help": told}
-        verb = verbs.add_parser(name, **shown, description=told.removeprefix(HIDDEN))
-        for option, settings in options.items():
-            verb.add_argument(option, **settings)
-        verb.add_argument("--target", choices=project.TARGETS, help="where it runs; default: [deploy] target in project.toml")
+    for name, verb in VERBS.items():
+        listed: dict[str, Any] = {} if verb.hidden else {"help": verb.description}
+        options = verbs.add_parser(name, **listed, description=verb.description)
+        for each, settings in verb.options.items():
+            options.add_argument(each, **settings)
+        options.add_argument("--target", choices=project.TARGETS, help="where it runs; default: [deploy] target in project.toml")
     return top
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on a checkout and return its exit code, which `slipway/errors.py` lists."""
-    given = vars(parser().parse_args(arguments))
-    verb, target = given.pop("verb"), given.pop("target")
+    options = vars(parser().parse_args(arguments))
+    verb, target = options.pop("verb"), options.pop("target")
     http_client.spare_own()
     try:
         with show_warnings():
-            done = run_verb(verb, project.load(root, target), given)
+            done = _run_verb(verb, project.load(root, target), options)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         summary(f"**{verb}**: {error}")
@@ -199,33 +204,27 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except Exception:  # what nobody thought of is no verdict: Python's own exit code for it is 1, the gate's FAIL
+    except Exception:  # a fault of the library's is no verdict: Python's own exit code for it is 1, the gate's FAIL
         traceback.print_exc()
         return PipelineError.exit_code
     return int(getattr(done, "exit_code", 0))
 
 
-def find_module(verb: str) -> str:
-    """Return the module that has the function of a verb."""
-    return next((module for module, verbs in MODULES.items() if verb in verbs), f"pipeline.{verb}")
-
-
-def run_verb(verb: str, at: project.Project, given: dict[str, Any]) -> Any:
-    """Import a verb and run it. Raises PipelineError, also for whatever the owner's code raises when nothing else has caught it."""
+def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:
     step, then = "import", f"./run {verb}"
     try:
-        function = getattr(import_module(find_module(verb)), verb)
+        function = getattr(import_module(VERBS[verb].module), verb)
         step = "verb"
-        return function(at, **given)
+        return function(at, **options)
     except (PipelineError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # SystemExit, too: a module of the owner's must not end the process, and say that all is well
+    except BaseException as error:  # SystemExit, too: a module of the owner's must not end the process as if all were well
         if not is_owners(error):
             raise
         raise explain_failure(error, step, "model/" if step == "import" else then, then) from error
 
 
 if __name__ == "__main__":
-    # A workflow that is cancelled, too, shall stop what it started; not by way of SIGINT, which what runs in the background may ignore.
+    # A workflow that is cancelled stops what it started, too. SIGINT would not do: processes in the background may ignore it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

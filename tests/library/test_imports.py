@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.cli import find_module
+from slipway.cli import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 # The modules that every floor of the library stands on.
@@ -179,7 +179,7 @@ def test_what_serves_loads_nothing_that_only_works() -> None:
 
 @pytest.mark.parametrize("verb", OPERATE)
 def test_what_operates_needs_no_more_than_its_lock_and_nothing_of_the_model(verb: str) -> None:
-    found, provided, locked = reached(find_module(verb)), providers(), set(dict(versions("operate")))
+    found, provided, locked = reached(VERBS[verb].module), providers(), set(dict(versions("operate")))
     assert [name for name in found if name.startswith("model")] == []
     used = {name for names in found.values() for name in names} - sys.stdlib_module_names
     assert [name for name in used if not provided.get(name, set()) & locked] == []

@@ -19,7 +19,7 @@ import pytest
 from pydantic import BaseModel
 
 from slipway import rehearsal, repository
-from slipway.cli import ROOT, VERBS, find_module, main
+from slipway.cli import ROOT, VERBS, main
 from slipway.errors import DataRefused, ModelRefused, OwnerError, PipelineError
 from slipway.owner import READERS, STEPS, choose_hint, explain_failure, is_owners, owner_step, place, refuse_reserved_fields, run_owner
 from slipway.owner.hints import HINTS
@@ -499,8 +499,8 @@ def imported(module: str) -> set[str]:
 @pytest.mark.parametrize("verb", ["rollback", "resume", "status", "history", "up", "record"])
 def test_what_puts_back_a_release_and_what_looks_never_imports_the_model(verb: str) -> None:
     assert verb in VERBS
-    found = imported(find_module(verb))
-    assert {"slipway.errors", find_module(verb)} < found
+    found = imported(VERBS[verb].module)
+    assert {"slipway.errors", VERBS[verb].module} < found
     assert [name for name in found if name.split(".")[0] == "model"] == []
 
 

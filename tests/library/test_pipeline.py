@@ -615,7 +615,7 @@ def test_help_lists_the_verbs_in_the_order_of_the_road(capsys: pytest.CaptureFix
         command_line.main(["--help"])
     assert ended.value.code == 0
     lines = (line.split() for line in capsys.readouterr().out.splitlines())
-    shown = [verb for verb, (said, _) in command_line.VERBS.items() if not said.startswith(command_line.HIDDEN)]
+    shown = [name for name, verb in command_line.VERBS.items() if not verb.hidden]
     assert [words[0] for words in lines if words and words[0] in command_line.VERBS] == shown
     assert {"host", "record", "rejudge"}.isdisjoint(shown)
     assert [verb for verb in command_line.VERBS if verb in ROAD] == ROAD
@@ -623,9 +623,9 @@ def test_help_lists_the_verbs_in_the_order_of_the_road(capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("verb", command_line.VERBS)
 def test_each_verb_is_a_function_that_takes_the_verbs_options(verb: str) -> None:
-    function = getattr(import_module(command_line.find_module(verb)), verb)
+    function = getattr(import_module(command_line.VERBS[verb].module), verb)
     first, *others = inspect.signature(function).parameters.values()
-    options = command_line.VERBS[verb][1]
+    options = command_line.VERBS[verb].options
     assert first.annotation is Project
     assert [each.name for each in others] == [
         settings.get("dest", option.strip("-").replace("-", "_")) for option, settings in options.items()
