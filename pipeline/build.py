@@ -1,6 +1,6 @@
 """Build: make the release from `build/bundle` and its PASS, as an image, or as a folder for the target local."""
 
-from slipway import report, repository
+from slipway import git, report
 from slipway.bundle import assembly
 from slipway.errors import ModelRefused
 from slipway.gate import verdict
@@ -10,7 +10,7 @@ from slipway.say import line, summary
 
 def build(project: Project) -> str:
     """Build the release for the project's target and return its name: a folder, or a local image. Raises PipelineError."""
-    repository.refuse_changes(project.root, "build")
+    git.refuse_changes(project.root, "build")
     manifest = assembly.check_bundle(project)
     judged = verdict.read_passed(project)
     name = assembly.make_release(project, manifest)

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from slipway import repository
+from slipway import git
 from slipway.operate import chain, journal, lock, promotion, switch, targets
 from slipway.operate.chain import Deployment
 from slipway.operate.promotion import Terms
@@ -14,10 +14,10 @@ from slipway.serving.manifest import read
 
 def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False, approved_by: str = "", reason: str = "") -> Done:
     """Deploy the release of a git tag. Raises PipelineError; then what served before still serves."""
-    repository.refuse_changes(project.root, "deploy")
-    terms = Terms(ref or repository.default_branch(project.root), judge_again, approved_by, reason)
+    git.refuse_changes(project.root, "deploy")
+    terms = Terms(ref or git.find_default_branch(project.root), judge_again, approved_by, reason)
     promotion.refuse_half(terms)
-    commit = repository.commit_of(project.root, tag)
+    commit = git.find_tag_commit(project.root, tag)
     target = targets.load_target(project)
     digest = target.find_digest(commit)
     files = target.fetch_release(digest)

@@ -193,7 +193,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on a checkout and return its exit code, which `slipway/errors.py` lists."""
     options = vars(parser().parse_args(arguments))
     verb, target = options.pop("verb"), options.pop("target")
-    http_client.spare_own()
+    http_client.bypass_proxy()
     try:
         with show_warnings():
             done = _run_verb(verb, project.load(root, target), options)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from slipway import address
+from slipway import http_client
 from slipway.errors import PipelineError
 
 TARGETS = ("docker", "local", "kubernetes")
@@ -38,7 +38,7 @@ class Project:
 
     root: Path
     name: str
-    repository: str
+    image_name: str  # with its registry, without a tag
     target: str
     address: str
     p99_ms: float
@@ -82,12 +82,12 @@ class Project:
     @property
     def host(self) -> str:
         """The address to listen on."""
-        return address.parse(self.address)[0]
+        return http_client.parse_address(self.address)[0]
 
     @property
     def port(self) -> int:
         """The port to listen on."""
-        return address.parse(self.address)[1]
+        return http_client.parse_address(self.address)[1]
 
 
 # What may stand in project.toml: the names of each section, and of the file itself those of the sections too.
@@ -106,55 +106,63 @@ def load(root: Path, target: str | None = None) -> Project:
     """Read a project. `IMAGE_REPOSITORY` in the environment goes before the file. Raises PipelineError."""
     path = root / "project.toml"
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
-        refuse_unknown(said, path)
-        repository = os.environ.get("IMAGE_REPOSITORY") or said["image"]["repository"]
-        project = Project(
-            root=root,
-            name=said["name"],
-            repository=repository.lower(),
-            target=target or said["deploy"]["target"],
-            address=str(said["deploy"]["address"]),
-            p99_ms=float(said["budget"]["p99_ms"]),
-            image_mb=float(said["budget"]["image_mb"]),
-            bake=Bake(**{name: float(value) for name, value in said["bake"].items()}),
-            certificate=root / Path(said["deploy"]["certificate"]).expanduser() if "certificate" in said["deploy"] else None,
-            watch=Watch(**said["watch"]) if "watch" in said else None,
-            context=said["deploy"].get("context"),
-            asked=target is not None,
-        )
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        _refuse_unknown(values, path)
+        project = _build_project(root, target, values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PipelineError(
             f"{path} cannot be read: {error!r}. "
             "Expected: name, [image] repository, [deploy] target and address, [budget] p99_ms and image_mb, "
             "[bake] seconds, max_error_share and p99_ms; and if there is a [watch], prometheus, alertmanager, grafana and days in it."
         ) from error
+    _refuse_target(project, path)
+    _refuse_unwatchable(project.watch, path)
+    return project
+
+
+def _build_project(root: Path, target: str | None, values: dict[str, Any]) -> Project:
+    deploy, budget = values["deploy"], values["budget"]
+    return Project(
+        root=root,
+        name=values["name"],
+        image_name=(os.environ.get("IMAGE_REPOSITORY") or values["image"]["repository"]).lower(),
+        target=target or deploy["target"],
+        address=str(deploy["address"]),
+        p99_ms=float(budget["p99_ms"]),
+        image_mb=float(budget["image_mb"]),
+        bake=Bake(**{name: float(value) for name, value in values["bake"].items()}),
+        certificate=root / Path(deploy["certificate"]).expanduser() if "certificate" in deploy else None,
+        watch=Watch(**values["watch"]) if "watch" in values else None,
+        context=deploy.get("context"),
+        asked=target is not None,
+    )
+
+
+def _refuse_target(project: Project, path: Path) -> None:
     if project.target not in TARGETS:
         raise PipelineError(f"Target {project.target!r} is none of {', '.join(TARGETS)}. Set it in {path}, or give --target.")
     try:
-        address.parse(project.address)
+        http_client.parse_address(project.address)
     except ValueError as error:
         raise PipelineError(
             f"Address {project.address!r} in {path} is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080: {error}. Correct it there."
         ) from error
-    refuse_unwatchable(project.watch, path)
-    return project
 
 
-def refuse_unknown(said: dict[str, Any], path: Path) -> None:
-    """Raise PipelineError for a name that means nothing: misspelt, it would leave out what was asked for, such as a certificate."""
-    found = [("", name, TOP) for name in said] + [
-        (f"[{section}] ", name, NAMES[section]) for section, values in said.items() if section in NAMES for name in values
+def _refuse_unknown(values: dict[str, Any], path: Path) -> None:
+    # A misspelt name would leave out what it was to bring, such as a certificate.
+    found = [("", name, TOP) for name in values] + [
+        (f"[{section}] ", name, NAMES[section]) for section, inner in values.items() if section in NAMES for name in inner
     ]
     for where, name, known in found:
         if name not in known:
             close = get_close_matches(name, known, n=1)
-            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
-            raise PipelineError(f"{where}{name} in {path} means nothing: {meant} Nothing was changed. Next: correct it there.")
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+            raise PipelineError(f"{where}{name} in {path} means nothing: {hint} Nothing was changed. Next: correct it there.")
 
 
-def refuse_unwatchable(watch: Watch | None, path: Path) -> None:
-    """Raise PipelineError for what is no port, and for days that drift does not find enough in."""
+def _refuse_unwatchable(watch: Watch | None, path: Path) -> None:
+    # In less than eight days drift does not find enough.
     for name, value in asdict(watch).items() if watch else ():
         fits = type(value) is int and (8 <= value <= 3650 if name == "days" else 1 <= value <= 65535)
         if not fits:

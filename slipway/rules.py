@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway import repository
+from slipway import git
 from slipway.errors import PipelineError
 from slipway.project import Project
 
@@ -85,13 +85,13 @@ def load_rules(project: Project, ref: str | None = None) -> Rules:
     """Return the rules of the checkout, or of a git ref. Raises PipelineError."""
     if not ref:
         return Rules(project.root / "validation", HERE, _read_thresholds(project.root / "validation"), [])
-    commit = repository.commit_named(project.root, ref)
+    commit = git.find_commit(project.root, ref)
     folder = project.root / "build" / "rules"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "validation").mkdir(parents=True)
     for name in TAKEN:
-        (folder / name).write_bytes(repository.show(project.root, commit, name))
-    changed = repository.altered(project.root, commit, (*TAKEN, *OWN))
+        (folder / name).write_bytes(git.read_file(project.root, commit, name))
+    changed = git.list_altered(project.root, commit, (*TAKEN, *OWN))
     return Rules(folder / "validation", commit[:12], _read_thresholds(folder / "validation"), changed)
 
 

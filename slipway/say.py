@@ -22,11 +22,11 @@ def warn(text: str) -> None:
 
 def one_line(text: str, most: int | None = None) -> str:
     """Return what a person wrote as one line, at most so long: each blank as one space, what is no letter as its number."""
-    shown = "".join(each if is_shown(each) else each.encode("unicode_escape").decode() for each in " ".join(str(text).split()))
+    shown = "".join(each if _is_printable(each) else each.encode("unicode_escape").decode() for each in " ".join(str(text).split()))
     return shown if most is None or len(shown) <= most else shown[: most - 2].rstrip() + " …"
 
 
-def is_shown(character: str) -> bool:
+def _is_printable(character: str) -> bool:
     """Tell whether a character neither moves what is printed nor is half of one; what joins the parts of a letter does not."""
     return character in JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
 
@@ -41,15 +41,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def summary(markdown: str) -> None:
     """Append to the job summary where there is one."""
-    append("GITHUB_STEP_SUMMARY", markdown + "\n\n")
+    append_to_workflow("GITHUB_STEP_SUMMARY", markdown + "\n\n")
 
 
 def output(name: str, value: str) -> None:
     """Hand a value to the workflow's later steps where there are any."""
-    append("GITHUB_OUTPUT", f"{name}={value}\n")
+    append_to_workflow("GITHUB_OUTPUT", f"{name}={value}\n")
 
 
-def append(variable: str, text: str) -> None:
+def append_to_workflow(variable: str, text: str) -> None:
     """Append to the file that a variable of the workflow names."""
     if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8") as file:

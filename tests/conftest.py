@@ -24,7 +24,7 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 
-from slipway import http_client, project, rehearsal, repository
+from slipway import git, http_client, project, rehearsal
 from slipway.cli import ROOT, main
 from slipway.errors import PipelineError
 from slipway.operate import chain, journal, targets
@@ -133,7 +133,7 @@ def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name, raising=False)
         for name in [each for each in os.environ if each.upper() in http_client.VARIABLES and os.environ[each].startswith("socks")]:
             patch.delenv(name)  # the tests' own clients do without
-        http_client.spare_own()
+        http_client.bypass_proxy()
         for role in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{role}_NAME", "Test")
             patch.setenv(f"GIT_{role}_EMAIL", "test@example.invalid")
@@ -245,7 +245,7 @@ class Road:
         own = PROJECT.format(name=f"road-{uuid.uuid4().hex[:8]}", port=free_port())
         (root / "project.toml").write_text(own, encoding="utf-8")
         cluster.shrink(root, replicas)
-        repository.git(root, "init", "--quiet", "--initial-branch=main")
+        git.run_git(root, "init", "--quiet", "--initial-branch=main")
         road = cls(root)
         road.commit("The project")
         return road
@@ -262,7 +262,7 @@ class Road:
 
     def git(self, *words: str) -> str:
         """Run git in the project."""
-        return repository.git(self.root, *words)
+        return git.run_git(self.root, *words)
 
     def commit(self, message: str) -> str:
         """Commit everything and return the commit."""
@@ -309,7 +309,7 @@ class Road:
         self.must("push")
         self.digests[tag] = json.loads((self.root / "build" / "release.json").read_bytes())["digest"]
         if self.namespace:
-            cluster.pull(f"{self.project.repository}@{self.digests[tag]}")
+            cluster.pull(f"{self.project.image_name}@{self.digests[tag]}")
 
     def stand(self, *tags: str) -> None:
         """Have these releases deployed, each over the one before, and nothing else. Changes nothing where that is so."""

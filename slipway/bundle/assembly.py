@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from slipway import http_client, report, repository
+from slipway import git, http_client, report
 from slipway.errors import NotServing, PipelineError, ServiceFailed
 from slipway.operate import docker_engine
 from slipway.operate.process import FAILED, RELEASE_CODE, RELEASE_FILES, serve_release
@@ -35,7 +35,7 @@ def check_bundle(project: Project) -> Manifest:
         manifest = load(project.bundle).manifest
     except ReleaseError as error:
         raise PipelineError(f"{error} Nothing was built. Next: ./run train makes the bundle anew.") from error
-    head = repository.head(project.root)
+    head = git.read_head(project.root)
     if manifest.dirty or manifest.commit != head:
         state = "a tree with uncommitted changes on " if manifest.dirty else ""
         raise PipelineError(f"The bundle was trained from {state}{manifest.commit[:12]}; {head[:12]} is checked out. Next: ./run train.")

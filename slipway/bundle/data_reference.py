@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from slipway import repository
+from slipway import git
 from slipway.errors import PipelineError
 from slipway.project import Project
 
@@ -40,11 +40,11 @@ def name_file(project: Project) -> str:
 def read_reference(project: Project) -> Reference:
     """Return the data reference of the commit that is checked out. Raises PipelineError where it cannot be read."""
     root, name, there = project.root, name_file(project), project.train_data.is_file()
-    repository.head(root)
-    if pointer := repository.blob(root, f"{name}.dvc"):
-        text = repository.git(root, "cat-file", "blob", pointer)
+    git.read_head(root)
+    if pointer := git.read_blob_hash(root, f"{name}.dvc"):
+        text = git.run_git(root, "cat-file", "blob", pointer)
         return Reference(True, _read_md5(text, project.train_data), hash_md5(project.train_data) if there else None)
-    return Reference(False, repository.blob(root, name), repository.git(root, "hash-object", "--", name) if there else None)
+    return Reference(False, git.read_blob_hash(root, name), git.run_git(root, "hash-object", "--", name) if there else None)
 
 
 def _read_md5(text: str, path: Path) -> str:
@@ -70,7 +70,7 @@ def refuse_other(project: Project) -> None:
     """Raise PipelineError unless what lies here is what the commit refers to: a release could not say what it learnt from."""
     reference = read_reference(project)
     if not reference.held:
-        raise PipelineError(_describe_mismatch(reference, name_file(project), repository.head(project.root)[:12]))
+        raise PipelineError(_describe_mismatch(reference, name_file(project), git.read_head(project.root)[:12]))
 
 
 def _describe_mismatch(reference: Reference, name: str, commit: str) -> str:

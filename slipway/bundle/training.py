@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from model import estimator, features
-from slipway import repository
+from slipway import git
 from slipway.bundle import data_reference, serveable, skops_file
 from slipway.bundle.estimators import refuse_kind, refuse_target, refuse_task
 from slipway.errors import ModelRefused
@@ -101,9 +101,9 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
     (bundle / "bins.json").write_bytes(parts.canonical(watched.model_dump(mode="json")))
     return parts.Manifest(
         project=project.name,
-        commit=repository.head(project.root),
-        dirty=bool(repository.changes(project.root)) or not kept.held,
-        created_at=repository.committed_at(project.root),
+        commit=git.read_head(project.root),
+        dirty=bool(git.list_changes(project.root)) or not kept.held,
+        created_at=git.read_commit_time(project.root),
         python=platform.python_version(),
         packages={name: version(name) for name in PACKAGES},
         lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),

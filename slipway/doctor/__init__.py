@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway import repository
+from slipway import git
 from slipway.doctor import api, github, host
 from slipway.doctor.finding import FAILED, MEND, Finding, good, mend, note, unseen
 from slipway.errors import PipelineError
@@ -77,7 +77,7 @@ def check_github(project: Project) -> list[Finding]:
 def check_checkout(project: Project) -> Iterator[Finding]:
     """Yield whether git reads this checkout, whether the library is unchanged, and whether the project is a repository of its own."""
     try:
-        commit, folder = repository.head(project.root), repository.prefix(project.root)
+        commit, folder = git.read_head(project.root), git.read_prefix(project.root)
     except PipelineError as error:
         what, _, fix = str(error).partition(" Next: ")
         yield mend("git", what.rstrip("."), "A release is named by its commit.", fix)
@@ -85,7 +85,7 @@ def check_checkout(project: Project) -> Iterator[Finding]:
     yield good("git", f"commit {commit[:12]}")
     yield from _check_library(project)
     if folder:
-        yield _check_workflows(folder.rstrip("/"), repository.top(project.root))
+        yield _check_workflows(folder.rstrip("/"), git.read_top(project.root))
 
 
 def _check_library(project: Project) -> Iterator[Finding]:

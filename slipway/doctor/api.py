@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from slipway import http_client, repository
+from slipway import git, http_client
 from slipway.doctor.finding import Command
 from slipway.errors import PipelineError
 from slipway.project import Project
@@ -60,7 +60,7 @@ def full_name(root: Path) -> str:
     if name := os.environ.get("GITHUB_REPOSITORY"):
         return name
     try:
-        url = repository.git(root, "remote", "get-url", "origin")
+        url = git.run_git(root, "remote", "get-url", "origin")
     except PipelineError as error:
         raise Unavailable("there is no remote `origin`") from error
     found = REMOTE.fullmatch(url)

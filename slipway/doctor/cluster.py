@@ -117,7 +117,7 @@ def check_pull(what: str, target: Kubernetes) -> Finding:
     """Have a node pull the image that production names, in a pod that ends at once."""
     digest = target.read_production()
     if digest is None:
-        return good(what, f"{target.project.repository} answers, production is not set yet")
+        return good(what, f"{target.project.image_name} answers, production is not set yet")
     pod = _make_pod(target, target.locate_release(digest))
     name = pods.read_name(pod)
     target.cluster.kill_pods(name)

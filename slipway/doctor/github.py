@@ -88,8 +88,8 @@ def _is_allowed(action: str, may: dict[str, Any]) -> bool:
 
 def _check_package(what: str, repo: Repository) -> Finding:
     """Check where images go, and that the workflows may push them there."""
-    ours = repo.project.repository
-    # In a workflow its token may not read the variable, and needs not: `repo.project.repository` is made from it.
+    ours = repo.project.image_name
+    # In a workflow its token may not read the variable, and needs not: `repo.project.image_name` is made from it.
     variable = {} if is_runner() else repo.fetch("/actions/variables/IMAGE_REPOSITORY") or {"value": f"ghcr.io/{repo.name}"}
     pushed = variable.get("value", ours).lower()
     if pushed != ours:

@@ -12,7 +12,7 @@ import httpx
 from cryptography.x509 import load_pem_x509_certificates
 from docker.errors import APIError, DockerException
 
-from slipway import address, http_client
+from slipway import http_client
 from slipway.doctor import cluster
 from slipway.doctor.api import is_runner
 from slipway.doctor.finding import Finding, good, mend
@@ -71,7 +71,7 @@ def check_local_port(project: Project) -> Finding:
     """Check that the address on this machine is the service's, or free."""
     served = (project.state / "local" / "current").is_symlink()
     try:
-        address.bind(project.host, project.port)
+        http_client.try_bind(project.host, project.port)
     except OSError as error:
         if not served:
             return mend("port", f"{project.address}: {error.strerror}", "The first deploy cannot start the service.", FREE_PORT)
@@ -85,7 +85,7 @@ def check_ledger(project: Project) -> Finding:
         if not uri.startswith("http"):
             ledger.refuse_folder(project)
             return good("MLflow", uri or "the file mlflow.db")
-        http_client.request("GET", f"{uri.rstrip('/')}/health", MLFLOW_SECONDS).raise_for_status()
+        http_client.send_request("GET", f"{uri.rstrip('/')}/health", MLFLOW_SECONDS).raise_for_status()
     except PipelineError as error:
         what, _, fix = str(error).partition(". Next: ")
         return mend("MLflow", what, why, f"{fix}; then ./run track")
@@ -155,8 +155,8 @@ def check_port(what: str, project: Project, client: docker.DockerClient) -> Find
 
 def check_registry(what: str, project: Project, client: docker.DockerClient) -> Finding:
     """Check that the host reaches the registry, as it pulls from there."""
-    found = registry.fetch_digest(client, f"{project.repository}:production")
-    return good(what, f"{project.repository} answers, production is {found[:19] if found else 'not set yet'}")
+    found = registry.fetch_digest(client, f"{project.image_name}:production")
+    return good(what, f"{project.image_name} answers, production is {found[:19] if found else 'not set yet'}")
 
 
 def _run_container(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:

@@ -55,7 +55,7 @@ class Api(docker.APIClient):
 
     def send(self, request: PreparedRequest, **settings: Any) -> Response:
         """Send a request, to an engine of this machine or behind ssh by way of no proxy. Raises PipelineError when it gets no answer."""
-        if self.base_url.startswith("http+docker:") or http_client.is_own(self.base_url):
+        if self.base_url.startswith("http+docker:") or http_client.is_this_machine(self.base_url):
             settings["proxies"] = {}
         with self.report_loss():
             return super().send(request, **settings)

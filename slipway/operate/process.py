@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from slipway import address, http_client
+from slipway import http_client
 from slipway.errors import NotServing, PipelineError, ServiceFailed
 from slipway.serving.manifest import canonical, sha256
 
@@ -53,9 +53,9 @@ def free_port() -> int:
 def refuse_taken(host: str, port: int, otherwise: str = "change [deploy] address in project.toml") -> None:
     """Raise PipelineError when somebody listens on an address already; `otherwise` says how to take another."""
     try:
-        address.bind(host, port)
+        http_client.try_bind(host, port)
     except OSError as error:
-        at = address.format_address(host, port)
+        at = http_client.format_address(host, port)
         raise PipelineError(f"{at} cannot be listened on: {error.strerror}. Stop what uses it, or {otherwise}.") from error
 
 
@@ -128,7 +128,7 @@ def build_fetch(url: str) -> Callable[..., list[Any]]:
 
     def ask(path: str, body: Any) -> Any:
         try:
-            response = http_client.request("GET" if body is None else "POST", url + path, 30, json=body)
+            response = http_client.send_request("GET" if body is None else "POST", url + path, 30, json=body)
             if response.status_code == FAILED:
                 raise ServiceFailed(f"{url}{path} failed.")
             response.raise_for_status()

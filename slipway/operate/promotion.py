@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from slipway import report, repository, rules
+from slipway import git, report, rules
 from slipway.errors import PipelineError
 from slipway.operate import targets
 from slipway.operate.chain import Deployment
@@ -141,7 +141,7 @@ def explain_outdated(project: Project, judged: Judgement, live: Deployment | Non
     if compared != against:
         return "against another champion than the one live"
     by = (judged.thresholds_sha256, judged.expectations_sha256, judged.reference_sha256)  # in the order of rules.TAKEN
-    if live and ref and by != repository.hashes(project.root, ref, rules.TAKEN):
+    if live and ref and by != git.hash_files(project.root, ref, rules.TAKEN):
         return f"by other rules than those of {ref}"
     return None
 

@@ -50,16 +50,14 @@ def pull_image(client: docker.DockerClient, name: str) -> Image:
         ) from error
 
 
-def push_image(client: docker.DockerClient, image: str, repository: str, tag: str) -> str:
+def push_image(client: docker.DockerClient, image: str, name: str, tag: str) -> str:
     """Push an image under a tag and return its digest. Raises PipelineError."""
     try:
-        client.images.get(image).tag(repository, tag)
-        said = [str(each["error"]) for each in client.images.push(repository, tag=tag, stream=True, decode=True) if "error" in each]
+        client.images.get(image).tag(name, tag)
+        said = [str(each["error"]) for each in client.images.push(name, tag=tag, stream=True, decode=True) if "error" in each]
     except APIError as error:
         said = [str(error.explanation)]
-    found = None if said else fetch_digest(client, f"{repository}:{tag}")
+    found = None if said else fetch_digest(client, f"{name}:{tag}")
     if found is None:
-        raise PipelineError(
-            f"{repository}:{tag} could not be pushed: {' '.join(said)}. Next: docker login, or look at [image] in project.toml."
-        )
+        raise PipelineError(f"{name}:{tag} could not be pushed: {' '.join(said)}. Next: docker login, or look at [image] in project.toml.")
     return found

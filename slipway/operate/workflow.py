@@ -11,7 +11,7 @@ from slipway.errors import PipelineError
 from slipway.operate import targets
 from slipway.operate.switch import read_state
 from slipway.project import Project
-from slipway.say import append, line, output, summary, warn
+from slipway.say import append_to_workflow, line, output, summary, warn
 
 HOST, KNOWN, KEY = SECRETS = ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")
 KUBECONFIG = "DEPLOY_KUBECONFIG"
@@ -43,7 +43,7 @@ def host(project: Project, required: bool) -> bool:
             f"Next: on GitHub under Settings, Environments, production, add {', '.join(wanted)} as secrets; README says what they are."
         )
     elif project.target == "kubernetes":
-        append("GITHUB_ENV", f"KUBECONFIG={_write_private('kubeconfig', given[KUBECONFIG])}\n")
+        append_to_workflow("GITHUB_ENV", f"KUBECONFIG={_write_private('kubeconfig', given[KUBECONFIG])}\n")
     else:
         _write_ssh(_parse_host(given[HOST]), _parse_key(given[KEY]), given[KNOWN])
     output("there", "false" if missing else "true")

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from slipway import repository
+from slipway import git
 from slipway.bundle import data_reference
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine
@@ -74,7 +74,7 @@ def prepare(project: Project, target: str) -> Project:
     clear(ours)
     shutil.rmtree(ours.root.parent, ignore_errors=True)
     _copy_isolated(project, ours)
-    return replace(ours, repository=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
+    return replace(ours, image_name=f"localhost:{start_registry(ours)}/{ours.name}") if target == "docker" else ours
 
 
 def copy_project(project: Project, folder: Path) -> Project:
@@ -96,7 +96,7 @@ def _copy_isolated(project: Project, ours: Project) -> None:
 
 def copy(root: Path, into: Path) -> None:
     """Copy what git has or would take, and the training data: where DVC keeps these, git does in the copy, since they change there."""
-    names = {*repository.git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"), "data/train.csv"}
+    names = {*git.run_git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"), "data/train.csv"}
     for each in names - {"", "data/.gitignore", "data/train.csv.dvc"}:
         if (root / each).is_file():
             (into / each).parent.mkdir(parents=True, exist_ok=True)
@@ -105,13 +105,13 @@ def copy(root: Path, into: Path) -> None:
 
 def begin(project: Project) -> None:
     """Begin the history of the rehearsal's project."""
-    repository.git(project.root, "init", "--quiet", "--initial-branch=main", "--template=")
+    git.run_git(project.root, "init", "--quiet", "--initial-branch=main", "--template=")
 
 
 def commit(project: Project, message: str) -> None:
     """Commit everything in the rehearsal's project."""
-    repository.git(project.root, *APART, "add", "--all")
-    repository.git(project.root, *APART, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+    git.run_git(project.root, *APART, "add", "--all")
+    git.run_git(project.root, *APART, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
 
 
 def start_registry(project: Project) -> str:
@@ -189,4 +189,4 @@ def is_ours(container: Any, project: Project) -> bool:
 
 def tag(project: Project, name: str) -> None:
     """Tag the last commit."""
-    repository.git(project.root, "update-ref", f"refs/tags/{name}", "HEAD")
+    git.run_git(project.root, "update-ref", f"refs/tags/{name}", "HEAD")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import PipelineError
-from slipway.repository import call, commit_named, git, prefix
+from slipway.git import find_commit, read_bytes, read_prefix, run_git
 from slipway.rules import TAKEN
 from slipway.template import LIBRARY, drop_links, hash_library, link_pages
 
@@ -54,17 +54,17 @@ def fetch_tags(root: Path, template: Template) -> Iterator[list[str]]:
     """Have all tags of a template in a project's repository for a while; yields them, the newest first. Raises PipelineError."""
     try:
         try:
-            git(root, "fetch", "--quiet", "--no-tags", template.url, f"+refs/tags/*:{REFS}*")
+            run_git(root, "fetch", "--quiet", "--no-tags", template.url, f"+refs/tags/*:{REFS}*")
         except PipelineError as error:
             reason = str(error).rstrip(".")
             raise PipelineError(f"The template is not there: {reason}. Next: correct [template] url in {root / SETTINGS}.") from error
         yield sorted((ref.removeprefix(REFS) for ref in _list_refs(root)), key=_parse_version, reverse=True)
     finally:
-        git(root, "update-ref", "--stdin", given="".join(f"delete {ref}\n" for ref in _list_refs(root)))
+        run_git(root, "update-ref", "--stdin", given="".join(f"delete {ref}\n" for ref in _list_refs(root)))
 
 
 def _list_refs(root: Path) -> list[str]:
-    return git(root, "for-each-ref", "--format=%(refname)", REFS).splitlines()
+    return run_git(root, "for-each-ref", "--format=%(refname)", REFS).splitlines()
 
 
 def _parse_version(tag: str) -> tuple[int, ...]:
@@ -85,16 +85,16 @@ def resolve_tag(root: Path, tag: str, tags: Sequence[str], template: Template) -
     """Return the commit of a tag of the template. Raises PipelineError with the tags that there are."""
     if tag not in tags:
         raise PipelineError(f"{template.url} has no tag {tag!r}. Its tags: {_format_tags(tags)}. Next: ./run update --to one of them.")
-    return commit_named(root, REFS + tag)
+    return find_commit(root, REFS + tag)
 
 
 def resolve_version(root: Path, tags: Sequence[str], template: Template) -> str:
     """Return the commit that a project has of its template. Raises PipelineError."""
     if template.version in tags:
-        return commit_named(root, REFS + template.version)
+        return find_commit(root, REFS + template.version)
     try:
-        git(root, "fetch", "--quiet", "--no-tags", template.url, f"+{template.version}:{REFS}had")
-        return commit_named(root, f"{REFS}had")
+        run_git(root, "fetch", "--quiet", "--no-tags", template.url, f"+{template.version}:{REFS}had")
+        return find_commit(root, f"{REFS}had")
     except PipelineError as error:
         raise PipelineError(
             f"{template.url} has no version {template.version!r}, as [template] in {root / SETTINGS} says. "
@@ -111,7 +111,7 @@ def _format_tags(tags: Sequence[str]) -> str:
 
 def list_files(root: Path, tree: str) -> Files:
     """Return the files of a commit, or of a folder of one, by its name."""
-    lines = git(root, "ls-tree", "-r", "-z", "--full-tree", tree).rstrip("\0").split("\0")
+    lines = run_git(root, "ls-tree", "-r", "-z", "--full-tree", tree).rstrip("\0").split("\0")
     return {path: entry for entry, _, path in (line.partition("\t") for line in lines)}
 
 
@@ -134,7 +134,7 @@ def _select_received(root: Path, commit: str, files: Files, own: Sequence[str]) 
 
 def _read_file(root: Path, commit: str, name: str) -> bytes:
     """Read a file of the template, which is a repository of its own also where the project is a folder of one."""
-    return call(root, ["cat-file", "blob", f"{commit}:{name}"])
+    return read_bytes(root, ["cat-file", "blob", f"{commit}:{name}"])
 
 
 def refuse_foreign(root: Path, versions: Mapping[str, str]) -> None:
@@ -157,7 +157,7 @@ def _is_untouched(root: Path, path: str, template: str, here: str) -> bool:
     """Tell whether a file here is the template's, whatever its links lead to; both as git lists them."""
     if template == here or not path.endswith(".md"):
         return template == here
-    texts = [call(root, ["cat-file", "blob", entry.split()[2]]).decode() for entry in (template, here)]
+    texts = [read_bytes(root, ["cat-file", "blob", entry.split()[2]]).decode() for entry in (template, here)]
     return drop_links(texts[0]) == drop_links(texts[1])
 
 
@@ -173,12 +173,12 @@ def store_tree(root: Path, commit: str, had: str, version: str, kept: Sequence[s
     with tempfile.TemporaryDirectory() as folder:
         path, index = Path(folder) / SETTINGS, {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         path.write_bytes(_format_settings(root, commit, had, version).encode())
-        whole[SETTINGS] = f"100644 blob {git(root, 'hash-object', '-w', '--no-filters', str(path))}"
+        whole[SETTINGS] = f"100644 blob {run_git(root, 'hash-object', '-w', '--no-filters', str(path))}"
         pages = [path for path in whole if PAGE.fullmatch(path) and path not in project]
         whole |= {page: _link_page(root, page, whole, here if version == had else {}, version) for page in pages}
-        entries = "".join(f"{entry}\t{prefix(root)}{name}\0" for name, entry in whole.items())
-        git(root, "update-index", "-z", "--index-info", given=entries, **index)
-        return git(root, "write-tree", **index)
+        entries = "".join(f"{entry}\t{read_prefix(root)}{name}\0" for name, entry in whole.items())
+        run_git(root, "update-index", "-z", "--index-info", given=entries, **index)
+        return run_git(root, "write-tree", **index)
 
 
 def _format_settings(root: Path, commit: str, had: str, version: str) -> str:
@@ -197,7 +197,7 @@ def _link_page(root: Path, page: str, files: Files, here: Files, version: str) -
     if page in here and _is_untouched(root, page, files[page], here[page]):
         return here[page]
     mode, kind, blob = files[page].split()
-    text = call(root, ["cat-file", "blob", blob]).decode()
+    text = read_bytes(root, ["cat-file", "blob", blob]).decode()
     names = ["README.md", *files]
     linked = link_pages(page, text, lambda path: any(_is_among(name, [path]) for name in names), read_template(root).url, version)
-    return f"{mode} {kind} {git(root, 'hash-object', '-w', '--stdin', given=linked)}"
+    return f"{mode} {kind} {run_git(root, 'hash-object', '-w', '--stdin', given=linked)}"

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from slipway import repository
+from slipway import git
 from slipway.errors import PipelineError, UpdateFails
+from slipway.git import run_git
 from slipway.project import Project
-from slipway.repository import git
 from slipway.say import line
 from slipway.template import LIBRARY, source
 from slipway.template.source import OWNED
@@ -23,24 +23,24 @@ RENDERED = (":(top,glob)*cookiecutter*/README.md", ":(top,glob)*cookiecutter*/.g
 def update(project: Project, to: str, no_test: bool) -> None:
     """Patch a project with what changed between the template's version that it has and another. Raises PipelineError."""
     root = project.root
-    repository.refuse_changes(root, "update")
+    git.refuse_changes(root, "update")
     template = source.read_template(root)
     with source.fetch_tags(root, template) as tags:
         tag = to or source.choose_newest(tags, template)
         old, new = source.resolve_version(root, tags, template), source.resolve_tag(root, tag, tags, template)
-        if old == new or (not to and git(root, "rev-list", "--count", f"{old}..{new}") == "0"):
+        if old == new or (not to and run_git(root, "rev-list", "--count", f"{old}..{new}") == "0"):
             line(f"Nothing to update: the project has {template.version} of {template.url}, and {tag} has nothing newer.")
             return
         branch = f"update-{tag}"
-        if git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
+        if run_git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
             raise PipelineError(
                 f"There is a branch {branch} already. Next: git switch {branch} and go on there, or git branch -D {branch}."
             )
         source.refuse_foreign(root, {template.version: old, tag: new})
         removed, kept = source.find_withdrawn(root, old, new)
         done = _apply(root, _store_patch(root, template.version, old, tag, new, kept), branch)
-    git(root, "switch", "--quiet", "--create", branch, done)
-    line(f"{template.url}: {template.version} -> {tag}\n{git(root, 'diff', *repository.AS_GIT, '--stat', 'HEAD~', 'HEAD')}")
+    run_git(root, "switch", "--quiet", "--create", branch, done)
+    line(f"{template.url}: {template.version} -> {tag}\n{run_git(root, 'diff', *git.AS_GIT, '--stat', 'HEAD~', 'HEAD')}")
     line(_describe_owned(root, old, new))
     if edits := _describe_edits(root, old):
         line(edits)
@@ -56,22 +56,22 @@ def update(project: Project, to: str, no_test: bool) -> None:
 def _store_patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str]) -> str:
     """Store the change of what a project receives from the template as a commit, and return that."""
     before, after = source.store_tree(root, old, had, had, kept), source.store_tree(root, new, had, tag, kept)
-    base = git(root, "commit-tree", before, "-m", f"Template {had}")
-    return git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}")
+    base = run_git(root, "commit-tree", before, "-m", f"Template {had}")
+    return run_git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}")
 
 
 def _apply(root: Path, change: str, branch: str) -> str:
     """Apply a commit to what is checked out, in a folder apart, and return the result."""
     with tempfile.TemporaryDirectory() as folder:
         apart = Path(folder) / root.name
-        git(root, *repository.NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(apart))
+        run_git(root, *git.NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(apart))
         try:
-            picked = repository.run(apart, ["cherry-pick", change])
+            picked = git.try_git(apart, ["cherry-pick", change])
             if picked.returncode:
-                _refuse_conflict(picked, git(apart, "diff", "--no-ext-diff", "--no-color"), change, branch)
-            return git(apart, "rev-parse", "HEAD")
+                _refuse_conflict(picked, run_git(apart, "diff", "--no-ext-diff", "--no-color"), change, branch)
+            return run_git(apart, "rev-parse", "HEAD")
         finally:
-            git(root, "worktree", "remove", "--force", str(apart))
+            run_git(root, "worktree", "remove", "--force", str(apart))
 
 
 def _refuse_conflict(picked: subprocess.CompletedProcess[bytes], conflicts: str, change: str, branch: str) -> NoReturn:
@@ -90,12 +90,12 @@ def _refuse_conflict(picked: subprocess.CompletedProcess[bytes], conflicts: str,
 def _describe_owned(root: Path, old: str, new: str) -> str:
     """Name what the template changed in files that are the owner's, and how to see it."""
     places = [*(f":(top){name}" for name in OWNED), *RENDERED]
-    found = git(root, "diff", *repository.AS_GIT, "--name-only", "--no-relative", "-z", old, new, "--", *places)
+    found = run_git(root, "diff", *git.AS_GIT, "--name-only", "--no-relative", "-z", old, new, "--", *places)
     if not (names := [each for each in found.split("\0") if each]):
         return "The template changed nothing of what is yours."
     listed = ", ".join(name.rpartition("}}/")[2] for name in names)
     return f"Yours, and left as they are, though the template changed its own: {listed}\nSee whether you want that too: " + shlex.join(
-        ["git", "diff", old[:12], new[:12], "--", *(f":/{name}" if repository.prefix(root) else name for name in names)]
+        ["git", "diff", old[:12], new[:12], "--", *(f":/{name}" if git.read_prefix(root) else name for name in names)]
     )
 
 
@@ -105,7 +105,7 @@ def _describe_edits(root: Path, old: str) -> str | None:
     if not had or had == here:
         return None
     names = ", ".join(sorted({path for path, _ in had.items() ^ here.items()}))
-    diff = shlex.join(["git", "diff", f"{old[:12]}:{LIBRARY}", f"{git(root, 'rev-parse', 'HEAD~')[:12]}:./{LIBRARY}"])
+    diff = shlex.join(["git", "diff", f"{old[:12]}:{LIBRARY}", f"{run_git(root, 'rev-parse', 'HEAD~')[:12]}:./{LIBRARY}"])
     return f"Edited here, and replaced, since {LIBRARY}/ is the template's: {names}\nTo see what was edited: {diff}"
 
 

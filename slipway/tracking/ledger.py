@@ -60,8 +60,8 @@ def entry(project: Project, bundle: Path, patience: Patience | None = None) -> "
     """Return what MLflow knows of a bundle, which is recorded if it was not. Raises whatever MLflow, its database or the network raise."""
     patience = patience or BRIEF
     if uri(project).startswith("http"):
-        http_client.spare_own(uri(project))
-        http_client.request("GET", uri(project), patience.first)
+        http_client.bypass_proxy(uri(project))
+        http_client.send_request("GET", uri(project), patience.first)
     else:
         refuse_folder(project)
         # Where MLflow's own first experiment would keep its files: without this it writes the folder's name into SQL as it is, quotes too.

@@ -59,7 +59,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
 def is_ready(url: str) -> bool:
     """Tell whether a server answers."""
     try:
-        return http_client.request("GET", f"{url}/health", SECONDS).is_success
+        return http_client.send_request("GET", f"{url}/health", SECONDS).is_success
     except httpx.TransportError:
         return False
 

@@ -96,7 +96,7 @@ class Prometheus:
     def query(self, query: str) -> list[Any]:
         """Return the series that answer a query, as Prometheus gives them."""
         try:
-            response = http_client.request("POST", f"{self.url}/api/v1/query", PROMETHEUS_SECONDS, data={"query": query})
+            response = http_client.send_request("POST", f"{self.url}/api/v1/query", PROMETHEUS_SECONDS, data={"query": query})
             answer = response.json()
         except (httpx.HTTPError, ValueError, httpx.InvalidURL) as error:
             raise PipelineError(

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from model import features
-from slipway import repository, rules
+from slipway import git, rules
 from slipway.bundle import data_reference
 from slipway.errors import PipelineError
 from slipway.gate import dataset
@@ -37,14 +37,14 @@ def retrain(project: Project, data: str) -> str:
         raise PipelineError(f"{file} ({new[:12]}) is what is learnt from already. Expected: other data. Next: ./run train.")
     dataset.refuse_unfit(found, rules.load_rules(project), f"./run retrain --data {data}")
     told = compare_data(before, after, (old, new))
-    left, branch = repository.branch(project.root), f"retrain-{date.today()}-{new[:8]}"
+    left, branch = git.read_branch(project.root), f"retrain-{date.today()}-{new[:8]}"
     changed = data_reference.name_file(project) + ".dvc" * dvc
-    with repository.branched(project.root, branch), replaced(project.train_data, file, project.root / "build"):
+    with git.work_on_branch(project.root, branch), replaced(project.train_data, file, project.root / "build"):
         if dvc:
             dvc_add(project)
         message = project.root / "build" / "retrain.txt"
         message.write_text(f"Learn from {len(after)} rows instead of {len(before)}\n\n{told}\n", encoding="utf-8")
-        repository.git(project.root, "commit", "--quiet", "--file", str(message), "--only", "--", changed)
+        git.run_git(project.root, "commit", "--quiet", "--file", str(message), "--only", "--", changed)
         data_reference.refuse_other(project)  # a hook may have changed it
     more = {"push": "dvc push && " * dvc, "back": " && dvc checkout" * dvc}
     line(f"{told}\n\n{NEXT.format(branch=branch, before=left, changed=changed, **more)}")
@@ -58,7 +58,7 @@ def kept_by_dvc(project: Project, file: Path) -> bool:
             f"{file} is the place of what is learnt from now. Expected: a file elsewhere. Next: move it, git checkout HEAD -- {file} "
             "(or dvc checkout), and ./run retrain --data with its new name."
         )
-    repository.refuse_changes(project.root, "retrain", besides=file)
+    git.refuse_changes(project.root, "retrain", besides=file)
     data_reference.refuse_other(project)
     dvc = data_reference.read_reference(project).dvc
     if dvc and not shutil.which("dvc"):

@@ -104,7 +104,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 def seen(images: str = IMAGES) -> dict[str, Finding]:
     """Return what is found on GitHub, by what it is."""
-    return {each.what: each for each in doctor.check_github(replace(project.load(ROOT, "docker"), repository=images))}
+    return {each.what: each for each in doctor.check_github(replace(project.load(ROOT, "docker"), image_name=images))}
 
 
 def test_where_all_is_well_nothing_is_to_mend() -> None:
@@ -282,14 +282,14 @@ def test_a_repository_that_is_not_there_is_the_only_finding(answers: dict[str, A
 )
 def test_the_repository_is_the_remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, name: str) -> None:
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    monkeypatch.setattr("slipway.repository.git", lambda *_: url)
+    monkeypatch.setattr("slipway.git.run_git", lambda *_: url)
     assert api.full_name(tmp_path) == name
 
 
 @pytest.mark.parametrize("url", ["https://gitlab.com/a/b", "/somewhere/b.git"])
 def test_a_remote_elsewhere_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    monkeypatch.setattr("slipway.repository.git", lambda *_: url)
+    monkeypatch.setattr("slipway.git.run_git", lambda *_: url)
     with pytest.raises(api.Unavailable, match=f"{url}, which is not a repository on github.com"):
         api.full_name(tmp_path)
 
@@ -311,7 +311,7 @@ def gh(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> Path:
 def alone(monkeypatch: pytest.MonkeyPatch) -> Project:
     """This project, whose host is not looked at."""
     monkeypatch.setattr(host, "check_host", lambda _: iter(()))
-    return replace(project.load(ROOT, "local"), repository=IMAGES)
+    return replace(project.load(ROOT, "local"), image_name=IMAGES)
 
 
 def test_fix_shows_each_command_and_does_it_on_a_yes(

@@ -186,7 +186,7 @@ def prometheus(monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[Any]] = 
         names = re.findall(r"ml_\w+|release_recorded", data["query"])
         return httpx.Response(200, json=said or {"status": "success", "data": {"result": answers[names[0]]}})
 
-    monkeypatch.setattr(http_client, "request", request)
+    monkeypatch.setattr(http_client, "send_request", request)
 
 
 def test_prometheus_is_asked_for_both_windows_of_the_live_release(monkeypatch: pytest.MonkeyPatch) -> None:

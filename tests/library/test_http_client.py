@@ -64,10 +64,10 @@ def test_the_loopback_is_asked_by_way_of_no_proxy(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_address_of_this_machine_is_its_own_and_another_is_not() -> None:
-    for each in http_client.addresses():
-        assert http_client.is_own(f"http://[{each}]:1" if ":" in each else f"http://{each}:1")
+    for each in http_client._list_addresses():
+        assert http_client.is_this_machine(f"http://[{each}]:1" if ":" in each else f"http://{each}:1")
     assert not any(
-        http_client.is_own(each) for each in ("http://192.0.2.1:80", "https://api.github.com", "http://localhost.example", "x", "")
+        http_client.is_this_machine(each) for each in ("http://192.0.2.1:80", "https://api.github.com", "http://localhost.example", "x", "")
     )
 
 
@@ -75,7 +75,7 @@ def test_an_address_of_this_machine_is_its_own_and_another_is_not() -> None:
 def test_a_service_of_this_machine_answers_whatever_the_variables_say(monkeypatch: pytest.MonkeyPatch, port: int, name: str) -> None:
     for proxy in (NOBODY, SOCKS):
         monkeypatch.setenv(name, proxy)
-        assert http_client.request("GET", f"http://127.0.0.1:{port}/a", 5).json()["asked"] == "/a"
+        assert http_client.send_request("GET", f"http://127.0.0.1:{port}/a", 5).json()["asked"] == "/a"
         with http_client.open_client(f"http://localhost:{port}", timeout=5) as client:
             assert client.get("/b").json()["asked"] == "/b"
 
@@ -83,14 +83,14 @@ def test_a_service_of_this_machine_answers_whatever_the_variables_say(monkeypatc
 def test_others_are_asked_by_way_of_the_proxy_for_their_scheme(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{port}")  # as people write it, without its scheme
     monkeypatch.setenv("ALL_PROXY", SOCKS)  # is not looked at for http then
-    assert http_client.request("GET", "http://mlflow.invalid/health", 5).json()["asked"] == "http://mlflow.invalid/health"
+    assert http_client.send_request("GET", "http://mlflow.invalid/health", 5).json()["asked"] == "http://mlflow.invalid/health"
     assert http_client.find_proxy("https://api.github.com") == SOCKS
 
 
 def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
     with pytest.raises(httpx.ConnectError, match=r"refused by way of http://127\.0\.0\.1:9, the proxy that the environment names for it"):
-        http_client.request("GET", "http://mlflow.invalid/health", 5)
+        http_client.send_request("GET", "http://mlflow.invalid/health", 5)
 
 
 @pytest.mark.parametrize("spared", ["*", "mlflow.invalid", ".invalid", "192.0.2.0/24"])
@@ -125,7 +125,7 @@ def test_libraries_that_look_for_proxies_themselves_spare_the_loopback(
     set_all(monkeypatch, NOBODY)
     for name, value in before.items():
         monkeypatch.setenv(name, value)
-    http_client.spare_own(f"http://127.9.9.9:{port}")
+    http_client.bypass_proxy(f"http://127.9.9.9:{port}")
     assert requests.get(f"http://localhost:{port}/x", timeout=5).json()["asked"] == "/x"
     kept = {each for value in before.values() for each in value.replace(" ", "").split(",")}
     for name in ("NO_PROXY", "no_proxy") if "*" not in kept else ():
@@ -133,7 +133,7 @@ def test_libraries_that_look_for_proxies_themselves_spare_the_loopback(
 
 
 def test_without_proxies_nothing_is_set() -> None:
-    http_client.spare_own("http://127.0.0.1:1")
+    http_client.bypass_proxy("http://127.0.0.1:1")
     assert "NO_PROXY" not in os.environ
 
 

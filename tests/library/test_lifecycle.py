@@ -240,7 +240,7 @@ def shuffled(rows: Rows) -> Rows:
 def forget_images(road: Road) -> None:
     """Remove the images' names; the layers of the packages serve the next time."""
     client = docker.from_env()
-    ours = (f"{road.project.name}:", f"{road.project.repository}:", f"{road.project.repository}@")
+    ours = (f"{road.project.name}:", f"{road.project.image_name}:", f"{road.project.image_name}@")
     for name in [each for image in client.images.list() for each in (*image.tags, *(image.attrs["RepoDigests"] or []))]:
         if name.startswith(ours):
             try:
@@ -567,7 +567,7 @@ def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry:
 def on_host(client: docker.DockerClient, road: Road) -> set[str]:
     """Return the digests of a project's images on the host."""
     names = [name for image in client.images.list() for name in image.attrs["RepoDigests"] or []]
-    return {name.partition("@")[2] for name in names if name.startswith(f"{road.project.repository}@")}
+    return {name.partition("@")[2] for name in names if name.startswith(f"{road.project.image_name}@")}
 
 
 def test_a_lock_that_was_torn_is_no_lock(made: Road) -> None:

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from slipway import rehearsal, repository
+from slipway import git, rehearsal
 from slipway.cli import ROOT, VERBS, main
 from slipway.errors import DataRefused, ModelRefused, OwnerError, PipelineError
 from slipway.owner import READERS, STEPS, choose_hint, explain_failure, is_owners, owner_step, place, refuse_reserved_fields, run_owner
@@ -447,9 +447,9 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose model cannot be imported."""
     root = tmp_path_factory.mktemp("broken") / "project"
     rehearsal.copy(ROOT, root)
-    repository.git(root, "init", "--quiet", "--initial-branch=main")
-    repository.git(root, "add", "--all")
-    repository.git(root, "commit", "--quiet", "--message", "The project")
+    git.run_git(root, "init", "--quiet", "--initial-branch=main")
+    git.run_git(root, "add", "--all")
+    git.run_git(root, "commit", "--quiet", "--message", "The project")
     features = root / "model" / "features.py"
     features.write_text(f"import sys\nsys.exit(0)\n{features.read_text(encoding='utf-8')}", encoding="utf-8")
     return root

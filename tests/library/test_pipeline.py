@@ -18,8 +18,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model import features
-from slipway import address, project, repository, rules, say
 from slipway import cli as command_line
+from slipway import git, http_client, project, rules, say
 from slipway.bundle import skops_file
 from slipway.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
 from slipway.gate import dataset
@@ -131,7 +131,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_project_is_read(root: Path) -> None:
     found = project.load(root)
-    assert (found.name, found.repository, found.target) == ("small", "registry.invalid/small", "docker")
+    assert (found.name, found.image_name, found.target) == ("small", "registry.invalid/small", "docker")
     assert (found.host, found.port) == ("127.0.0.1", 8080)
 
 
@@ -141,7 +141,7 @@ def test_the_command_line_goes_before_the_file(root: Path) -> None:
 
 def test_the_image_repository_of_the_environment_goes_before_the_file_in_lower_case(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGE_REPOSITORY", "ghcr.io/Some-Body/Thing")
-    assert project.load(root).repository == "ghcr.io/some-body/thing"
+    assert project.load(root).image_name == "ghcr.io/some-body/thing"
 
 
 def test_this_project_is_read() -> None:
@@ -287,7 +287,7 @@ def test_an_address_of_either_kind_is_taken_and_asked(root: Path, given: str, ho
     (root / "project.toml").write_text(TOML.replace("127.0.0.1:8080", given), encoding="utf-8")
     found = project.load(root)
     assert (found.host, found.port, found.address) == (host, int(given.rpartition(":")[2]), given)
-    assert address.format_url(found.host, found.port) == url
+    assert http_client.format_url(found.host, found.port) == url
 
 
 def test_what_compose_publishes_has_no_brackets_for_docker() -> None:
@@ -314,35 +314,35 @@ def test_a_port_that_is_taken_is_found_on_either_kind_of_address() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A git repository with one commit."""
-    repository.git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    git.run_git(tmp_path, "init", "--quiet", "--initial-branch=main")
     (tmp_path / "file.txt").write_text("one\n", encoding="utf-8")
-    repository.git(tmp_path, "add", "--all")
-    repository.git(tmp_path, "commit", "--quiet", "--message=one")
+    git.run_git(tmp_path, "add", "--all")
+    git.run_git(tmp_path, "commit", "--quiet", "--message=one")
     return tmp_path
 
 
 def test_head_is_a_commit(checkout: Path) -> None:
-    assert repository.head(checkout) == repository.git(checkout, "rev-parse", "main")
+    assert git.read_head(checkout) == git.run_git(checkout, "rev-parse", "main")
 
 
 def test_without_a_repository_or_a_commit_there_is_no_head(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r" is not a git repository: .* Next: git init -b main, git add \. and git commit\.$"):
-        repository.head(tmp_path)
-    repository.git(tmp_path, "init", "--quiet")
+        git.read_head(tmp_path)
+    git.run_git(tmp_path, "init", "--quiet")
     with pytest.raises(PipelineError) as refused:
-        repository.head(tmp_path)
+        git.read_head(tmp_path)
     assert str(refused.value) == f"The git repository of {tmp_path} has no commit yet. Next: git add . and git commit."
 
 
 def test_a_clean_tree_is_not_refused(checkout: Path) -> None:
-    repository.refuse_changes(checkout, "build")
+    git.refuse_changes(checkout, "build")
 
 
 def test_changes_are_refused_by_their_whole_names(checkout: Path) -> None:
     (checkout / "file.txt").write_text("two\n", encoding="utf-8")
     (checkout / "new.txt").write_text("new\n", encoding="utf-8")
     with pytest.raises(PipelineError) as refused:
-        repository.refuse_changes(checkout, "build")
+        git.refuse_changes(checkout, "build")
     assert str(refused.value) == (
         "build wants a clean tree, and these files are not committed: file.txt, new.txt. Next: git commit, or git stash."
     )
@@ -352,24 +352,24 @@ def test_of_many_changes_some_are_named(checkout: Path) -> None:
     for number in range(6):
         (checkout / f"new{number}").touch()
     with pytest.raises(PipelineError, match="not committed: new0, new1, new2, new3, new4 …"):
-        repository.refuse_changes(checkout, "build")
+        git.refuse_changes(checkout, "build")
 
 
 @pytest.mark.parametrize("annotated", [[], ["--message=a release"]], ids=["light", "annotated"])
 def test_a_tag_is_its_commit_and_not_a_branch_of_the_same_name(checkout: Path, annotated: list[str]) -> None:
-    repository.git(checkout, "tag", "v1", *annotated)
-    tagged = repository.head(checkout)
-    repository.git(checkout, "checkout", "--quiet", "-b", "v1")
-    repository.git(checkout, "commit", "--quiet", "--allow-empty", "--message=two")
-    assert repository.commit_of(checkout, "v1") == tagged != repository.head(checkout)
+    git.run_git(checkout, "tag", "v1", *annotated)
+    tagged = git.read_head(checkout)
+    git.run_git(checkout, "checkout", "--quiet", "-b", "v1")
+    git.run_git(checkout, "commit", "--quiet", "--allow-empty", "--message=two")
+    assert git.find_tag_commit(checkout, "v1") == tagged != git.read_head(checkout)
 
 
 def test_an_unknown_tag_is_answered_with_the_tags_there_are(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for day, tag in ((1, "v2"), (2, "v10"), (3, "v1")):
         monkeypatch.setenv("GIT_COMMITTER_DATE", f"2020-01-0{day}T00:00:00Z")
-        repository.git(checkout, "tag", tag, "--message=a release")
+        git.run_git(checkout, "tag", tag, "--message=a release")
     with pytest.raises(PipelineError) as refused:
-        repository.commit_of(checkout, "v3")
+        git.find_tag_commit(checkout, "v3")
     assert str(refused.value) == (
         "There is no tag 'v3'. Known, newest first: v1, v10, v2. Next: git fetch --tags, or git tag v3 to make it."
     )
@@ -378,7 +378,7 @@ def test_an_unknown_tag_is_answered_with_the_tags_there_are(checkout: Path, monk
 @pytest.mark.parametrize(("name", "made"), [("v1", "v1"), ("main", "main"), ("", "v1.0.0")])
 def test_without_tags_nothing_else_passes_for_one(checkout: Path, name: str, made: str) -> None:
     with pytest.raises(PipelineError) as refused:
-        repository.commit_of(checkout, name)
+        git.find_tag_commit(checkout, name)
     assert str(refused.value) == (f"There is no tag {name!r}. There are no tags. Next: git fetch --tags, or git tag {made} to make it.")
 
 
@@ -471,9 +471,9 @@ def ruled(checkout: Path) -> Project:
     for name in (*rules.TAKEN, *rules.OWN, "project.toml"):
         (checkout / name).parent.mkdir(exist_ok=True)
         (checkout / name).write_bytes((ROOT / name).read_bytes())
-    repository.git(checkout, "add", "--all")
-    repository.git(checkout, "commit", "--quiet", "--message=rules")
-    repository.git(checkout, "branch", "before")
+    git.run_git(checkout, "add", "--all")
+    git.run_git(checkout, "commit", "--quiet", "--message=rules")
+    git.run_git(checkout, "branch", "before")
     for name, old, new in (("validation/thresholds.toml", "0.05", "0.5"), ("model/metrics.py", '"""', '"""Or so. ')):
         path = checkout / name
         path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
@@ -483,14 +483,14 @@ def ruled(checkout: Path) -> Project:
 def test_rules_are_those_of_the_checkout_or_of_another_commit(ruled: Project) -> None:
     here, there = rules.load_rules(ruled), rules.load_rules(ruled, "before")
     assert (here.thresholds.margin_fraction, here.source, rules.describe_altered(here)) == (0.5, "this checkout", [])
-    assert (there.thresholds.margin_fraction, there.source) == (0.05, repository.head(ruled.root)[:12])
+    assert (there.thresholds.margin_fraction, there.source) == (0.05, git.read_head(ruled.root)[:12])
     assert there.reference.read_bytes() == (ROOT / "validation" / "reference.csv").read_bytes()
     assert there.suite.read_bytes() == (ROOT / "validation" / "expectations.json").read_bytes()
 
 
 def test_what_a_change_would_alter_is_told(ruled: Project) -> None:
     assert rules.describe_altered(rules.load_rules(ruled, "before")) == [
-        f"This change alters validation/thresholds.toml. It is judged without that, by the rules of {repository.head(ruled.root)[:12]}.",
+        f"This change alters validation/thresholds.toml. It is judged without that, by the rules of {git.read_head(ruled.root)[:12]}.",
         "This change alters model/metrics.py, and is judged with that: look at it closely.",
     ]
 

@@ -70,7 +70,7 @@ def restore(road: Road, tag: str) -> None:
     if isinstance(road.place, Docker):
         image = road.place.locate_release(road.digests[tag])
         registry.ensure_image(road.place.client, image)
-        registry.push_image(road.place.client, image, road.project.repository, commit)
+        registry.push_image(road.place.client, image, road.project.image_name, commit)
     else:
         (road.root / ".deploy" / "local" / "commits" / commit).write_text(road.digests[tag])
 

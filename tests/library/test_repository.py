@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway import project, rehearsal, repository, rules
+from slipway import git, project, rehearsal, rules
 from slipway.bundle import data_reference
 from slipway.cli import ROOT
 from slipway.doctor import check_checkout
@@ -57,9 +57,9 @@ HOOKS = ("pre-commit", "commit-msg", "post-commit", "prepare-commit-msg", "post-
 
 
 def commit(root: Path, message: str = "x") -> str:
-    repository.git(root, "-c", "core.excludesFile=", "add", "--all")
-    repository.git(root, *repository.NO_HOOKS, "-c", "commit.gpgSign=false", "commit", "--quiet", "--message", message)
-    return repository.head(root)
+    git.run_git(root, "-c", "core.excludesFile=", "add", "--all")
+    git.run_git(root, *git.NO_HOOKS, "-c", "commit.gpgSign=false", "commit", "--quiet", "--message", message)
+    return git.read_head(root)
 
 
 @pytest.fixture(params=["", FOLDER], ids=["a repository", "a folder of one"])
@@ -74,7 +74,7 @@ def top(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     for name in ("two words/größe.txt", "kept.txt"):
         (root / name).write_text("one\n", encoding="utf-8")
     (top / "others.txt").write_text("one\n", encoding="utf-8")
-    repository.git(top, "init", "--quiet", "--initial-branch=main")
+    git.run_git(top, "init", "--quiet", "--initial-branch=main")
     commit(top)
     return top
 
@@ -109,26 +109,26 @@ def test_a_commit_has_its_name_and_its_time(ours: Project, monkeypatch: pytest.M
     (ours.root / "kept.txt").write_text("two\n", encoding="utf-8")
     found = commit(ours.root)
     assert len(found) == 40
-    assert repository.committed_at(ours.root) == "2020-02-03T02:05:06+00:00"
-    assert repository.branch(ours.root) == "main"
-    repository.git(ours.root, *repository.NO_HOOKS, "checkout", "--quiet", "--detach")
-    assert repository.branch(ours.root) == found
+    assert git.read_commit_time(ours.root) == "2020-02-03T02:05:06+00:00"
+    assert git.read_branch(ours.root) == "main"
+    git.run_git(ours.root, *git.NO_HOOKS, "checkout", "--quiet", "--detach")
+    assert git.read_branch(ours.root) == found
 
 
 def test_changes_are_those_of_the_project_by_its_own_names(ours: Project, top: Path) -> None:
-    assert repository.changes(ours.root) == []
+    assert git.list_changes(ours.root) == []
     for name in ("two words/größe.txt", "new.txt", "kept.txt"):
         (ours.root / name).write_text("two\n", encoding="utf-8")
-    assert sorted(repository.changes(ours.root)) == ["kept.txt", "new.txt", "two words/größe.txt"]
-    assert sorted(repository.changes(ours.root, besides=ours.root / "new.txt")) == ["kept.txt", "two words/größe.txt"]
-    repository.git(ours.root, *repository.NO_HOOKS, "checkout", "--quiet", "HEAD", "--", ".")
+    assert sorted(git.list_changes(ours.root)) == ["kept.txt", "new.txt", "two words/größe.txt"]
+    assert sorted(git.list_changes(ours.root, besides=ours.root / "new.txt")) == ["kept.txt", "two words/größe.txt"]
+    git.run_git(ours.root, *git.NO_HOOKS, "checkout", "--quiet", "HEAD", "--", ".")
     (ours.root / "new.txt").unlink()
     (top / "others.txt").write_text("two\n", encoding="utf-8")
-    assert repository.changes(ours.root) == (["others.txt"] if ours.root == top else [])
+    assert git.list_changes(ours.root) == (["others.txt"] if ours.root == top else [])
 
 
 def test_rules_of_another_commit_are_found_and_what_a_change_alters_is_told(ours: Project) -> None:
-    before = repository.head(ours.root)
+    before = git.read_head(ours.root)
     for name in ("validation/thresholds.toml", "model/metrics.py"):
         text = (ours.root / name).read_text(encoding="utf-8")
         (ours.root / name).write_text(text.replace("0.05", "0.5", 1) + "\n", encoding="utf-8")
@@ -137,9 +137,9 @@ def test_rules_of_another_commit_are_found_and_what_a_change_alters_is_told(ours
     assert (there.source, there.thresholds.margin_fraction) == (before[:12], 0.05)
     assert there.altered == ["model/metrics.py", "validation/thresholds.toml"]
     assert there.reference.read_bytes() == (ROOT / "validation" / "reference.csv").read_bytes()
-    assert len(repository.hashes(ours.root, "HEAD", rules.TAKEN)) == len(rules.TAKEN)
-    with pytest.raises(PipelineError, match=rf"git has no {repository.prefix(ours.root)}nothing\.txt in {before[:12]}: "):
-        repository.show(ours.root, before, "nothing.txt")
+    assert len(git.hash_files(ours.root, "HEAD", rules.TAKEN)) == len(rules.TAKEN)
+    with pytest.raises(PipelineError, match=rf"git has no {git.read_prefix(ours.root)}nothing\.txt in {before[:12]}: "):
+        git.read_file(ours.root, before, "nothing.txt")
 
 
 def test_the_data_reference_is_that_of_the_commit(ours: Project) -> None:
@@ -152,10 +152,10 @@ def test_the_data_reference_is_that_of_the_commit(ours: Project) -> None:
 
 def test_tags_are_listed_one_by_one_newest_first(ours: Project) -> None:
     for tag in ("v1.0.0", "v1.10.0", "v1.2.0"):
-        repository.git(ours.root, "update-ref", f"refs/tags/{tag}", "HEAD")
-    assert repository.commit_of(ours.root, "v1.10.0") == repository.head(ours.root)
+        git.run_git(ours.root, "update-ref", f"refs/tags/{tag}", "HEAD")
+    assert git.find_tag_commit(ours.root, "v1.10.0") == git.read_head(ours.root)
     with pytest.raises(PipelineError, match=r"Known, newest first: v1\.\d+\.0, v1\.\d+\.0, v1\.\d+\.0\."):
-        repository.commit_of(ours.root, "v2")
+        git.find_tag_commit(ours.root, "v2")
 
 
 def test_a_branch_that_fails_leaves_all_as_it_was_and_other_peoples_work_alone(ours: Project, top: Path) -> None:
@@ -163,15 +163,15 @@ def test_a_branch_that_fails_leaves_all_as_it_was_and_other_peoples_work_alone(o
         (top / "others.txt").write_text("mine, not committed\n", encoding="utf-8")
 
     def work() -> None:
-        with repository.branched(ours.root, "other"):
+        with git.work_on_branch(ours.root, "other"):
             (ours.root / "kept.txt").write_text("two\n", encoding="utf-8")
             raise KeyboardInterrupt
 
     with pytest.raises((KeyboardInterrupt, PipelineError)):  # the latter where a hook fails after the switch
         work()
-    assert repository.branch(ours.root) == "main"
-    assert repository.git(ours.root, "for-each-ref", "refs/heads/other") == ""
-    assert repository.changes(ours.root) == []
+    assert git.read_branch(ours.root) == "main"
+    assert git.run_git(ours.root, "for-each-ref", "refs/heads/other") == ""
+    assert git.list_changes(ours.root) == []
     assert (top / "others.txt").read_text(encoding="utf-8") == ("one\n" if ours.root == top else "mine, not committed\n")
 
 
@@ -187,13 +187,13 @@ def test_the_rehearsals_own_history_heeds_no_setting_and_no_hook(ours: Project, 
     (there / "data" / "train.csv").write_text("a\n3\n", encoding="utf-8")
     rehearsal.commit(copied, "two")
     assert data_reference.read_reference(copied).held
-    assert repository.commit_of(there, "v1.0.0") == repository.git(there, "rev-parse", "HEAD~")
+    assert git.find_tag_commit(there, "v1.0.0") == git.run_git(there, "rev-parse", "HEAD~")
 
 
 def test_variables_of_a_hook_do_not_lead_to_another_repository(ours: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    before = repository.head(ours.root)
+    before = git.read_head(ours.root)
     for name, value in {
         "GIT_DIR": str(ours.root / ".git"),
         "GIT_WORK_TREE": str(ours.root),
@@ -201,14 +201,14 @@ def test_variables_of_a_hook_do_not_lead_to_another_repository(ours: Project, tm
         "GIT_PREFIX": "x/",
     }.items():
         monkeypatch.setenv(name, value)
-    repository.git(other, "init", "--quiet", "--initial-branch=main")
+    git.run_git(other, "init", "--quiet", "--initial-branch=main")
     (other / "a").touch()
-    assert commit(other) != before == repository.head(ours.root)
+    assert commit(other) != before == git.read_head(ours.root)
 
 
 def test_the_doctor_says_that_no_workflow_of_a_folder_runs(ours: Project, top: Path) -> None:
     found = {each.what: each for each in check_checkout(ours)}
-    assert found["git"].found == f"commit {repository.head(ours.root)[:12]}"
+    assert found["git"].found == f"commit {git.read_head(ours.root)[:12]}"
     if ours.root == top:
         assert "workflows" not in found
         return
@@ -243,7 +243,7 @@ def test_of_another_users_checkout_gits_reason_and_its_remedy_are_told(
 ) -> None:
     monkeypatch.setenv("LANGUAGE", "de")
     said = f"detected dubious ownership in repository at '{foreign}'.*Next: git config --global --add safe.directory {foreign}$"
-    for ask in (repository.head, repository.committed_at, lambda root: repository.refuse_changes(root, "deploy"), repository.branch):
+    for ask in (git.read_head, git.read_commit_time, lambda root: git.refuse_changes(root, "deploy"), git.read_branch):
         with pytest.raises(PipelineError, match=said):
             ask(ours.root)
     for refused in (lambda: data_reference.read_reference(ours), lambda: rules.load_rules(ours, "main")):
@@ -256,11 +256,11 @@ def test_of_another_users_checkout_gits_reason_and_its_remedy_are_told(
 def test_a_repository_that_is_broken_is_not_one_without_a_commit(ours: Project, top: Path) -> None:
     (top / ".git" / "refs" / "heads" / "main").write_text("0" * 39 + "1\n", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"git cannot read the commit that is checked out in .*Next: git fsck"):
-        repository.head(ours.root)
+        git.read_head(ours.root)
     (top / ".git" / "refs" / "heads" / "main").write_text("nothing of git's\n", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"git cannot read the commit that is checked out in .*Next: git fsck"):
-        repository.head(ours.root)
+        git.read_head(ours.root)
     shutil.rmtree(top / ".git")
     (top / ".git").write_text("gitdir: /nowhere/.git/worktrees/x\n", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"git does not find the repository of .*: not a git repository: /nowhere.*Next: git worktree"):
-        repository.head(ours.root)
+        git.read_head(ours.root)

@@ -14,7 +14,7 @@ from typing import Any
 import docker
 import pytest
 
-from slipway import repository
+from slipway import git
 from slipway.bundle import assembly as building
 from slipway.cli import ROOT
 from slipway.operate import docker_engine
@@ -40,7 +40,7 @@ def roads(tmp_path_factory: pytest.TempPathFactory) -> list[Road]:
     roads = [Road(tmp_path_factory.mktemp("here") / "project"), Road(tmp_path_factory.mktemp("there") / "of" / "somebody" / "else")]
     for road, others, umask in zip(roads, (HERE, THERE), UMASKS, strict=True):
         with masked(umask):
-            repository.git(project.root, "clone", "--quiet", str(project.root), str(road.root))
+            git.run_git(project.root, "clone", "--quiet", str(project.root), str(road.root))
             for words in (["train"], ["validate", "--champion", "none"]):
                 run(road, others, *words)
             building.assemble(road.project)

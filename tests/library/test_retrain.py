@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from model import features
-from slipway import repository
+from slipway import git
 from slipway.bundle import data_reference
 from slipway.bundle.data_reference import TRY, Reference
 from slipway.errors import PipelineError
@@ -33,22 +33,22 @@ def small(tmp_path: Path) -> Project:
     """A project whose commit has training data, and nothing else."""
     (tmp_path / "data").mkdir()
     (tmp_path / NAME).write_text(BEFORE, encoding="utf-8")
-    repository.git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    git.run_git(tmp_path, "init", "--quiet", "--initial-branch=main")
     commit(tmp_path)
     return Project(tmp_path, "small", "registry.invalid/small", "local", "127.0.0.1:1", 250, 1000, Bake(0, 0.01, 1000))
 
 
 def commit(root: Path) -> None:
     """Commit everything that is not ignored."""
-    repository.git(root, "add", "--all")
-    repository.git(root, "commit", "--quiet", "--message=all")
+    git.run_git(root, "add", "--all")
+    git.run_git(root, "commit", "--quiet", "--message=all")
 
 
 def by_dvc(project: Project, text: str) -> Project:
     """Have DVC keep what lies there: what `dvc add` leaves behind. The real one does so in tests/template/test_data.py."""
     (project.root / "data" / ".gitignore").write_text("/train.csv\n", encoding="utf-8")
     (project.root / f"{NAME}.dvc").write_text(text, encoding="utf-8")
-    repository.git(project.root, "rm", "--quiet", "--cached", NAME)
+    git.run_git(project.root, "rm", "--quiet", "--cached", NAME)
     commit(project.root)
     return project
 
@@ -67,7 +67,7 @@ def refused(project: Project) -> str:
 
 def test_what_git_keeps_has_git_s_hash(small: Project) -> None:
     reference = data_reference.read_reference(small)
-    assert reference == Reference(False, repository.git(small.root, "rev-parse", f"HEAD:{NAME}"), reference.committed)
+    assert reference == Reference(False, git.run_git(small.root, "rev-parse", f"HEAD:{NAME}"), reference.committed)
     assert (reference.held, reference.dvc_md5) == (True, None)
     data_reference.refuse_other(small)
 
@@ -83,9 +83,9 @@ def test_what_dvc_keeps_has_its_md5(small: Project) -> None:
 def test_other_data_than_the_commit_s_are_told_with_both_hashes(small: Project, staged: bool) -> None:
     small.train_data.write_text(OTHER, encoding="utf-8")
     if staged:
-        repository.git(small.root, "add", NAME)
+        git.run_git(small.root, "add", NAME)
     assert refused(small) == (
-        f"{NAME} is not what commit {repository.head(small.root)[:12]} refers to: "
+        f"{NAME} is not what commit {git.read_head(small.root)[:12]} refers to: "
         f"its hash in git is {GIT_HASH[OTHER]}, expected {GIT_HASH[BEFORE]}. "
         f"Next: git checkout HEAD -- {NAME}, to have that again; or git commit {NAME}, to learn from this. {TRY}"
     )
@@ -93,9 +93,9 @@ def test_other_data_than_the_commit_s_are_told_with_both_hashes(small: Project, 
 
 def test_other_data_than_dvc_s_file_says_are_told_with_both_hashes(small: Project) -> None:
     by_dvc(small, outs(MD5[BEFORE])).train_data.write_text(OTHER, encoding="utf-8")
-    assert repository.changes(small.root) == []
+    assert git.list_changes(small.root) == []
     assert refused(small) == (
-        f"{NAME} is not what commit {repository.head(small.root)[:12]} refers to: "
+        f"{NAME} is not what commit {git.read_head(small.root)[:12]} refers to: "
         f"its md5 is {MD5[OTHER][:12]}, expected {MD5[BEFORE][:12]}. "
         f"Next: dvc pull, to have that again; or dvc add {NAME} and git commit {NAME}.dvc, to learn from this. {TRY}"
     )
@@ -110,19 +110,19 @@ def test_a_file_of_dvc_that_is_not_committed_refers_to_nothing(small: Project) -
 
 def test_missing_data_are_told_with_the_way_to_them(small: Project) -> None:
     small.train_data.unlink()
-    commit_named = repository.head(small.root)[:12]
+    commit_named = git.read_head(small.root)[:12]
     assert refused(small) == (
         f"There is no {NAME}, and commit {commit_named} refers to one ({GIT_HASH[BEFORE]}). Next: git checkout HEAD -- {NAME}."
     )
-    repository.git(small.root, "checkout", "HEAD", "--", NAME)
+    git.run_git(small.root, "checkout", "HEAD", "--", NAME)
     by_dvc(small, outs(MD5[BEFORE])).train_data.unlink()
     assert refused(small).endswith(f" refers to one ({MD5[BEFORE][:12]}). Next: dvc pull.")
 
 
 @pytest.mark.parametrize(("there", "said"), [(True, f"{NAME} ({GIT_HASH[BEFORE]}) is in no commit. "), (False, f"There is no {NAME}. ")])
 def test_data_that_are_in_no_commit_are_told(small: Project, there: bool, said: str) -> None:
-    repository.git(small.root, "rm", "--quiet", "--cached", NAME)
-    repository.git(small.root, "commit", "--quiet", "--message=none")
+    git.run_git(small.root, "rm", "--quiet", "--cached", NAME)
+    git.run_git(small.root, "commit", "--quiet", "--message=none")
     if not there:
         small.train_data.unlink()
     assert refused(small).startswith(f"{said}Next: put it there, git add {NAME} and git commit; ")
@@ -141,7 +141,7 @@ def test_a_file_of_dvc_without_an_md5_is_told(small: Project, text: str) -> None
 
 def interrupted(project: Project) -> None:
     """Commit on a new branch, and change something more; then somebody types Ctrl-C."""
-    with repository.branched(project.root, "first"):
+    with git.work_on_branch(project.root, "first"):
         (project.root / "new").touch()
         commit(project.root)
         project.train_data.write_text(OTHER, encoding="utf-8")
@@ -152,14 +152,14 @@ def test_a_branch_is_kept_where_all_went_well_and_gone_where_not(small: Project)
     root = small.root
     with pytest.raises(KeyboardInterrupt):
         interrupted(small)
-    assert (repository.branch(root), repository.git(root, "branch", "--list", "first")) == ("main", "")
-    assert (small.train_data.read_text(encoding="utf-8"), (root / "new").exists(), repository.changes(root)) == (BEFORE, False, [])
-    with repository.branched(root, "first"):
+    assert (git.read_branch(root), git.run_git(root, "branch", "--list", "first")) == ("main", "")
+    assert (small.train_data.read_text(encoding="utf-8"), (root / "new").exists(), git.list_changes(root)) == (BEFORE, False, [])
+    with git.work_on_branch(root, "first"):
         small.train_data.write_text(OTHER, encoding="utf-8")
         commit(root)
-    assert (repository.branch(root), small.train_data.read_text(encoding="utf-8")) == ("first", OTHER)
+    assert (git.read_branch(root), small.train_data.read_text(encoding="utf-8")) == ("first", OTHER)
     with pytest.raises(PipelineError) as error:
-        repository.branched(root, "first").__enter__()
+        git.work_on_branch(root, "first").__enter__()
     assert str(error.value) == "There is a branch first already. Next: git switch first; or git branch -D first, to begin anew."
 
 
@@ -167,9 +167,9 @@ def test_a_new_file_can_be_left_out_of_the_changes_whatever_its_name_unless_git_
     file = small.root / "in coming" / "néw.csv"
     file.parent.mkdir()
     file.touch()
-    assert (repository.changes(small.root), repository.changes(small.root, file)) == (["in coming/"], [])
-    repository.git(small.root, "add", str(file))
-    assert repository.changes(small.root, file) == ["in coming/néw.csv"]
+    assert (git.list_changes(small.root), git.list_changes(small.root, file)) == (["in coming/"], [])
+    git.run_git(small.root, "add", str(file))
+    assert git.list_changes(small.root, file) == ["in coming/néw.csv"]
 
 
 # --- the road

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from slipway import address, http_client, project, rehearsal, repository
+from slipway import git, http_client, project, rehearsal
 from slipway.cli import ROOT
 from slipway.operate import targets
 from slipway.operate.process import free_port
@@ -30,7 +30,7 @@ SOCKS = dict.fromkeys(("ALL_PROXY", "all_proxy"), "socks5h://127.0.0.1:9")
 def loopback() -> str:
     """Return an address of the loopback: of IPv6 where there is one."""
     try:
-        address.bind("::1", 0)
+        http_client.try_bind("::1", 0)
     except OSError:
         return "127.0.0.1"
     return "[::1]"
@@ -46,16 +46,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (root / "project.toml").write_text(own, encoding="utf-8")
     cluster.shrink(root)
     (top / "others.txt").write_text("theirs\n", encoding="utf-8")
-    repository.git(top, "init", "--quiet", "--initial-branch=main")
-    repository.git(top, "add", "--all")
+    git.run_git(top, "init", "--quiet", "--initial-branch=main")
+    git.run_git(top, "add", "--all")
     (top / "git").mkdir()
     (top / "git" / "config").write_text(SETTINGS.format(folder=top / "git"), encoding="utf-8")
     try:
         for tag in ("v1.0.0", "v1.1.0"):
-            repository.git(top, "commit", "--quiet", "--allow-empty", "--message", tag)
+            git.run_git(top, "commit", "--quiet", "--allow-empty", "--message", tag)
             for verb in ("train", "validate", "build", "push"):
                 run(root, verb)
-            repository.git(top, "tag", tag)
+            git.run_git(top, "tag", tag)
             (top / "others.txt").write_text(f"not committed beside {tag}\n", encoding="utf-8")
             run(root, "deploy", tag, "--rules", "main")
         run(root, "rollback", "--reason", REASON)
@@ -78,9 +78,9 @@ def run(root: Path, *words: str) -> str:
 
 def test_what_was_rolled_back_to_serves(root: Path) -> None:
     here = project.load(root, "local")
-    with http_client.open_client(address.format_url(here.host, here.port), timeout=10) as client:
+    with http_client.open_client(http_client.format_url(here.host, here.port), timeout=10) as client:
         assert client.get("/version").json()["tag"] == "v1.0.0"
-    assert httpx.URL(address.format_url(here.host, here.port)).port == here.port
+    assert httpx.URL(http_client.format_url(here.host, here.port)).port == here.port
     assert "v1.0.0, as it should" in run(root, "status")
 
 

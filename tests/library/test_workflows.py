@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from slipway import repository
+from slipway import git
 from slipway.cli import VERBS, parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,9 +146,9 @@ def test_where_only_pages_changed_nothing_is_judged(path: str, changes: bool, tm
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content, encoding="utf-8")
         if content == "one":
-            repository.git(root, "init", "--quiet")
-        repository.git(root, "add", "--all")
-        repository.git(root, "commit", "--quiet", "--message", content)
+            git.run_git(root, "init", "--quiet")
+        git.run_git(root, "add", "--all")
+        git.run_git(root, "commit", "--quiet", "--message", content)
     [script] = [step["run"] for step in jobs("ci")["all-green"]["steps"] if step.get("id") == "release"]
 
     def judges(base: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway import repository
+from slipway import git
 from tests.conftest import Road
 
 pytestmark = pytest.mark.road
@@ -47,7 +47,7 @@ def run(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_the_gate_names_the_line_and_what_it_raised(failing: Path) -> None:
     done = run(failing, "validate", "--champion", "none")
     assert done.returncode == 2
-    commit = repository.head(failing)[:12]
+    commit = git.read_head(failing)[:12]
     line = (failing / "model" / "estimator.py").read_text(encoding="utf-8").splitlines().index(STEP.splitlines()[5]) + 1
     assert re.search(
         rf"error: commit {commit} failed on rows 0 to 499 \(from 0\) that it was sent\. It was in model/estimator\.py, line {line}, "

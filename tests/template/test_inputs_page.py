@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from slipway import repository
+from slipway import git
 from slipway.gate import dataset
 from slipway.project import Project
 from tests.library.service.conftest import SOME, make, project  # noqa: F401  # fixture
@@ -14,8 +14,8 @@ from tests.template.inputs_page import BEGIN, END, PAGE, ROOT, seen, table
 def test_the_page_is_what_the_service_says(project: Project, tmp_path: Path) -> None:  # noqa: F811
     root = Path(shutil.copytree(project.root, tmp_path / "project"))
     shutil.copyfile(ROOT / "service" / "config.toml", root / "service" / "config.toml")
-    repository.git(root, "add", "--all")
-    repository.git(root, "commit", "--message=the limits of the project")
+    git.run_git(root, "add", "--all")
+    git.run_git(root, "commit", "--message=the limits of the project")
     real = dataclasses.replace(project, root=root)
     found = seen(make(real, dataset.read(project.train_data).head(SOME), tmp_path / "bundle"))
     assert [(each.family, status) for each, status, _ in found if status not in each.statuses] == []

@@ -16,8 +16,8 @@ import pytest
 from slipway.cli import main
 from slipway.doctor import check_checkout
 from slipway.doctor.finding import GOOD, NOTE
+from slipway.git import run_git
 from slipway.project import load
-from slipway.repository import git
 from slipway.template.source import OWNED, REFS
 from tests.conftest import link_environment
 
@@ -73,15 +73,15 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 def commit(root: Path, message: str) -> str:
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--allow-empty", "--message", message)
-    return git(root, "rev-parse", "HEAD")
+    run_git(root, "add", "--all")
+    run_git(root, "commit", "--quiet", "--allow-empty", "--message", message)
+    return run_git(root, "rev-parse", "HEAD")
 
 
 def state(root: Path) -> tuple[str, ...]:
     """All that an update that is refused leaves as it was."""
     questions = (["for-each-ref"], ["status", "--porcelain", "--branch", "--ignored"], ["worktree", "list"], ["rev-parse", "HEAD"])
-    return tuple(git(root, *words) for words in questions)
+    return tuple(run_git(root, *words) for words in questions)
 
 
 def settings(project: Path) -> dict[str, Any]:
@@ -103,8 +103,8 @@ def type_in(project: Path, command: str, code: int = 0) -> str:
 def versions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template with two versions, tags that are none of its newest, and a commit after them."""
     copy = tmp_path_factory.mktemp("versions") / "slipway.git"
-    git(template, "clone", "--quiet", str(template), str(copy))
-    git(copy, "tag", "-a", "-m", "", "v1.0.0")
+    run_git(template, "clone", "--quiet", str(template), str(copy))
+    run_git(copy, "tag", "-a", "-m", "", "v1.0.0")
     for name, (old, new) in CHANGED.items():
         replace(copy / name, old, new)
     for name in ("infra/newer.yaml", "model/newer.md"):
@@ -112,7 +112,7 @@ def versions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (copy / "infra" / "compose.yaml").unlink()
     commit(copy, "Newer")
     for tag in ("v1.1.0", "v1.1.0-rc1", "v1.0.9", "nightly"):
-        git(copy, "tag", tag)
+        run_git(copy, "tag", tag)
     commit(copy, "Not yet in a version")
     return copy
 
@@ -169,9 +169,9 @@ def test_a_project_knows_its_template_and_the_tag(made: Path, versions: Path) ->
 
 def test_or_the_commit_and_never_a_password(template: Path, tmp_path: Path, bake: Callable[..., Path]) -> None:
     copy = tmp_path / "slipway"
-    git(template, "clone", "--quiet", str(template), str(copy))
-    git(copy, "config", "remote.origin.url", "https://ada:secret@example.invalid/o/slipway.git")
-    head = git(copy, "rev-parse", "HEAD")
+    run_git(template, "clone", "--quiet", str(template), str(copy))
+    run_git(copy, "config", "remote.origin.url", "https://ada:secret@example.invalid/o/slipway.git")
+    head = run_git(copy, "rev-parse", "HEAD")
     noted = settings(bake(tmp_path / "out", copy))["template"]
     assert (noted["url"], noted["version"]) == ("https://example.invalid/o/slipway.git", head)
 
@@ -182,29 +182,29 @@ def test_what_the_template_changed_comes_and_what_is_the_owners_stays(
 ) -> None:
     """By the commands of the page, in order; the tests that look at the owner's model are among those that are run."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0 tests/test_model.py tests/test_road.py -k 'target or finite'")
-    git(project, "init", "--bare", "--quiet", str(tmp_path / "github.git"))
-    git(project, "remote", "add", "origin", str(tmp_path / "github.git"))
-    before = git(project, "rev-parse", "HEAD")
+    run_git(project, "init", "--bare", "--quiet", str(tmp_path / "github.git"))
+    run_git(project, "remote", "add", "origin", str(tmp_path / "github.git"))
+    before = run_git(project, "rev-parse", "HEAD")
     updating, *others = commands(PAGE.partition("\n## ")[0])
     said = type_in(project, updating)
     assert "\n./run test\n" in said
     assert "\n...  " in said
     assert said.endswith("Next: git show, then git push -u origin update-v1.1.0 and a pull request.\n")
-    assert git(project, "status", "--porcelain", "--branch") == "## update-v1.1.0"
-    assert git(project, "rev-parse", "HEAD~") == before == git(project, "rev-parse", "main")
-    assert git(project, "for-each-ref", REFS) == git(project, "tag") == ""
-    assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
-    assert git(project, "ls-files", "infra/compose.yaml", "docs/rollback.md") == ""
+    assert run_git(project, "status", "--porcelain", "--branch") == "## update-v1.1.0"
+    assert run_git(project, "rev-parse", "HEAD~") == before == run_git(project, "rev-parse", "main")
+    assert run_git(project, "for-each-ref", REFS) == run_git(project, "tag") == ""
+    assert set(run_git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
+    assert run_git(project, "ls-files", "infra/compose.yaml", "docs/rollback.md") == ""
     workflow, settled = (project / ".github/workflows/ci.yml").read_text(), settings(project)
     assert OWN_STEP in workflow
     assert "all is green" in workflow
     assert (settled["name"], settled["title"], settled["deploy"]["address"]) == ("own", "Own", "0.0.0.0:80")
     assert settled["template"]["version"] == "v1.1.0"
     assert "# said since v1.1.0" in (project / "project.toml").read_text()
-    assert git(project, "diff", "main", "HEAD", "--", *OWNED, "README.md", ".github/CODEOWNERS", "notes.md") == ""
+    assert run_git(project, "diff", "main", "HEAD", "--", *OWNED, "README.md", ".github/CODEOWNERS", "notes.md") == ""
     for command in others:
         type_in(project, command)
-    assert git(project, "rev-parse", "origin/update-v1.1.0") == git(project, "rev-parse", "HEAD")
+    assert run_git(project, "rev-parse", "origin/update-v1.1.0") == run_git(project, "rev-parse", "HEAD")
 
 
 def test_what_is_the_owners_and_changed_in_the_template_is_named(project: Path, update: Update) -> None:
@@ -212,7 +212,7 @@ def test_what_is_the_owners_and_changed_in_the_template_is_named(project: Path, 
     assert f"though the template changed its own: {IS_NAMED}\n" in out
     assert "./run test" not in out
     [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("See whether")]
-    shown = git(project, *shlex.split(command)[1:])
+    shown = run_git(project, *shlex.split(command)[1:])
     assert "+## See it twice" in shown
     assert "+# newer" in shown
 
@@ -221,7 +221,7 @@ def test_a_page_that_stays_with_the_template_from_now_on_is_removed_and_named(ve
     _, out, _ = update()
     assert "Only in the template from now on: docs/rollback.md\n" in out
     [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To read one")]
-    assert git(project, *shlex.split(command)[1:]) == git(versions, "show", "v1.1.0:docs/rollback.md")
+    assert run_git(project, *shlex.split(command)[1:]) == run_git(versions, "show", "v1.1.0:docs/rollback.md")
 
 
 def test_such_a_page_that_was_edited_here_is_kept(project: Path, update: Update) -> None:
@@ -236,7 +236,7 @@ def test_such_a_page_that_was_edited_here_is_kept(project: Path, update: Update)
 def test_links_to_the_template_s_pages_move_to_the_new_version(versions: Path, project: Path, update: Update) -> None:
     """Also where the address became known later, and where a page was edited."""
     address = "https://github.com/o/slipway"
-    git(project, "config", f"url.{versions.as_uri()}.insteadOf", address)
+    run_git(project, "config", f"url.{versions.as_uri()}.insteadOf", address)
     replace(project / "project.toml", versions.as_uri(), address)
     replace(project / "docs" / "monitoring.md", "# Monitoring", "# Monitoring, here")
     index, monitoring = (project / "docs" / name for name in ("README.md", "monitoring.md"))
@@ -253,10 +253,10 @@ def test_links_to_the_template_s_pages_move_to_the_new_version(versions: Path, p
 @usual_environment
 def test_an_update_whose_tests_fail_stays_on_its_branch(versions: Path, project: Path, update: Update, tmp_path: Path) -> None:
     broken = tmp_path / "slipway"
-    git(versions, "clone", "--quiet", str(versions), str(broken))
+    run_git(versions, "clone", "--quiet", str(versions), str(broken))
     replace(broken / "tests" / "test_road.py", "NEWER = 1", "NEWER = 1 / 0")
     commit(broken, "Broken")
-    git(broken, "tag", "v1.2.0")
+    run_git(broken, "tag", "v1.2.0")
     replace(project / "project.toml", versions.as_uri(), broken.as_uri())
     commit(project, "Moved")
     code, out, err = update(test=True)
@@ -299,8 +299,8 @@ def test_the_library_is_replaced_whole_and_what_was_edited_is_named(versions: Pa
     names = "slipway/gate/gate.py, slipway/gate/ours.py, slipway/report.py"
     assert f"Edited here, and replaced, since slipway/ is the template's: {names}\n" in out
     [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To see what was edited")]
-    assert "Ours." in git(project, *shlex.split(command)[1:])
-    assert git(project, "rev-parse", "HEAD:slipway") == git(versions, "rev-parse", "v1.1.0:slipway")
+    assert "Ours." in run_git(project, *shlex.split(command)[1:])
+    assert run_git(project, "rev-parse", "HEAD:slipway") == run_git(versions, "rev-parse", "v1.1.0:slipway")
     [found] = [each for each in check_checkout(load(project)) if each.what == "library"]
     assert (found.state, found.found) == (GOOD, "slipway/ is as v1.1.0 has it")
 
@@ -318,12 +318,12 @@ def test_a_conflict_is_decided_by_the_commands_of_the_page_and_ends_as_an_update
         type_in(project, command.replace("0123456789ab", told[1]), code=int("0123" in command))
     assert "  timeout check 9s\n  timeout connect" in haproxy.read_text()
     assert settings(project)["template"]["version"] == "v1.1.0"
-    assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES - {"infra/haproxy.cfg"}
+    assert set(run_git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES - {"infra/haproxy.cfg"}
 
 
 def test_a_project_that_has_the_newest_is_told_so(versions: Path, project: Path, update: Update) -> None:
     told = "Nothing to update: the project has {} of {}, and v1.1.0 has nothing newer.\n"
-    for version in ("v1.1.0", git(versions, "rev-parse", "HEAD")):
+    for version in ("v1.1.0", run_git(versions, "rev-parse", "HEAD")):
         replace(project / "project.toml", str(settings(project)["template"]["version"]), version)
         commit(project, "By hand")
         before = state(project)
@@ -332,11 +332,11 @@ def test_a_project_that_has_the_newest_is_told_so(versions: Path, project: Path,
 
 
 def test_it_goes_to_the_version_that_is_asked_for_from_a_commit(versions: Path, project: Path, update: Update) -> None:
-    replace(project / "project.toml", "v1.0.0", git(versions, "rev-parse", "v1.0.0^{commit}"))
+    replace(project / "project.toml", "v1.0.0", run_git(versions, "rev-parse", "v1.0.0^{commit}"))
     commit(project, "By hand")
     assert update("--to", "v1.0.9")[0] == 0
     assert settings(project)["template"]["version"] == "v1.0.9"
-    assert set(git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
+    assert set(run_git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES
 
 
 def test_a_project_that_is_a_folder_of_a_repository_is_updated_there(
@@ -346,17 +346,17 @@ def test_a_project_that_is_a_folder_of_a_repository_is_updated_there(
     folder = top / "services" / "own"
     shutil.copytree(project, folder, symlinks=True, ignore=shutil.ignore_patterns(".git"))
     (top / "others.txt").write_text("one\n")
-    git(top, "init", "--quiet", "--initial-branch=main")
+    run_git(top, "init", "--quiet", "--initial-branch=main")
     commit(top, "All of ours")
     (top / "others.txt").write_text("two, not committed\n")
     assert main(["update", "--no-test"], root=folder) == 0
     out = capfd.readouterr().out
-    assert git(top, "status", "--porcelain", "--branch").splitlines() == ["## update-v1.1.0", " M others.txt"]
-    assert set(git(top, "diff", "--name-only", "main", "HEAD").splitlines()) == {f"services/own/{name}" for name in ARRIVES}
+    assert run_git(top, "status", "--porcelain", "--branch").splitlines() == ["## update-v1.1.0", " M others.txt"]
+    assert set(run_git(top, "diff", "--name-only", "main", "HEAD").splitlines()) == {f"services/own/{name}" for name in ARRIVES}
     assert OWN_STEP in (folder / ".github/workflows/ci.yml").read_text()
     assert f"though the template changed its own: {IS_NAMED}\n" in out
     [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("See whether")]
-    assert "+## See it twice" in git(folder, *shlex.split(command)[1:])
+    assert "+## See it twice" in run_git(folder, *shlex.split(command)[1:])
 
 
 def no_template(project: Path) -> None:
@@ -372,14 +372,14 @@ def another_version(project: Path) -> None:
 
 
 def itself(project: Path) -> None:
-    git(project, "tag", "v1.0.0")
+    run_git(project, "tag", "v1.0.0")
     replace(project / "project.toml", str(settings(project)["template"]["url"]), str(project))
     commit(project, "Another repository")
-    git(project, "tag", "v3.0.0")
+    run_git(project, "tag", "v3.0.0")
 
 
 def branch_there(project: Path) -> None:
-    git(project, "branch", "update-v1.1.0")
+    run_git(project, "branch", "update-v1.1.0")
 
 
 def nothing(_: Path) -> None:

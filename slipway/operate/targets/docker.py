@@ -78,7 +78,7 @@ class Docker(Images):
         """Ask the engine from which image the live container was made."""
         live = self.find_live_container()
         names = live.image.attrs["RepoDigests"] if live and live.image else []
-        ours = [name.partition("@")[2] for name in names if name.startswith(self.project.repository + "@")]
+        ours = [name.partition("@")[2] for name in names if name.startswith(self.project.image_name + "@")]
         return ours[0] if ours else "none"
 
     def describe_processes(self) -> str:

@@ -49,13 +49,13 @@ class Images:
         return docker_engine.connect(self.near)
 
     def push_release(self, commit: str) -> str:
-        return registry.push_image(self.client, f"{self.project.name}:{commit}", self.project.repository, commit)
+        return registry.push_image(self.client, f"{self.project.name}:{commit}", self.project.image_name, commit)
 
     def find_digest(self, commit: str) -> str:
-        digest = registry.fetch_digest(self.client, f"{self.project.repository}:{commit}")
+        digest = registry.fetch_digest(self.client, f"{self.project.image_name}:{commit}")
         if digest is None:
             raise PipelineError(
-                f"There is no image for commit {commit[:12]} in {self.project.repository}: it was never judged, or not passed. "
+                f"There is no image for commit {commit[:12]} in {self.project.image_name}: it was never judged, or not passed. "
                 "Next: merge it and wait for train-validate-build-push, or on that commit: ./run train, validate, build and push."
             )
         return digest
@@ -83,13 +83,13 @@ class Images:
         return None
 
     def locate_release(self, digest: str) -> str:
-        return f"{self.project.repository}@{digest}"
+        return f"{self.project.image_name}@{digest}"
 
     def read_production(self) -> str | None:
-        return registry.fetch_digest(self.client, f"{self.project.repository}:production")
+        return registry.fetch_digest(self.client, f"{self.project.image_name}:production")
 
     def move_production(self, digest: str) -> None:
-        registry.push_image(self.client, self.locate_release(digest), self.project.repository, "production")
+        registry.push_image(self.client, self.locate_release(digest), self.project.image_name, "production")
 
 
 def label_deployment(deployment: Deployment) -> dict[str, str]:
@@ -172,9 +172,9 @@ def keep_images(client: docker.DockerClient, project: Project, digests: set[str]
     for digest in set(keepers) - digests:
         keepers[digest].remove(force=True)
     # By digest: what was built on the same machine has another name too, and keeps that.
-    names = [name for image in client.images.list(project.repository) for name in image.attrs["RepoDigests"] or []]
+    names = [name for image in client.images.list(project.image_name) for name in image.attrs["RepoDigests"] or []]
     for name in names:
-        if name.startswith(f"{project.repository}@") and name.partition("@")[2] not in digests:
+        if name.startswith(f"{project.image_name}@") and name.partition("@")[2] not in digests:
             with suppress(APIError):  # something else uses it
                 client.images.remove(name)
 
@@ -187,7 +187,7 @@ def remove_keepers(client: docker.DockerClient, project: Project) -> None:
 
 def _protect_image(client: docker.DockerClient, project: Project, digest: str) -> None:
     client.containers.run(
-        f"{project.repository}@{digest}",
+        f"{project.image_name}@{digest}",
         detach=True,
         name=f"{project.name}-keeps-{digest.removeprefix('sha256:')[:12]}",
         entrypoint=["sleep", "infinity"],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from slipway import address
+from slipway import http_client
 from slipway.errors import PipelineError
 from slipway.operate.process import STARTED_BY, build_environment, format_log_end, read_end, service_command, wait_ready
 from slipway.project import Project
@@ -25,7 +25,7 @@ class Supervisor:
     def __init__(self, project: Project, folder: Path) -> None:
         self.project, self.folder = project, folder
         self.pid, self.log = folder / "pid", folder / "service.log"
-        self.url = address.format_url(project.host, project.port)
+        self.url = http_client.format_url(project.host, project.port)
 
     def start(self) -> None:
         """Start, and leave it running. Raises PipelineError with the end of its log."""

@@ -241,7 +241,7 @@ def forged(road: Road, tag: str, change: Damage) -> Iterator[None]:
                 container.remove()
             change(folder / "release", others)
             (folder / "Dockerfile").write_text(FORGED.format(image=place.locate_release(road.digests[tag])))
-            name = place.project.repository
+            name = place.project.image_name
             place.client.images.build(path=str(folder), tag=f"{name}:forged", rm=True)
             place.client.images.push(name, tag="forged")
             names = place.client.images.get(f"{name}:forged").attrs["RepoDigests"]
@@ -275,8 +275,8 @@ def point(road: Road, commit: str, digest: str) -> None:
     if isinstance(place, on_docker.Docker):
         image = place.locate_release(digest)
         place.client.images.pull(image)
-        place.client.images.get(image).tag(road.project.repository, commit)
-        place.client.images.push(road.project.repository, tag=commit)
+        place.client.images.get(image).tag(road.project.image_name, commit)
+        place.client.images.push(road.project.image_name, tag=commit)
     else:
         (road.root / ".deploy" / "local" / "commits" / commit).write_text(digest)
 

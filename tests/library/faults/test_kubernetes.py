@@ -58,7 +58,7 @@ def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
     29, "the image is not to be had", kubernetes="The deploy ends with the cluster's own words as soon as they are told; no caller saw it."
 )
 def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest, missing = Kubernetes.build_values, f"{live.project.repository}@sha256:{64 * '0'}"
+    honest, missing = Kubernetes.build_values, f"{live.project.image_name}@sha256:{64 * '0'}"
     monkeypatch.setattr(Kubernetes, "build_values", lambda self, wanted: honest(self, wanted) | {"image": missing})
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", C), 2, "The release cannot be started: ErrImagePull: ", "Next: mend that, and try again.")

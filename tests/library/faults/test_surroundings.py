@@ -33,7 +33,7 @@ PAGE_BYTES = 4096
 @fault(8, "the registry is down at a deploy", local=NO_REGISTRY, docker=NAMED, kubernetes=NAMED)
 def test_no_registry_at_a_deploy(live: Road, suffers: Suffers, registry: Registry) -> None:
     with live.unchanged(), suffers(B), registry.down():
-        refused(live.run("deploy", C), 2, f"The registry could not be asked for {live.project.repository}", "Next: ")
+        refused(live.run("deploy", C), 2, f"The registry could not be asked for {live.project.image_name}", "Next: ")
 
 
 @fault(

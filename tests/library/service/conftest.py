@@ -15,7 +15,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from model import features
-from slipway import repository, rules
+from slipway import git, rules
 from slipway.bundle import training as train
 from slipway.gate import dataset
 from slipway.project import Bake, Project
@@ -89,7 +89,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         config = re.sub(rf"^{name} = .*$", f"{name} = {value}", config, flags=re.MULTILINE)
     (root / "service" / "config.toml").write_text(config, encoding="utf-8")
     for command in (["init", "--initial-branch=main"], ["add", "--all"], ["commit", "--message=all"]):
-        repository.git(root, *command)
+        git.run_git(root, *command)
     return Project(root, "small", "registry.invalid/small", "local", "127.0.0.1:1", 250, 1000, Bake(0, 0.01, 1000))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from slipway import repository, rules
+from slipway import git, rules
 from slipway.bundle import training as train
 from slipway.gate import dataset
 from slipway.operate import process
@@ -85,7 +85,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, root / name)
     for command in (["init", "--initial-branch=main"], ["add", "--all"], ["commit", "--message=all"]):
-        repository.git(root, *command)
+        git.run_git(root, *command)
     project = Project(root, NAME, "registry.invalid/small", "local", "127.0.0.1:1", 250, 1000, Bake(0, 0.01, 1000))
     folder, rows = root / "build" / "bundle", dataset.read(project.train_data).sample(frac=1, random_state=0).head(400)
     folder.mkdir(parents=True)

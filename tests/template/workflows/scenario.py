@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from slipway import project, repository
+from slipway import git, project
 from slipway.operate import registry, targets
 from slipway.operate.process import free_port
 from slipway.operate.targets.docker import Docker
@@ -105,7 +105,7 @@ class Scenario:
 
     def git(self, *words: str) -> str:
         """Run git in the working copy."""
-        return repository.git(self.work, *words)
+        return git.run_git(self.work, *words)
 
     def commit(self, message: str, rows: pd.DataFrame | None = None) -> str:
         """Commit other training data, or nothing, and return the commit."""
@@ -116,7 +116,7 @@ class Scenario:
 
     def stored(self, tag: str) -> str | None:
         """Return the digest of a commit's image in the registry, or of the pointer `production`."""
-        return registry.fetch_digest(self.place.client, f"{project.load(self.work).repository}:{tag}")
+        return registry.fetch_digest(self.place.client, f"{project.load(self.work).image_name}:{tag}")
 
     def run(
         self, workflow: str, event: str, ref: str, commit: str, job: str = "", secrets: bool = True, checks: bool = True, **payload: Any
@@ -126,7 +126,7 @@ class Scenario:
         runner = self.folder / f"run-{self.runs}"
         for name in ("workspace", "home", "artifacts", "cache"):
             (runner / name).mkdir(parents=True)
-        text = repository.git(self.bare, "cat-file", "blob", f"{commit}:.github/workflows/{workflow}.yml")
+        text = git.run_git(self.bare, "cat-file", "blob", f"{commit}:.github/workflows/{workflow}.yml")
         executed = text if checks else CHECKS.sub("", text)
         (runner / "workflow.yml").write_text(executed.replace(UNKNOWN, ""))
         told = {"visibility": "private", **payload.pop("repository", {}), "default_branch": "main", "full_name": self.name}
@@ -192,7 +192,7 @@ class Scenario:
     def press(self, workflow: str, secrets: bool = True, **inputs: Any) -> Ran:
         """Press a button on the default branch. As on GitHub, the event has a tick as a word."""
         given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in inputs.items()}
-        return self.run(workflow, "workflow_dispatch", "refs/heads/main", repository.head(self.bare), secrets=secrets, inputs=given)
+        return self.run(workflow, "workflow_dispatch", "refs/heads/main", git.read_head(self.bare), secrets=secrets, inputs=given)
 
 
 def stand_ins(workflow: str) -> list[str]:
@@ -220,7 +220,7 @@ def prepare(work: Path) -> None:
     text = text.replace("seconds = 30", "seconds = 3").replace("p99_ms = 250", "p99_ms = 2000").replace("p99_ms = 1000", "p99_ms = 2000")
     path.write_text(re.sub(r'^name = ".*"', f'name = "story-{uuid.uuid4().hex[:8]}"', text, flags=re.MULTILINE), encoding="utf-8")
     bare = work.parents[1] / "origin.git"
-    repository.git(work, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
-    repository.git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
-    repository.git(work, "remote", "add", "origin", str(bare))
+    git.run_git(work, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    git.run_git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git.run_git(work, "remote", "add", "origin", str(bare))
     shutil.rmtree(work / "build", ignore_errors=True)

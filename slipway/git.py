@@ -26,21 +26,21 @@ class Unreadable(PipelineError):
     """There is no repository that git would read."""
 
 
-def git(root: Path, *arguments: str, given: str | None = None, **variables: str) -> str:
+def run_git(root: Path, *arguments: str, given: str | None = None, **variables: str) -> str:
     """Run git in a folder, with what it reads and variables of its environment, and return what it prints. Raises PipelineError."""
-    printed = call(root, arguments, given.encode() if given is not None else None, variables)
+    printed = read_bytes(root, arguments, given.encode() if given is not None else None, variables)
     return os.fsdecode(printed).rstrip()  # the first columns of `git status` mean something
 
 
-def call(root: Path, arguments: Sequence[str], given: bytes | None = None, variables: dict[str, str] | None = None) -> bytes:
+def read_bytes(root: Path, arguments: Sequence[str], given: bytes | None = None, variables: dict[str, str] | None = None) -> bytes:
     """Run git in a folder and return what it prints. Raises PipelineError with git's own reason."""
-    done = run(root, arguments, given, variables)
+    done = try_git(root, arguments, given, variables)
     if done.returncode:
-        raise failure(root, arguments, done.stderr.decode(errors="replace").strip())
+        raise _explain_failure(root, arguments, done.stderr.decode(errors="replace").strip())
     return done.stdout
 
 
-def run(
+def try_git(
     root: Path, arguments: Sequence[str], given: bytes | None = None, variables: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder, however that ends. Raises PipelineError where there is no git."""
@@ -51,13 +51,14 @@ def run(
         raise PipelineError("There is no git on this machine, and a release is named by its commit. Install git and try again.") from error
 
 
-def failure(root: Path, arguments: Sequence[str], reason: str) -> PipelineError:
+def _explain_failure(root: Path, arguments: Sequence[str], reason: str) -> PipelineError:
     """Return what to raise for git's own reason: with the next step where it concerns the whole repository."""
     first = reason.splitlines()[0].removeprefix("fatal: ").rstrip(".") if reason else "it ended without a word"
     if "dubious ownership" in reason:
         return Unreadable(
             f"git does not read the repository of {root}: {first}. The files are another user's, as in a container or on a runner, "
-            f"and git may run what is in them. Next: git config --global --add safe.directory {shlex.quote(owned(reason) or str(root))}"
+            f"and git may run what is in them. Next: "
+            f"git config --global --add safe.directory {shlex.quote(_parse_owned(reason) or str(root))}"
         )
     if "not a git repository: " in reason:  # a worktree, or a submodule, whose repository was moved
         return Unreadable(f"git does not find the repository of {root}: {first}. Next: git worktree repair, where that is now.")
@@ -66,84 +67,84 @@ def failure(root: Path, arguments: Sequence[str], reason: str) -> PipelineError:
     return PipelineError(f"git {' '.join(arguments)} failed: {reason or first}")
 
 
-def owned(reason: str) -> str:
+def _parse_owned(reason: str) -> str:
     """Return the folder that git names where another user owns it; empty where it names none."""
     return reason.partition("repository at '")[2].partition("'\n")[0].removesuffix("'")
 
 
-def head(root: Path) -> str:
+def read_head(root: Path) -> str:
     """Return the commit that is checked out. Raises PipelineError outside a repository, before its first commit, and where it is broken."""
     try:
-        return git(root, "rev-parse", "--verify", "HEAD^{commit}")
+        return run_git(root, "rev-parse", "--verify", "HEAD^{commit}")
     except Unreadable:
         raise
     except PipelineError as error:
-        if unborn(root):
+        if _is_unborn(root):
             raise PipelineError(f"The git repository of {root} has no commit yet. Next: git add . and git commit.") from error
         raise PipelineError(
             f"git cannot read the commit that is checked out in {root}: {error}. Next: git fsck, or clone it anew."
         ) from error
 
 
-def unborn(root: Path) -> bool:
+def _is_unborn(root: Path) -> bool:
     """Tell whether the branch that is checked out has no commit yet, not even one that cannot be read."""
     try:
-        name = git(root, "symbolic-ref", "--quiet", "HEAD")
-        kept = Path(git(root, "rev-parse", "--git-path", name))
-        return not (root / kept).exists() and not git(root, "for-each-ref", name)
+        name = run_git(root, "symbolic-ref", "--quiet", "HEAD")
+        kept = Path(run_git(root, "rev-parse", "--git-path", name))
+        return not (root / kept).exists() and not run_git(root, "for-each-ref", name)
     except PipelineError:
         return False
 
 
-def prefix(root: Path) -> str:
+def read_prefix(root: Path) -> str:
     """Return the folder that the project is of its repository, with a slash at its end; empty where it is all of it."""
-    return os.fsdecode(call(root, ["rev-parse", "--show-prefix"])).removesuffix("\n")
+    return os.fsdecode(read_bytes(root, ["rev-parse", "--show-prefix"])).removesuffix("\n")
 
 
-def top(root: Path) -> Path:
+def read_top(root: Path) -> Path:
     """Return the folder of the whole repository."""
-    return Path(os.fsdecode(call(root, ["rev-parse", "--show-toplevel"])).removesuffix("\n"))
+    return Path(os.fsdecode(read_bytes(root, ["rev-parse", "--show-toplevel"])).removesuffix("\n"))
 
 
-def committed_at(root: Path) -> str:
+def read_commit_time(root: Path) -> str:
     """Return when the commit that is checked out was made, in UTC."""
-    return datetime.fromtimestamp(int(git(root, "rev-list", "--timestamp", "--max-count=1", "HEAD").split()[0]), UTC).isoformat()
+    return datetime.fromtimestamp(int(run_git(root, "rev-list", "--timestamp", "--max-count=1", "HEAD").split()[0]), UTC).isoformat()
 
 
-def changes(root: Path, besides: Path | None = None) -> list[str]:
+def list_changes(root: Path, besides: Path | None = None) -> list[str]:
     """Return the names of changed and new files of the project that git does not ignore, `besides` a new one that git was not told of."""
     untracked = f"--untracked-files={'all' if besides else 'normal'}"
-    told = git(root, "status", "--porcelain", "-z", "--no-renames", untracked, "--", ".").split("\0")
-    apart, folder = besides.resolve() if besides else None, prefix(root)
+    told = run_git(root, "status", "--porcelain", "-z", "--no-renames", untracked, "--", ".").split("\0")
+    apart, folder = besides.resolve() if besides else None, read_prefix(root)
     found = [(each[:2], each[3:].removeprefix(folder) or ".") for each in told if each]
     return [name for state, name in found if not (state == "??" and (root / name).resolve() == apart)]
 
 
 def refuse_changes(root: Path, verb: str, besides: Path | None = None) -> None:
     """Raise PipelineError where there are uncommitted changes, `besides` a new file: what ran could then not be found again."""
-    if changed := changes(root, besides):
+    if changed := list_changes(root, besides):
         some = ", ".join(changed[:5]) + (" …" if len(changed) > 5 else "")
         raise PipelineError(f"{verb} wants a clean tree, and these files are not committed: {some}. Next: git commit, or git stash.")
 
 
-def altered(root: Path, commit: str, names: Sequence[str]) -> list[str]:
+def list_altered(root: Path, commit: str, names: Sequence[str]) -> list[str]:
     """Return which of some files of the project differ from those of a commit."""
-    return [each for each in git(root, "diff", *AS_GIT, "--name-only", "--relative", "-z", commit, "--", *names).split("\0") if each]
+    return [each for each in run_git(root, "diff", *AS_GIT, "--name-only", "--relative", "-z", commit, "--", *names).split("\0") if each]
 
 
-def commit_of(root: Path, tag: str) -> str:
+def find_tag_commit(root: Path, tag: str) -> str:
     """Return the commit of a tag. Raises PipelineError with the tags that exist."""
-    tags = git(root, "for-each-ref", "--sort=-creatordate", "--format=%(refname:strip=2)", "refs/tags").splitlines()
+    tags = run_git(root, "for-each-ref", "--sort=-creatordate", "--format=%(refname:strip=2)", "refs/tags").splitlines()
     if tag not in tags:
         known = f"Known, newest first: {', '.join(tags[:10])}." if tags else "There are no tags."
         raise PipelineError(f"There is no tag {tag!r}. {known} Next: git fetch --tags, or git tag {tag or 'v1.0.0'} to make it.")
-    return git(root, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")
+    return run_git(root, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")
 
 
-def commit_named(root: Path, ref: str) -> str:
+def find_commit(root: Path, ref: str) -> str:
     """Return the commit of a branch, a tag or a commit's name. Raises PipelineError."""
     try:
-        return git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+        return run_git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
     except Unreadable:
         raise
     except PipelineError as error:
@@ -152,58 +153,58 @@ def commit_named(root: Path, ref: str) -> str:
         ) from error
 
 
-def default_branch(root: Path) -> str:
+def find_default_branch(root: Path) -> str:
     """Return the branch whose rules hold: the remote's default branch, or `main` where there is no remote; empty where neither is there."""
     for name in ("origin/HEAD", "origin/main", "main"):
-        if git(root, "for-each-ref", "--format=%(refname)", f"refs/remotes/{name}", f"refs/heads/{name}"):
+        if run_git(root, "for-each-ref", "--format=%(refname)", f"refs/remotes/{name}", f"refs/heads/{name}"):
             return name
     return ""
 
 
-def hashes(root: Path, ref: str, names: Sequence[str]) -> tuple[str, ...]:
+def hash_files(root: Path, ref: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return the sha256 of files of the project as they are in a git ref. Raises PipelineError."""
-    commit = commit_named(root, ref)
-    return tuple(sha256(show(root, commit, name)) for name in names)
+    commit = find_commit(root, ref)
+    return tuple(sha256(read_file(root, commit, name)) for name in names)
 
 
-def show(root: Path, commit: str, name: str) -> bytes:
+def read_file(root: Path, commit: str, name: str) -> bytes:
     """Return a file of the project as it is in a commit. Raises PipelineError."""
     try:
-        return call(root, ["cat-file", "blob", f"{commit}:./{name}"])
+        return read_bytes(root, ["cat-file", "blob", f"{commit}:./{name}"])
     except Unreadable:
         raise
     except PipelineError as error:
-        raise PipelineError(f"git has no {prefix(root)}{name} in {commit[:12]}: {error}. Next: give another --rules.") from error
+        raise PipelineError(f"git has no {read_prefix(root)}{name} in {commit[:12]}: {error}. Next: give another --rules.") from error
 
 
-def blob(root: Path, name: str) -> str | None:
+def read_blob_hash(root: Path, name: str) -> str | None:
     """Return git's hash of a file in the commit that is checked out, None where it is not in it. Raises PipelineError."""
-    found = git(root, "ls-tree", "HEAD", "--", name)
+    found = run_git(root, "ls-tree", "HEAD", "--", name)
     return found.split()[2] if found else None
 
 
-def branch(root: Path) -> str:
+def read_branch(root: Path) -> str:
     """Return the branch that is checked out, or the commit where none is."""
-    commit = head(root)
+    commit = read_head(root)
     try:
-        return git(root, "symbolic-ref", "--quiet", "HEAD").removeprefix("refs/heads/")
+        return run_git(root, "symbolic-ref", "--quiet", "HEAD").removeprefix("refs/heads/")
     except PipelineError:
         return commit
 
 
 @contextmanager
-def branched(root: Path, name: str) -> Iterator[None]:
+def work_on_branch(root: Path, name: str) -> Iterator[None]:
     """Work on a new branch, from a tree without changes. Where that fails, all is as it was before. Raises PipelineError."""
-    before = branch(root)
-    if git(root, "for-each-ref", f"refs/heads/{name}"):
+    before = read_branch(root)
+    if run_git(root, "for-each-ref", f"refs/heads/{name}"):
         raise PipelineError(f"There is a branch {name} already. Next: git switch {name}; or git branch -D {name}, to begin anew.")
     try:
-        git(root, "switch", "--quiet", "--create", name)  # a hook that fails ends it after the switch
+        run_git(root, "switch", "--quiet", "--create", name)  # a hook that fails ends it after the switch
         yield
     except BaseException:
         # Of the project's own files alone: beside it there may be other people's work.
-        git(root, *NO_HOOKS, "restore", "--quiet", "--source=HEAD", "--staged", "--worktree", "--", ".")
-        git(root, *NO_HOOKS, "checkout", "--quiet", before)
-        if git(root, "for-each-ref", f"refs/heads/{name}"):
-            git(root, "branch", "--quiet", "-D", name)
+        run_git(root, *NO_HOOKS, "restore", "--quiet", "--source=HEAD", "--staged", "--worktree", "--", ".")
+        run_git(root, *NO_HOOKS, "checkout", "--quiet", before)
+        if run_git(root, "for-each-ref", f"refs/heads/{name}"):
+            run_git(root, "branch", "--quiet", "-D", name)
         raise
