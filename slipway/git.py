@@ -26,27 +26,27 @@ class Unreadable(PipelineError):
     """There is no repository that git would read."""
 
 
-def run_git(root: Path, *arguments: str, given: str | None = None, **variables: str) -> str:
+def run_git(root: Path, *arguments: str, stdin: str | None = None, **variables: str) -> str:
     """Run git in a folder, with what it reads and variables of its environment, and return what it prints. Raises PipelineError."""
-    printed = read_bytes(root, arguments, given.encode() if given is not None else None, variables)
+    printed = read_bytes(root, arguments, stdin.encode() if stdin is not None else None, variables)
     return os.fsdecode(printed).rstrip()  # the first columns of `git status` mean something
 
 
-def read_bytes(root: Path, arguments: Sequence[str], given: bytes | None = None, variables: dict[str, str] | None = None) -> bytes:
+def read_bytes(root: Path, arguments: Sequence[str], stdin: bytes | None = None, variables: dict[str, str] | None = None) -> bytes:
     """Run git in a folder and return what it prints. Raises PipelineError with git's own reason."""
-    done = try_git(root, arguments, given, variables)
+    done = try_git(root, arguments, stdin, variables)
     if done.returncode:
         raise _explain_failure(root, arguments, done.stderr.decode(errors="replace").strip())
     return done.stdout
 
 
 def try_git(
-    root: Path, arguments: Sequence[str], given: bytes | None = None, variables: dict[str, str] | None = None
+    root: Path, arguments: Sequence[str], stdin: bytes | None = None, variables: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder, however that ends. Raises PipelineError where there is no git."""
     environment = {name: value for name, value in os.environ.items() if name not in FOREIGN} | {"LANGUAGE": "C"} | (variables or {})
     try:
-        return subprocess.run(["git", "-C", str(root), *PLAIN, *arguments], input=given, env=environment, capture_output=True, check=False)
+        return subprocess.run(["git", "-C", str(root), *PLAIN, *arguments], input=stdin, env=environment, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise PipelineError("There is no git on this machine, and a release is named by its commit. Install git and try again.") from error
 
@@ -68,7 +68,6 @@ def _explain_failure(root: Path, arguments: Sequence[str], reason: str) -> Pipel
 
 
 def _parse_owned(reason: str) -> str:
-    """Return the folder that git names where another user owns it; empty where it names none."""
     return reason.partition("repository at '")[2].partition("'\n")[0].removesuffix("'")
 
 
@@ -114,9 +113,9 @@ def read_commit_time(root: Path) -> str:
 def list_changes(root: Path, besides: Path | None = None) -> list[str]:
     """Return the names of changed and new files of the project that git does not ignore, `besides` a new one that git was not told of."""
     untracked = f"--untracked-files={'all' if besides else 'normal'}"
-    told = run_git(root, "status", "--porcelain", "-z", "--no-renames", untracked, "--", ".").split("\0")
+    entries = run_git(root, "status", "--porcelain", "-z", "--no-renames", untracked, "--", ".").split("\0")
     apart, folder = besides.resolve() if besides else None, read_prefix(root)
-    found = [(each[:2], each[3:].removeprefix(folder) or ".") for each in told if each]
+    found = [(each[:2], each[3:].removeprefix(folder) or ".") for each in entries if each]
     return [name for state, name in found if not (state == "??" and (root / name).resolve() == apart)]
 
 
@@ -136,8 +135,8 @@ def find_tag_commit(root: Path, tag: str) -> str:
     """Return the commit of a tag. Raises PipelineError with the tags that exist."""
     tags = run_git(root, "for-each-ref", "--sort=-creatordate", "--format=%(refname:strip=2)", "refs/tags").splitlines()
     if tag not in tags:
-        known = f"Known, newest first: {', '.join(tags[:10])}." if tags else "There are no tags."
-        raise PipelineError(f"There is no tag {tag!r}. {known} Next: git fetch --tags, or git tag {tag or 'v1.0.0'} to make it.")
+        listed = f"Known, newest first: {', '.join(tags[:10])}." if tags else "There are no tags."
+        raise PipelineError(f"There is no tag {tag!r}. {listed} Next: git fetch --tags, or git tag {tag or 'v1.0.0'} to make it.")
     return run_git(root, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")
 
 

@@ -29,9 +29,9 @@ def open_client(url: str, **settings: Any) -> "httpx.Client":
         raise PipelineError(f"{url!r} is no address: {error}. Expected: http://HOST:PORT. Next: correct it where you gave it.") from error
     proxy = find_proxy(url)
     # With a transport of its own, a client does not look for proxies; what the environment says of certificates still holds.
-    way: dict[str, Any] = {"proxy": proxy} if proxy else {"transport": httpx.HTTPTransport()}
+    route: dict[str, Any] = {"proxy": proxy} if proxy else {"transport": httpx.HTTPTransport()}
     try:
-        return httpx.Client(base_url=base, **way, **settings)
+        return httpx.Client(base_url=base, **route, **settings)
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS without its package, another scheme, a port that is none
         raise PipelineError(_explain_refusal(base.host, proxy or "")) from error
 
@@ -83,7 +83,6 @@ def _is_short_loopback(host: str) -> bool:
 
 
 def _list_addresses() -> set[str]:
-    """Return the addresses that this machine has."""
     import psutil
 
     each_one = [each for found in psutil.net_if_addrs().values() for each in found if each.family in (socket.AF_INET, socket.AF_INET6)]
@@ -102,7 +101,6 @@ def bypass_proxy(url: str = "") -> None:
 
 
 def _explain_refusal(host: str, proxy: str) -> str:
-    """Say why a proxy cannot be used."""
     return (
         f"{host} cannot be asked{_format_proxy(proxy)}. "
         f"Expected: a proxy of the form http://HOST:PORT; none for SOCKS is installed. "
@@ -133,7 +131,6 @@ def parse_address(address: str) -> tuple[str, int]:
 
 
 def _parse_host(host: str) -> str:
-    """Return an address of IPv4, of IPv6 without its brackets, or a name. Raises ValueError."""
     if host.startswith("[") and host.endswith("]"):
         if not _is_ipv6(host[1:-1]):
             raise ValueError(f"{host!r} is no address of IPv6 in brackets")
@@ -149,7 +146,6 @@ def _parse_host(host: str) -> str:
 
 
 def _is_ipv6(text: str) -> bool:
-    """Tell whether a text is an address of IPv6, without a zone."""
     try:
         found = ip_address(text)
     except ValueError:

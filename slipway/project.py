@@ -47,7 +47,7 @@ class Project:
     certificate: Path | None = None
     watch: Watch | None = None
     context: str | None = None  # of the kubeconfig, where it is not the current one
-    asked: bool = False  # whether the target was named on the command line
+    target_named: bool = False  # on the command line
 
     @property
     def as_image(self) -> bool:
@@ -134,7 +134,7 @@ def _build_project(root: Path, target: str | None, values: dict[str, Any]) -> Pr
         certificate=root / Path(deploy["certificate"]).expanduser() if "certificate" in deploy else None,
         watch=Watch(**values["watch"]) if "watch" in values else None,
         context=deploy.get("context"),
-        asked=target is not None,
+        target_named=target is not None,
     )
 
 

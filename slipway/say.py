@@ -22,8 +22,8 @@ def warn(text: str) -> None:
 
 def one_line(text: str, most: int | None = None) -> str:
     """Return what a person wrote as one line, at most so long: each blank as one space, what is no letter as its number."""
-    shown = "".join(each if _is_printable(each) else each.encode("unicode_escape").decode() for each in " ".join(str(text).split()))
-    return shown if most is None or len(shown) <= most else shown[: most - 2].rstrip() + " …"
+    printable = "".join(each if _is_printable(each) else each.encode("unicode_escape").decode() for each in " ".join(str(text).split()))
+    return printable if most is None or len(printable) <= most else printable[: most - 2].rstrip() + " …"
 
 
 def _is_printable(character: str) -> bool:

@@ -1,4 +1,4 @@
-"""Watch a new release for a while after the switch. What is not well then is not promoted: the release before serves again."""
+"""Watch a new release for a while after the switch. One that fails then is not promoted: the release before serves again."""
 
 import json
 import math
@@ -49,7 +49,7 @@ class Watch:
     limits: Bake
     enough: float
     before: Reading
-    seen: dict[str, Reading] = field(default_factory=dict)  # of each replica its last reading, also when it is gone
+    last: dict[str, Reading] = field(default_factory=dict)  # of each replica its last reading, also when it is gone
 
 
 def parse_metrics(exposition: str, running: str) -> Reading:
@@ -71,33 +71,33 @@ def parse_metrics(exposition: str, running: str) -> Reading:
 
 def start_watch(target: Target, limits: Bake, files: Path) -> Watch:
     """Take the reading at the switch. Raises PipelineError when it cannot be taken."""
-    seen = dict[str, Reading]()
-    return Watch(limits, count_enough(json.loads((files / "golden.json").read_bytes())["answers"]), take_reading(target, seen), seen)
+    answers = json.loads((files / "golden.json").read_bytes())["answers"]
+    last = dict[str, Reading]()
+    return Watch(limits, count_enough(answers), take_reading(target, last), last)
 
 
 def count_enough(answers: Sequence[Any]) -> float:
     """Return from how many rows with one answer on chance is no explanation: it goes by how often the golden rows get their commonest."""
-    said = [json.dumps(each) for each in answers]
-    commonest = max(said.count(each) for each in set(said)) / len(said)
+    commonest = max(Counter(map(json.dumps, answers)).values()) / len(answers)
     return math.inf if commonest == 1 else max(FEW, math.log(CHANCE) / math.log(commonest))
 
 
 def find_failures(watch: Watch, now: Reading) -> list[str]:
-    """Say which conditions do not hold between the first reading and another."""
+    """Return which conditions a release breaks between the first reading and this one, a phrase each."""
     before, limits = watch.before, watch.limits
     requests, errors = now.requests - before.requests, now.errors - before.errors
-    said = []
+    failures = []
     if now.running != before.running:
-        said.append(f"restarts: first {before.running}, then {now.running}")
+        failures.append(f"restarts: first {before.running}, then {now.running}")
     if errors > limits.max_error_share * max(requests, FEW):
-        said.append(f"errors: {errors:.0f} of {requests:.0f} requests, at most {limits.max_error_share:.1%} are allowed")
+        failures.append(f"errors: {errors:.0f} of {requests:.0f} requests, at most {limits.max_error_share:.1%} are allowed")
     slowest = 1000 * _find_percentile(before, now)
     if requests >= FEW and slowest > limits.p99_ms:
-        said.append(f"latency: 99 of 100 requests took up to {slowest:g} ms, at most {limits.p99_ms:g} ms are allowed")
+        failures.append(f"latency: 99 of 100 requests took up to {slowest:g} ms, at most {limits.p99_ms:g} ms are allowed")
     rows = now.rows - before.rows
     if rows >= watch.enough and now.answers == before.answers:
-        said.append(f"predictions: {rows:.0f} rows, each other than the one before, got one answer")
-    return said
+        failures.append(f"predictions: {rows:.0f} rows, each other than the one before, got one answer")
+    return failures
 
 
 def _find_percentile(before: Reading, now: Reading) -> float:
@@ -111,26 +111,26 @@ def watch_release(target: Target, new: Deployment, watch: Watch, check_lock: Cal
     line(f"watching {new.tag} for {watch.limits.seconds:g} s")
     deadline = time.monotonic() + watch.limits.seconds
     try:
-        proven = take_reading(target, watch.seen)
+        proven = take_reading(target, watch.last)
         # The golden rows of the proof, which are answered well, are no callers'.
         watch = replace(watch, before=replace(watch.before, rows=proven.rows, answers=proven.answers))
         while time.monotonic() < deadline:
             time.sleep(min(EVERY, watch.limits.seconds))
             check_lock()
-            if said := find_failures(watch, take_reading(target, watch.seen)):
-                raise BakeError(f"{new.tag} failed while it was watched: {'; '.join(said)}. {BACK}")
+            if failures := find_failures(watch, take_reading(target, watch.last)):
+                raise BakeError(f"{new.tag} failed while it was watched: {'; '.join(failures)}. {BACK}")
     except (BakeError, Busy):
         raise
     except PipelineError as error:
         raise BakeError(f"{new.tag} could not be watched, which counts as failed: {error} {BACK}") from error
 
 
-def take_reading(target: Target, seen: dict[str, Reading]) -> Reading:
+def take_reading(target: Target, last: dict[str, Reading]) -> Reading:
     """Take a reading of all replicas together. Raises PipelineError when one is not ready, or cannot be asked."""
     running = target.describe_processes()
     answered = target.ask_live(("/readyz", None), ("/metrics", None))
-    seen |= {name: parse_metrics(exposition, running) for name, (_, exposition) in answered.items()}
-    return sum_readings(list(seen.values()), running)
+    last |= {name: parse_metrics(exposition, running) for name, (_, exposition) in answered.items()}
+    return sum_readings(list(last.values()), running)
 
 
 def sum_readings(readings: Sequence[Reading], running: str) -> Reading:

@@ -33,9 +33,9 @@ class Deployment:
 
 def parse_record(record: dict[str, str]) -> Deployment:
     """Read what `record` wrote, also that of a newer version, which may say more."""
-    known = {each.name: record[each.name] for each in fields(Deployment) if each.name in record}
+    values = {each.name: record[each.name] for each in fields(Deployment) if each.name in record}
     numbers = {name: int(record[name]) if name in record else None for name in ("previous", "sequence")}
-    return Deployment(**{**known, **numbers})  # type: ignore[arg-type]
+    return Deployment(**{**values, **numbers})  # type: ignore[arg-type]
 
 
 def append_deployment(recorded: Sequence[Deployment], proven: Sequence[Deployment], live: Deployment | None, new: Deployment) -> Deployment:
@@ -100,7 +100,6 @@ def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) 
 
 
 def _find_tag(proven: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:
-    """Return the deployment with a tag. Raises PipelineError with the ones there are."""
     if tag == live.tag:
         raise PipelineError(f"{tag} is what serves now. Next: ./run status shows it.")
     found = [each for each in proven if each.tag == tag]
@@ -115,10 +114,9 @@ def find_newest(deployed: Sequence[Deployment]) -> Deployment:
 
 
 def _list_deployed(proven: Sequence[Deployment]) -> str:
-    """List the releases that were live, with their ages, newest first."""
     ordered = {each.tag: each for each in sorted(proven, key=lambda each: each.sequence)}
-    told = ", ".join(f"{each.tag} ({format_age(each.at)})" for each in sorted(ordered.values(), key=lambda each: -each.sequence))
-    return f"Deployed here: {told}." if told else "None was so far."
+    listed = ", ".join(f"{each.tag} ({format_age(each.at)})" for each in sorted(ordered.values(), key=lambda each: -each.sequence))
+    return f"Deployed here: {listed}." if listed else "None was so far."
 
 
 def format_now() -> str:
@@ -127,7 +125,7 @@ def format_now() -> str:
 
 
 def format_age(at: str) -> str:
-    """Say how long ago a time was."""
+    """Return how long ago a time was, such as `2 hours ago`."""
     seconds = int((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:

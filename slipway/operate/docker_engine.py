@@ -47,11 +47,11 @@ class Api(docker.APIClient):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        way: Any = self.get_adapter(self.base_url)
+        adapter: Any = self.get_adapter(self.base_url)
         # One pool for all that is asked over ssh: the library has one for each URL, and each starts another `docker` over there.
-        if getattr(way, "ssh_client", None):
-            pool = way.get_connection
-            way.get_connection = lambda *_: pool(self.base_url)
+        if getattr(adapter, "ssh_client", None):
+            pool = adapter.get_connection
+            adapter.get_connection = lambda *_: pool(self.base_url)
 
     def send(self, request: PreparedRequest, **settings: Any) -> Response:
         """Send a request, to an engine of this machine or behind ssh by way of no proxy. Raises PipelineError when it gets no answer."""
@@ -97,12 +97,12 @@ class Api(docker.APIClient):
 
     def reconnect(self) -> None:
         """Connect anew over ssh; the library would go on with the connection that has ended."""
-        way: Any = self.get_adapter(self.base_url)
-        if ssh := getattr(way, "ssh_client", None):
-            way.pools.clear()
+        adapter: Any = self.get_adapter(self.base_url)
+        if ssh := getattr(adapter, "ssh_client", None):
+            adapter.pools.clear()
             ssh.close()
             with suppress(OSError, SSHException):  # what is asked next tells it
-                ssh.connect(**way.ssh_params, timeout=RECONNECT_SECONDS)
+                ssh.connect(**adapter.ssh_params, timeout=RECONNECT_SECONDS)
 
 
 class Engine(docker.DockerClient):
@@ -117,10 +117,10 @@ def connect(near: bool = False) -> docker.DockerClient:
 
     Over ssh a host is believed only by its line in ~/.ssh/known_hosts. Raises PipelineError where none answers.
     """
-    given = os.environ.get("DOCKER_HOST", "")
-    where = "this machine" if near and given.startswith("ssh:") else given or "this machine"
+    host = os.environ.get("DOCKER_HOST", "")
+    where = "this machine" if near and host.startswith("ssh:") else host or "this machine"
     try:
-        client = Engine.from_env(timeout=120, environment={**os.environ, "DOCKER_HOST": given if where == given else ""})
+        client = Engine.from_env(timeout=120, environment={**os.environ, "DOCKER_HOST": host if where == host else ""})
         client.ping()
     except (DockerException, SSHException, OSError) as error:
         raise PipelineError(_explain_refusal(where, error)) from error
@@ -130,7 +130,6 @@ def connect(near: bool = False) -> docker.DockerClient:
 
 
 def _explain_refusal(where: str, error: Exception) -> str:
-    """Say why an engine cannot be asked, and what to do about it."""
     if not where.startswith("ssh:"):
         return f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none."
     if isinstance(error, BadHostKeyException) or "known_hosts" in str(error):
@@ -151,9 +150,9 @@ def build_image(project: Project, commit: str, labels: dict[str, str]) -> str:
     client = connect()
     name = f"{project.name}:{commit}"
     base = _find_base(project, client)
-    said = [item for key, value in {**labels, **base}.items() for item in ("--label", f"{key}={value}")]
+    options = [item for key, value in {**labels, **base}.items() for item in ("--label", f"{key}={value}")]
     dockerfile = str(project.root / "infra" / "Dockerfile")
-    command = ["docker", "build", "--file", dockerfile, "--tag", name, *said, *os.environ.get("DOCKER_BUILD_OPTIONS", "").split()]
+    command = ["docker", "build", "--file", dockerfile, "--tag", name, *options, *os.environ.get("DOCKER_BUILD_OPTIONS", "").split()]
     try:
         done = subprocess.run([*command, str(project.release)], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
@@ -166,7 +165,6 @@ def build_image(project: Project, commit: str, labels: dict[str, str]) -> str:
 
 
 def _find_base(project: Project, client: docker.DockerClient) -> dict[str, str]:
-    """Return the labels that name the image that the release is built on, and its digest where that is known."""
     base = read_base((project.root / "infra" / "Dockerfile").read_text(encoding="utf-8"))
     found = registry.find_digest(client, base)
     return {BASE: base, **({BASE_DIGEST: found} if found else {})}
@@ -219,7 +217,6 @@ def measure_size_mb(image: str) -> float:
 
 
 def _inspect(image: str) -> dict[str, Any]:
-    """Return what the engine knows of an image here. Raises PipelineError."""
     try:
         return dict(connect().images.get(image).attrs)
     except DockerException as error:

@@ -60,7 +60,7 @@ def refuse_taken(host: str, port: int, otherwise: str = "change [deploy] address
 
 
 def build_environment(code: Path, release: Path, **settings: str) -> dict[str, str]:
-    """Return the environment in which a service runs: its code, its release, one thread for numeric libraries."""
+    """Return the environment of a service: its code, its release, one thread for numeric libraries."""
     ours = {"PYTHONPATH": str(code), "RELEASE_DIR": str(release), "OMP_NUM_THREADS": "1"}
     return {**os.environ, **ours, **settings}
 
@@ -72,7 +72,7 @@ def service_command(code: Path) -> list[str]:
 
 @contextmanager
 def serve_release(code: Path, release: Path, **settings: str) -> Iterator[str]:
-    """Serve a release on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with what it said."""
+    """Serve a release on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with the end of its log."""
     port = free_port()
     settings = {**settings, STARTED_BY: str(os.getpid())}
     with tempfile.TemporaryFile() as log:
@@ -94,20 +94,20 @@ def serve_release(code: Path, release: Path, **settings: str) -> Iterator[str]:
             process.wait()
 
 
-def wait_ready(url: str, alive: Callable[[], bool], said: Callable[[], str]) -> None:
-    """Wait until a service is ready. Raises NotServing when it ends or takes too long, with what it said."""
+def wait_ready(url: str, alive: Callable[[], bool], read_end: Callable[[], str]) -> None:
+    """Wait until a service is ready. Raises NotServing when it ends or takes too long, with the end of its log."""
     import httpx
 
     deadline = time.monotonic() + START_SECONDS
     with http_client.open_client(url, timeout=5) as client:
         while time.monotonic() < deadline:
             if not alive():
-                raise NotServing(f"The service ended instead of becoming ready. {said()} Next: mend that, and try again.")
+                raise NotServing(f"The service ended instead of becoming ready. {read_end()} Next: mend that, and try again.")
             with suppress(httpx.TransportError):
                 if client.get("/readyz").status_code == 200:
                     return
             time.sleep(0.05)
-    raise NotServing(f"The service was not ready after {START_SECONDS} s. {said()} Next: mend that, and try again.")
+    raise NotServing(f"The service was not ready after {START_SECONDS} s. {read_end()} Next: mend that, and try again.")
 
 
 def read_end(log: IO[bytes]) -> str:
@@ -178,8 +178,8 @@ def _find_traceback(log: str) -> str:
     """Return the last traceback of a log, which has it in a line of JSON, or as Python prints it."""
     for line in reversed(log.splitlines()):
         with suppress(ValueError):
-            said: Any = json.loads(line)
-            if isinstance(said, dict) and TRACEBACK in str(said.get("traceback")):
-                return str(said["traceback"])
+            logged: Any = json.loads(line)
+            if isinstance(logged, dict) and TRACEBACK in str(logged.get("traceback")):
+                return str(logged["traceback"])
     start = log.rfind(TRACEBACK)
     return log[start:] if start >= 0 else ""

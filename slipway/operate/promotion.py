@@ -159,8 +159,8 @@ def refuse_half(terms: Terms) -> None:
     """Raise PipelineError where there is an approver without a reason, or the other way round."""
     by, reason = terms.approved_by, terms.reason
     if bool(by.strip()) != bool(reason.strip()):
-        given = f"--approved-by {by!r}" if by else f"--reason {reason!r}"
-        raise PipelineError(f"{given} was given alone. Next: give both, --approved-by NAME and --reason TEXT, or neither.")
+        option = f"--approved-by {by!r}" if by else f"--reason {reason!r}"
+        raise PipelineError(f"{option} was given alone. Next: give both, --approved-by NAME and --reason TEXT, or neither.")
 
 
 def judge_again(project: Project, candidate: str, champion: Champion | None, ref: str) -> Judgement:
@@ -181,14 +181,12 @@ def judge_again(project: Project, candidate: str, champion: Champion | None, ref
 
 
 def _format_champion(champion: Champion | None) -> list[str]:
-    """Return the options that name a champion."""
     if champion is None:
         return []
     return ["--champion", champion.predictor, "--verdict", str(champion.verdict), "--tag", champion.tag or ""]
 
 
 def _judge_here(project: Project, candidate: str, champion: Champion | None, ref: str) -> Judgement:
-    """Judge in this process. Raises PipelineError."""
     from slipway.gate.judge import judge  # imported here: scikit-learn and Great Expectations cost some seconds
 
     return judge(project, candidate, champion, rules.load_rules(project, ref))

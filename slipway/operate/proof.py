@@ -30,15 +30,14 @@ def load_questions(files: Path) -> tuple[tuple[str, Any], ...]:
 def prove(answered: Mapping[str, Any], wanted: Deployment, files: Path, running_digest: str | None = None) -> list[Check]:
     """Hold what each replica of a service answers against the release's own files; `running_digest` is what the target says of it."""
     golden = json.loads((files / "golden.json").read_bytes())["answers"]
-    each_one = [_check_replica(answers, wanted, golden) for answers in answered.values()]
-    checks = [_combine(checks) for checks in zip(*each_one, strict=True)]
+    replicas = [_check_replica(answers, wanted, golden) for answers in answered.values()]
+    checks = [_combine(checks) for checks in zip(*replicas, strict=True)]
     if running_digest is not None:
         checks.insert(2, _compare("running digest", wanted.digest, running_digest))
     return checks
 
 
 def _check_replica(answers: Sequence[Any], wanted: Deployment, golden: Any) -> list[Check]:
-    """Hold one replica's answers."""
     version, answered = answers
     difference = distance(answered["predictions"], golden)
     return [
@@ -52,13 +51,12 @@ def _check_replica(answers: Sequence[Any], wanted: Deployment, golden: Any) -> l
 def _combine(checks: Sequence[Check]) -> Check:
     """Return one check for all replicas: it holds when it holds on each, and else it shows one on which it does not."""
     good = sum(each.holds for each in checks)
-    shown = next((each for each in checks if not each.holds), max(checks, key=lambda each: each.found))
-    of = f", on {good if shown.holds else len(checks) - good} of {len(checks)} replicas" if len(checks) > 1 else ""
-    return replace(shown, found=shown.found + of)
+    example = next((each for each in checks if not each.holds), max(checks, key=lambda each: each.found))
+    share = f", on {good if example.holds else len(checks) - good} of {len(checks)} replicas" if len(checks) > 1 else ""
+    return replace(example, found=example.found + share)
 
 
 def _compare(what: str, expected: str, found: Any) -> Check:
-    """Compare two values."""
     return Check(what, expected, str(found), expected == found)
 
 

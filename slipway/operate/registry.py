@@ -24,8 +24,8 @@ def fetch_digest(client: docker.DockerClient, name: str) -> str | None:
 def find_digest(client: docker.DockerClient, name: str) -> str:
     """Return the digest of an image, as the engine has it or else as its registry says; empty where neither knows one."""
     with suppress(DockerException):
-        known = client.images.get(name).attrs["RepoDigests"] or []
-        return str(known[0]).rpartition("@")[2] if known else ""
+        digests = client.images.get(name).attrs["RepoDigests"] or []
+        return str(digests[0]).rpartition("@")[2] if digests else ""
     with suppress(DockerException, PipelineError):
         return fetch_digest(client, name) or ""
     return ""
@@ -54,10 +54,12 @@ def push_image(client: docker.DockerClient, image: str, name: str, tag: str) -> 
     """Push an image under a tag and return its digest. Raises PipelineError."""
     try:
         client.images.get(image).tag(name, tag)
-        said = [str(each["error"]) for each in client.images.push(name, tag=tag, stream=True, decode=True) if "error" in each]
+        errors = [str(each["error"]) for each in client.images.push(name, tag=tag, stream=True, decode=True) if "error" in each]
     except APIError as error:
-        said = [str(error.explanation)]
-    found = None if said else fetch_digest(client, f"{name}:{tag}")
+        errors = [str(error.explanation)]
+    found = None if errors else fetch_digest(client, f"{name}:{tag}")
     if found is None:
-        raise PipelineError(f"{name}:{tag} could not be pushed: {' '.join(said)}. Next: docker login, or look at [image] in project.toml.")
+        raise PipelineError(
+            f"{name}:{tag} could not be pushed: {' '.join(errors)}. Next: docker login, or look at [image] in project.toml."
+        )
     return found

@@ -45,7 +45,6 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
 
 
 def _check_answers(target: Target, live: Deployment) -> str:
-    """Ask callers' address which release answers now."""
     try:
         versions = [version for [version] in target.ask_live(("/version", None)).values()]
     except PipelineError as error:
@@ -57,7 +56,7 @@ def _check_answers(target: Target, live: Deployment) -> str:
 
 
 def format_status(state: dict[str, Any]) -> str:
-    """Return the state as a table."""
+    """Return the state as a table for people."""
     live = state["live"]
     rows = [["live", f"{live['tag']} on {state['target']}, {state['address']}" if live else "nothing yet: ./run deploy TAG"]]
     if live:
@@ -80,19 +79,17 @@ def format_status(state: dict[str, Any]) -> str:
 
 
 def _format_since(state: dict[str, Any]) -> str:
-    """Say since when the live release serves, and whether that was proven."""
     if state["proof"]:
         return f"{state['since']} ({chain.format_age(state['since'])}), proven then: {state['proof']}"
     return "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback"
 
 
 def _format_rollback(state: dict[str, Any]) -> str:
-    """Say what a rollback would do now, and how long that would take."""
     if state["rollback_to"] is None:
         return "nowhere: this is the first release"
     how = "warm: it runs, one switch" if state["rollback_is_warm"] else "cold: it is started first"
-    other = "; callers must send other requests: --accept-contract" if state["rollback_changes_contract"] else ""
-    return f"{state['rollback_to']} ({how}, about {state['rollback_seconds']:.0f} s{other})"
+    contract = "; callers must send other requests: --accept-contract" if state["rollback_changes_contract"] else ""
+    return f"{state['rollback_to']} ({how}, about {state['rollback_seconds']:.0f} s{contract})"
 
 
 def history(project: Project, as_json: bool) -> list[Event]:

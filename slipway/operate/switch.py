@@ -149,7 +149,6 @@ def attempt(otherwise: str, act: Callable[[], None]) -> None:
 
 
 def _build_event(kind: str, what: str, done: Done) -> Event:
-    """Return a line of the history."""
     switched = done.switched
     return Event(
         kind,

@@ -30,8 +30,8 @@ def list_secrets(target: str) -> tuple[str, ...]:
 def host(project: Project, required: bool) -> bool:
     """Write what ssh or kubectl needs, and tell whether there is a way. Raises PipelineError when only some of it is given."""
     wanted = list_secrets(project.target)
-    given = {name: os.environ.get(name, "").strip() for name in wanted}
-    missing = [name for name in wanted if not given[name]]
+    values = {name: os.environ.get(name, "").strip() for name in wanted}
+    missing = [name for name in wanted if not values[name]]
     if len(missing) == len(wanted) and not required:
         text = f"deploy skipped: set {', '.join(wanted)} in the environment `production` of the repository's settings, see README"
         line(text)
@@ -43,24 +43,23 @@ def host(project: Project, required: bool) -> bool:
             f"Next: on GitHub under Settings, Environments, production, add {', '.join(wanted)} as secrets; README says what they are."
         )
     elif project.target == "kubernetes":
-        append_to_workflow("GITHUB_ENV", f"KUBECONFIG={_write_private('kubeconfig', given[KUBECONFIG])}\n")
+        append_to_workflow("GITHUB_ENV", f"KUBECONFIG={_write_private('kubeconfig', values[KUBECONFIG])}\n")
     else:
-        _write_ssh(_parse_host(given[HOST]), _parse_key(given[KEY]), given[KNOWN])
+        _write_ssh(_parse_host(values[HOST]), _parse_key(values[KEY]), values[KNOWN])
     output("there", "false" if missing else "true")
     return not missing
 
 
-def _parse_host(given: str) -> str:
-    """Return what ssh calls the host. Raises PipelineError unless it is user@host or user@host:port."""
-    found = SHAPE.fullmatch(given)
+def _parse_host(name: str) -> str:
+    found = SHAPE.fullmatch(name)
     if not found:
-        raise PipelineError(f"{HOST} is {given!r}. Expected: user@host or user@host:port. Next: correct it in the environment production.")
+        raise PipelineError(f"{HOST} is {name!r}. Expected: user@host or user@host:port. Next: correct it in the environment production.")
     return found["name"].strip("[]")
 
 
-def _parse_key(given: str) -> str:
+def _parse_key(text: str) -> str:
     """Return the key as a file holds it. Raises PipelineError, which does not quote it, where it is none."""
-    lines = given.splitlines()
+    lines = text.splitlines()
     if "PRIVATE KEY-----" not in lines[0] or "PRIVATE KEY-----" not in lines[-1]:
         raise PipelineError(
             f"{KEY} does not hold a private key. Expected: the whole file, from -----BEGIN to -----END. "
@@ -69,11 +68,11 @@ def _parse_key(given: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_ssh(name: str, key: str, known: str) -> None:
+def _write_ssh(name: str, key: str, known_hosts: str) -> None:
     """Have ssh, and the Docker SDK, which reads the same files, use this key for the host, and believe it by these lines alone."""
     folder, path = Path.home() / ".ssh", _write_private("deploy_key", key)
     _append_missing(folder / "config", f'Host {name}\n  IdentityFile "{path}"\n  IdentitiesOnly yes')
-    _append_missing(folder / "known_hosts", known)
+    _append_missing(folder / "known_hosts", known_hosts)
 
 
 def _write_private(name: str, text: str) -> Path:
@@ -88,7 +87,6 @@ def _write_private(name: str, text: str) -> Path:
 
 
 def _append_missing(path: Path, text: str) -> None:
-    """Append a text to a file that does not hold it yet."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if text not in before:
         path.touch(mode=0o600)
@@ -110,7 +108,6 @@ def record(project: Project, tag: str, outcome: str) -> None:
 
 
 def _find_live_tag(project: Project) -> str:
-    """Return the tag that is live. Raises PipelineError."""
     found = read_state(targets.load_target(project)).live
     if found is None:
         raise PipelineError("Nothing is live. Next: ./run status.")
@@ -118,11 +115,10 @@ def _find_live_tag(project: Project) -> str:
 
 
 def _send_deployment(tag: str, state: str) -> None:
-    """Make a deployment of a tag, and its status. Raises httpx.HTTPError, and KeyError outside a workflow."""
     run = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
     url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
     headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
     what = {"ref": tag, "environment": ENVIRONMENT, "auto_merge": False, "required_contexts": []}
     with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
-        made = client.post(url, json=what).raise_for_status().json()
-        client.post(f"{url}/{made['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()
+        deployment = client.post(url, json=what).raise_for_status().json()
+        client.post(f"{url}/{deployment['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()

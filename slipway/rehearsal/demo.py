@@ -63,7 +63,7 @@ class Ended:
 
 def demo(project: Project, keep: bool) -> Ended:
     """Rehearse. Raises PipelineError when a step cannot be done; everything is stopped at the end, unless `keep`."""
-    chosen, why = rehearsal.choose_target(project.target if project.asked else None)
+    chosen, why = rehearsal.choose_target(project.target if project.target_named else None)
     print(f"rehearsal on {chosen}: {why}", flush=True)
     ours = rehearsal.prepare(project, chosen)
     folder = ours.root.parent

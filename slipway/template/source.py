@@ -60,7 +60,7 @@ def fetch_tags(root: Path, template: Template) -> Iterator[list[str]]:
             raise PipelineError(f"The template is not there: {reason}. Next: correct [template] url in {root / SETTINGS}.") from error
         yield sorted((ref.removeprefix(REFS) for ref in _list_refs(root)), key=_parse_version, reverse=True)
     finally:
-        run_git(root, "update-ref", "--stdin", given="".join(f"delete {ref}\n" for ref in _list_refs(root)))
+        run_git(root, "update-ref", "--stdin", stdin="".join(f"delete {ref}\n" for ref in _list_refs(root)))
 
 
 def _list_refs(root: Path) -> list[str]:
@@ -177,7 +177,7 @@ def store_tree(root: Path, commit: str, had: str, version: str, kept: Sequence[s
         pages = [path for path in whole if PAGE.fullmatch(path) and path not in project]
         whole |= {page: _link_page(root, page, whole, here if version == had else {}, version) for page in pages}
         entries = "".join(f"{entry}\t{read_prefix(root)}{name}\0" for name, entry in whole.items())
-        run_git(root, "update-index", "-z", "--index-info", given=entries, **index)
+        run_git(root, "update-index", "-z", "--index-info", stdin=entries, **index)
         return run_git(root, "write-tree", **index)
 
 
@@ -200,4 +200,4 @@ def _link_page(root: Path, page: str, files: Files, here: Files, version: str) -
     text = read_bytes(root, ["cat-file", "blob", blob]).decode()
     names = ["README.md", *files]
     linked = link_pages(page, text, lambda path: any(_is_among(name, [path]) for name in names), read_template(root).url, version)
-    return f"{mode} {kind} {run_git(root, 'hash-object', '-w', '--stdin', given=linked)}"
+    return f"{mode} {kind} {run_git(root, 'hash-object', '-w', '--stdin', stdin=linked)}"

@@ -421,14 +421,14 @@ def test_a_tree_that_is_not_clean_is_refused(project: Path, update: Update) -> N
 def across(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template with its history: v1.0.0 is the last commit in which the library was no package yet, v1.1.0 is what is here."""
     copy = tmp_path_factory.mktemp("across") / "slipway.git"
-    git(ROOT, "clone", "--quiet", "--bare", "--no-tags", f"{ROOT}", f"{copy}")
-    parents = git(copy, "log", "--diff-filter=A", "--format=%P", "HEAD", "--", "slipway/cli.py").splitlines()
+    run_git(ROOT, "clone", "--quiet", "--bare", "--no-tags", f"{ROOT}", f"{copy}")
+    parents = run_git(copy, "log", "--diff-filter=A", "--format=%P", "HEAD", "--", "slipway/cli.py").splitlines()
     if not (parents and parents[-1]):
         pytest.skip("the history of the template is not here: git fetch --unshallow")
-    git(copy, "fetch", "--quiet", f"{template}", "main")
-    now = git(copy, "commit-tree", "FETCH_HEAD^{tree}", "-p", "HEAD", "-m", "What is here")
-    git(copy, "tag", "v1.0.0", parents[-1])
-    git(copy, "tag", "v1.1.0", now)
+    run_git(copy, "fetch", "--quiet", f"{template}", "main")
+    now = run_git(copy, "commit-tree", "FETCH_HEAD^{tree}", "-p", "HEAD", "-m", "What is here")
+    run_git(copy, "tag", "v1.0.0", parents[-1])
+    run_git(copy, "tag", "v1.1.0", now)
     return copy
 
 
@@ -449,12 +449,12 @@ def test_a_project_from_before_the_library_was_a_package_gets_it_and_keeps_what_
     commit(project, "What is ours")
     link_environment(project)
     type_in(project, f"{shlex.quote(sys.executable)} run update --no-test")
-    assert git(project, "status", "--porcelain", "--branch") == "## update-v1.1.0"
+    assert run_git(project, "status", "--porcelain", "--branch") == "## update-v1.1.0"
     assert (project / "model" / "estimator.py").read_text() == OWN_MODEL
     assert settings(project)["deploy"]["address"] == "0.0.0.0:80"
     assert OWN_STEP in (project / ".github/workflows/ci.yml").read_text()
-    assert git(project, "rev-parse", "HEAD:slipway") == git(across, "rev-parse", "v1.1.0:slipway")
-    assert git(project, "ls-files") == git(fresh, "ls-files")
+    assert run_git(project, "rev-parse", "HEAD:slipway") == run_git(across, "rev-parse", "v1.1.0:slipway")
+    assert run_git(project, "ls-files") == run_git(fresh, "ls-files")
     shutil.rmtree(project / ".environments")
     link_environment(project)
     assert "update" in type_in(project, f"{shlex.quote(sys.executable)} run --help")
