@@ -1,4 +1,4 @@
-"""What git says of the checkout, whatever a person's settings make of git's output, and where the project is a folder of a repository."""
+"""Run git on the checkout, whatever the user's settings, also where the project is a folder of a larger repository."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""`project.toml`, and where things lie."""
+"""`project.toml`, and the paths of a checkout."""
 
 import os
 import tomllib
@@ -15,7 +15,7 @@ TARGETS = ("docker", "local", "kubernetes")
 
 @dataclass(frozen=True)
 class Bake:
-    """For how long a new release is watched, and what it has to hold meanwhile."""
+    """How long a new release is watched, and its limits meanwhile."""
 
     seconds: float
     max_error_share: float
@@ -24,7 +24,7 @@ class Bake:
 
 @dataclass(frozen=True)
 class Watch:
-    """On which ports of the host's loopback it can be seen what is watched, and for how many days that is kept."""
+    """The ports of monitoring on the host's loopback, and for how many days it keeps its data."""
 
     prometheus: int
     alertmanager: int
@@ -71,7 +71,7 @@ class Project:
 
     @property
     def train_data(self) -> Path:
-        """What is learnt from."""
+        """The training data."""
         return self.root / "data" / "train.csv"
 
     @property

@@ -1,4 +1,4 @@
-"""What people read: lines on the terminal, and the job summary in a workflow."""
+"""Output for people: lines on the terminal, and the job summary in a workflow."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ JOINERS = "\u200c\u200d"
 
 
 def line(text: str) -> None:
-    """Print a line at once."""
+    """Print a line and flush."""
     print(text, flush=True)
 
 
@@ -45,7 +45,7 @@ def summary(markdown: str) -> None:
 
 
 def output(name: str, value: str) -> None:
-    """Hand a value to the workflow's later steps where there are any."""
+    """Pass a value to later steps of the workflow."""
     append_to_workflow("GITHUB_OUTPUT", f"{name}={value}\n")
 
 

@@ -1,1 +1,1 @@
-"""Deploy, roll back, and what tells which release is live; needs nothing of what a model needs."""
+"""Deploy, roll back and show which release is live, without the packages that a model needs."""

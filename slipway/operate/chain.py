@@ -1,4 +1,4 @@
-"""Which release follows which. Pure: what to do next is decided here, from what the target recorded."""
+"""Which release follows which. Pure: decides what to do next from what the target recorded."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace

@@ -12,7 +12,7 @@ from slipway.operate.targets import Target
 
 
 def find_user() -> str:
-    """Return who is at work: the person who started the workflow, or this machine's user."""
+    """Return the person who started the workflow, or this machine's user."""
     try:
         return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
     except (KeyError, OSError):  # a container that runs as a number without a name
@@ -21,7 +21,7 @@ def find_user() -> str:
 
 @contextmanager
 def hold_lock(target: Target, what: str, takeover: bool = False) -> Iterator[Callable[[], None]]:
-    """Hold the environment; yields a check to call before each step that changes it. Raises Busy."""
+    """Hold the environment's lock; yields a check to call before each step that changes something. Raises Busy."""
     ours = {"what": what, "by": find_user(), "at": chain.format_now(), "token": uuid.uuid4().hex}
 
     def check_lock() -> None:

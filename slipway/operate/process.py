@@ -123,7 +123,7 @@ def format_log_end(log: IO[bytes], lines: int = 5) -> str:
 
 
 def build_fetch(url: str) -> Callable[..., list[Any]]:
-    """Return how to ask a service at a URL."""
+    """Return a function that asks a service at a URL."""
     import httpx  # imported here, as above: a rollback on docker does without, and has no time for it
 
     def ask(path: str, body: Any) -> Any:

@@ -26,7 +26,7 @@ LIVE, PRODUCTION, NONE = "live", "production", "none"
 
 @dataclass(frozen=True)
 class Champion:
-    """How to ask it, and the verdict that it carries, which knows the best release of its chain."""
+    """The release to beat: how to ask it, and its verdict, which names the best release of the chain."""
 
     predictor: str
     verdict: Path
@@ -42,7 +42,7 @@ class Champion:
 
 
 def resolve_champion(project: Project, champion: str) -> Champion | None:
-    """Return the champion, None for a first release. Raises PipelineError where it cannot be told."""
+    """Return the champion, None for a first release. Raises PipelineError when the target does not answer."""
     if champion == NONE:
         return None
     if champion not in (LIVE, PRODUCTION):
@@ -58,7 +58,7 @@ def resolve_champion(project: Project, champion: str) -> Champion | None:
 
 
 def load_champion(target: Target, digest: str, tag: str | None = None) -> Champion:
-    """Return a release of a target as champion. Raises PipelineError when it is recorded, and cannot be found."""
+    """Return a recorded release of a target as champion. Raises PipelineError when it cannot be fetched."""
     try:
         return Champion(target.locate_release(digest), target.fetch_release(digest) / "gate.json", tag)
     except (PipelineError, OSError) as error:
@@ -66,7 +66,7 @@ def load_champion(target: Target, digest: str, tag: str | None = None) -> Champi
 
 
 class Refused(PipelineError):
-    """The gate does not let a release through, judged against what is live now."""
+    """The gate does not pass a release against the live one."""
 
     def __init__(self, judged: Judgement) -> None:
         super().__init__(
@@ -133,7 +133,7 @@ def read_verdict(new: Deployment, files: Path) -> Judgement:
 
 
 def explain_outdated(project: Project, judged: Judgement, live: Deployment | None, ref: str) -> str | None:
-    """Say how a verdict was made otherwise than it would be now, None where it holds. While nothing is live there is nothing to protect."""
+    """Return why a verdict no longer holds, None where it does. While nothing is live there is nothing to protect."""
     compared = judged.champion.manifest_sha256 if judged.champion else None
     against = live.manifest_sha256 if live else None
     if against == judged.candidate.manifest_sha256:
@@ -147,7 +147,7 @@ def explain_outdated(project: Project, judged: Judgement, live: Deployment | Non
 
 
 def require_approval(judged: Judgement, terms: Terms) -> str | None:
-    """Return what the chain records of a release that did not pass, None for one that did. Raises Refused where nobody answers for it."""
+    """Return what the chain records of a release that did not pass, None for one that did. Raises Refused where nobody approves it."""
     if judged.verdict is Outcome.PASS:
         return None
     if not terms.approved_by:

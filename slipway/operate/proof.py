@@ -1,4 +1,4 @@
-"""Ask what runs whether it is what was asked for."""
+"""Prove that a running release is the one that was deployed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class Check:
 
 
 def load_questions(files: Path) -> tuple[tuple[str, Any], ...]:
-    """Return what a service is asked for its proof."""
+    """Return the requests whose answers prove a release: its version, and the golden rows."""
     return ("/version", None), ("/predict", json.loads((files / "golden.json").read_bytes())["rows"])
 
 
@@ -61,7 +61,7 @@ def _compare(what: str, expected: str, found: Any) -> Check:
 
 
 def refuse_failed(checks: list[Check], where: str) -> None:
-    """Raise ProofError unless all of it holds."""
+    """Raise ProofError unless all checks hold."""
     if not all(check.holds for check in checks):
         raise ProofError(f"The proof failed on {where}:\n{format_proof(checks)}")
 

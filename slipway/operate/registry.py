@@ -10,7 +10,7 @@ from slipway.errors import PipelineError
 
 
 def fetch_digest(client: docker.DockerClient, name: str) -> str | None:
-    """Return the digest of an image in its registry, None when the registry says that there is none. Raises PipelineError."""
+    """Return the digest of an image in its registry, None when the registry has none. Raises PipelineError."""
     try:
         return str(client.images.get_registry_data(name).id)
     except NotFound:

@@ -14,7 +14,7 @@ from slipway.say import REASON, line, one_line, table
 
 
 def status(project: Project, as_json: bool) -> dict[str, Any]:
-    """Print what is live. Raises PipelineError when the target cannot be asked."""
+    """Print what is live, and what a rollback would do. Raises PipelineError when the target does not answer."""
     target = targets.load_target(project)
     found = read_state(target)
     live, events = found.live, found.events
@@ -93,7 +93,7 @@ def _format_rollback(state: dict[str, Any]) -> str:
 
 
 def history(project: Project, as_json: bool) -> list[Event]:
-    """Print the history. Raises PipelineError when the target cannot be asked."""
+    """Print the history, newest first. Raises PipelineError when the target does not answer."""
     events = targets.load_target(project).read_history()[::-1]
     if as_json:
         line(json.dumps([each.record() for each in events], indent=2))

@@ -14,14 +14,14 @@ from slipway.project import Bake, Project
 from slipway.say import REASON, line, one_line, summary, warn
 from slipway.tracking import ledger
 
-# So many releases stay on the host, ready to be gone back to without the registry.
+# So many releases stay on the host, for a rollback without the registry.
 KEPT = 3
 NOT_NOTIFIED = "what watches does not know of it, until ./run up"
 
 
 @dataclass(frozen=True)
 class State:
-    """What a target knows: all that was begun, what of it was live and proven, what is live, and its history."""
+    """What a target knows: every deployment that was started, those that were live and proven, the live one, and the history."""
 
     recorded: list[Deployment]
     proven: list[Deployment]
@@ -85,7 +85,7 @@ def switch_release(
         if watch:
             bake.watch_release(target, new, watch, check_lock)
     except BaseException:
-        check_lock()  # whoever took over decides what serves
+        check_lock()  # a run that took over decides which release is live
         if live is not None:
             switch_traffic(target, live, check_lock)
         raise
@@ -95,30 +95,30 @@ def switch_release(
 def switch_new_release(
     target: Target, new: Deployment, files: Path, live: Deployment | None, check_lock: Callable[[], None], limits: Bake
 ) -> Switched:
-    """Put a new release before callers; what did not get there is taken away again."""
+    """Switch to a new release; remove it again where that fails."""
     try:
         return switch_release(target, new, files, live, check_lock, limits)
     except BaseException as error:
-        # Not what serves: only a first release is taken away again, unless whoever took over decides.
+        # The live release stays; only a first one is removed, unless another run has taken over and decides.
         if target.read_live_sequence() != new.sequence or (live is None and not isinstance(error, Busy)):
             target.discard_release(new)
         raise
 
 
 def stop_unneeded(target: Target, new: Deployment, state: State, check_lock: Callable[[], None]) -> None:
-    """Stop what is no longer needed; not when a rollback has taken over, which may need it."""
+    """Remove old releases. Raises Busy when a rollback has taken over, which may need them."""
     check_lock()
     target.remove_old_releases(new, chain.select_kept([*state.proven, new], new, KEPT))
 
 
 def notify_monitoring(target: Target, new: Deployment, check_lock: Callable[[], None]) -> None:
-    """Have what watches run, and know of the new release; not when a rollback has taken over, which tells it of another."""
+    """Start monitoring where it does not run, and name it the new release. Raises Busy when a rollback has taken over."""
     check_lock()
     target.notify_monitoring(new, start=True)
 
 
 def switch_traffic(target: Target, to: Deployment, check_lock: Callable[[], None]) -> None:
-    """Switch. Where another did so since the last look, the one that was taken over stops, and the one that took over switches again."""
+    """Switch callers. When another run has switched meanwhile: stop if it took over, switch again if this one did."""
     try:
         target.switch_traffic(to)
     except Moved:
@@ -128,7 +128,7 @@ def switch_traffic(target: Target, to: Deployment, check_lock: Callable[[], None
 
 
 def record_switch(project: Project, target: Target, kind: str, reason: str, done: Done, files: Path) -> Done:
-    """Say what was done, and record it where people look; none of this can undo it."""
+    """Print the proof and record the switch in the history, the job summary and the registry. A failure here undoes nothing."""
     was = f", was {done.before.tag}" if done.before else ""
     what = journal.describe_event(kind, reason)
     text = f"{done.after.tag} serves{was}: {one_line(what, REASON)} in {done.seconds:.1f} s"
@@ -141,7 +141,7 @@ def record_switch(project: Project, target: Target, kind: str, reason: str, done
 
 
 def attempt(otherwise: str, act: Callable[[], None]) -> None:
-    """Do what comes after the proof: whatever goes wrong there, what serves is proven, and that is what the exit code tells."""
+    """Run a step after the proof, and only warn when it fails: the live release is proven, and the exit code says so."""
     try:
         act()
     except Exception as error:  # a full disk, a lost connection, a registry that is down

@@ -10,7 +10,7 @@ from slipway.say import REASON, line, one_line, summary
 
 
 def up(project: Project) -> None:
-    """Have the fixed part run as infra/ and project.toml say, and say where to look. Raises PipelineError."""
+    """Start the proxy and monitoring as infra/ and project.toml describe them, and print their addresses. Raises PipelineError."""
     if project.target != "docker":
         raise PipelineError(
             f"./run up starts the proxy and what watches as containers, and the target {project.target!r} has none. "
@@ -31,7 +31,7 @@ def up(project: Project) -> None:
 
 
 def down(project: Project, remove: str) -> None:
-    """Stop the service on this machine; take everything away from another target, where its name is given. Raises PipelineError."""
+    """Stop the service on this machine; remove everything from another target, given the project's name. Raises PipelineError."""
     target = targets.load_target(project)
     if project.target != "local" and remove != project.name:
         refusal = f"--remove {remove!r} is not its name. " if remove else ""
@@ -47,7 +47,7 @@ def down(project: Project, remove: str) -> None:
 
 
 def resume(project: Project, reason: str) -> None:
-    """Record that deploys may go on; says so where none are held. Raises PipelineError when nothing is deployed."""
+    """Record that deploys may go on, where a rollback holds them. Raises PipelineError when nothing is deployed."""
     target = targets.load_target(project)
     state = read_state(target)
     if state.live is None:

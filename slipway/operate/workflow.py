@@ -23,12 +23,12 @@ SECONDS = 30
 
 
 def list_secrets(target: str) -> tuple[str, ...]:
-    """Return the secrets that lead to where a target runs."""
+    """Return the names of the secrets that a target needs."""
     return (KUBECONFIG,) if target == "kubernetes" else SECRETS
 
 
 def host(project: Project, required: bool) -> bool:
-    """Write what ssh or kubectl needs, and tell whether there is a way. Raises PipelineError when only some of it is given."""
+    """Write what ssh or kubectl needs; returns whether the secrets are set. Raises PipelineError when only some are."""
     wanted = list_secrets(project.target)
     values = {name: os.environ.get(name, "").strip() for name in wanted}
     missing = [name for name in wanted if not values[name]]
