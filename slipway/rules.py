@@ -100,7 +100,7 @@ def _read_thresholds(folder: Path) -> Thresholds:
     try:
         return load_thresholds(folder / "thresholds.toml")
     except (OSError, ValueError) as error:
-        raise PipelineError(f"{folder / 'rules.toml'} cannot be read: {error} Next: correct it, then ./run validate.") from error
+        raise PipelineError(f"{folder / 'thresholds.toml'} cannot be read: {error} Next: correct it, then ./run validate.") from error
 
 
 def describe_altered(rules: Rules) -> list[str]:
