@@ -386,9 +386,10 @@ def test_without_tags_nothing_else_passes_for_one(checkout: Path, name: str, mad
 
 
 class Place:
-    """A target of which only the lock is asked."""
+    """A target that is its own lock, and nothing else."""
 
     def __init__(self) -> None:
+        self.lock = self
         self.found: dict[str, str] | None = None
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
@@ -397,7 +398,7 @@ class Place:
             raise Busy(str(self.found))
         self.found = holder
 
-    def holder(self) -> dict[str, str] | None:
+    def read_holder(self) -> dict[str, str] | None:
         """Return who holds it."""
         return self.found
 
