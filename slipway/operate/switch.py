@@ -16,7 +16,7 @@ from slipway.tracking import ledger
 
 # So many releases stay on the host, for a rollback without the registry.
 KEPT = 3
-NOT_NOTIFIED = "what watches does not know of it, until ./run up"
+NOT_NOTIFIED = "monitoring does not know of it until ./run up"
 
 
 @dataclass(frozen=True)

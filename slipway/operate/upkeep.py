@@ -13,7 +13,7 @@ def up(project: Project) -> None:
     """Start the proxy and monitoring as infra/ and project.toml describe them, and print their addresses. Raises PipelineError."""
     if project.target != "docker":
         raise PipelineError(
-            f"./run up starts the proxy and what watches as containers, and the target {project.target!r} has none. "
+            f"./run up starts the proxy and monitoring as containers, and the target {project.target!r} has none. "
             "Expected: the target docker. Next: ./run up --target docker, on a machine with a Docker engine or with DOCKER_HOST."
         )
     from slipway.operate.targets import monitoring  # imported here: other targets do without the Docker SDK

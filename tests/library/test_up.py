@@ -288,7 +288,7 @@ def test_a_rollback_does_not_fail_by_what_watches(road: Road) -> None:
         said, refused = road.must("rollback"), road.run("up")
     assert f"{A} serves, was {B}" in said.out
     why = f"The volume {road.project.name}-watch cannot be written: no space left on device. Next: mend that, then ./run up."
-    assert said.err == f"warning: what watches does not know of it, until ./run up: {why}\n"
+    assert said.err == f"warning: monitoring does not know of it until ./run up: {why}\n"
     road.serves(A)
     assert (refused.code, refused.err) == (2, f"error: {why}\n")
     with place(road).monitoring.volume.open() as (hand, _):
