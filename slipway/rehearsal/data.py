@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,22 +35,18 @@ class RawTable:
     """What stands before the records, with the header; the records, each with its line end; and how a record is cut."""
 
     before: bytes
-    names: Sequence[str]  # empty where there is no header
+    names: Sequence[str]  # normalised; empty where there is no header
     records: Sequence[bytes]
     separator: bytes
     quoted: bool
-
-    def join(self) -> bytes:
-        """Return the file."""
-        return self.before + b"".join(self.records)
 
     def column(self, number: int) -> list[bytes]:
         """Return the cells of a column. Raises IndexError where a record is shorter."""
         return [_split_cells(each.rstrip(b"\r\n"), self.separator, self.quoted)[number] for each in self.records]
 
-    def with_column(self, number: int, cells: Sequence[bytes]) -> "RawTable":
-        """Return the table with other cells in a column."""
-        return replace(self, records=[self._replace_cell(each, number, cell) for each, cell in zip(self.records, cells, strict=True)])
+    def replace_column(self, number: int, cells: Sequence[bytes]) -> bytes:
+        """Return the file with other cells in a column."""
+        return self.before + b"".join(self._replace_cell(each, number, cell) for each, cell in zip(self.records, cells, strict=True))
 
     def _replace_cell(self, record: bytes, number: int, cell: bytes) -> bytes:
         body = record.rstrip(b"\r\n")
@@ -59,8 +55,8 @@ class RawTable:
 
     def find(self, name: str, values: "pd.Series[Any]") -> int | None:
         """Return the number of the column that is read as one of this name with these values, None where that is not to be told."""
-        if _normalise(name) in map(_normalise, self.names):
-            return [*map(_normalise, self.names)].index(_normalise(name))
+        if (normal := _normalise(name)) in self.names:
+            return [*self.names].index(normal)
         if len(values) != len(self.records):
             return None
         try:  # under another name, or as other values: where equal cells are equal values, and others are others
@@ -106,7 +102,7 @@ class Data:
             place, why = table.find(name, self.rows[name]), f"{name} cannot be found in the text of data/train.csv"
             if place is None:
                 continue
-            self.path.write_bytes(table.with_column(place, [multiply_cell(each) for each in table.column(place)]).join())
+            self.path.write_bytes(table.replace_column(place, [multiply_cell(each) for each in table.column(place)]))
             found = self._read_back()
             if found is None or _is_hundredfold(self.rows[name], found[name]):
                 return name
@@ -120,7 +116,7 @@ class Data:
         if (place := table.find(features.TARGET, target)) is not None:
             cells = table.column(place)
             order = np.random.default_rng(0).permutation(len(cells))
-            self.path.write_bytes(table.with_column(place, [cells[each] for each in order]).join())
+            self.path.write_bytes(table.replace_column(place, [cells[each] for each in order]))
             found = self._read_back()
             if found is not None and _is_shuffled(target, found[features.TARGET]):
                 return
@@ -182,7 +178,7 @@ def _build_table(found: list[bytes], known: set[str], quoted: bool) -> RawTable:
     most = _count_cells(some, separator, quoted)
     first = next((number for number, each in enumerate(found) if len(_split_cells(each, separator, quoted)) == most), 0)
     names = [_read_name(each) for each in _split_cells(found[first].rstrip(b"\r\n"), separator, quoted)] if found else []
-    headed = bool(known & set(map(_normalise, names))) or not any(map(NUMBER.fullmatch, names))
+    headed = bool(known & {*names}) or not any(map(NUMBER.fullmatch, names))
     start = first + headed
     return RawTable(b"".join(found[:start]), names if headed else [], found[start:], separator, quoted)
 
@@ -223,9 +219,10 @@ def _rank_separator(records: Sequence[bytes], separator: bytes, quoted: bool) ->
 
 def _read_name(cell: bytes) -> str:
     try:
-        return cell.decode("utf-8-sig").strip().strip('"').strip()
+        name = cell.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return cell.decode("cp1252", errors="replace").strip().strip('"').strip()
+        name = cell.decode("cp1252", errors="replace")
+    return _normalise(name.strip().strip('"').strip())
 
 
 def _normalise(name: str) -> str:

@@ -22,7 +22,7 @@ PAUSE_SECONDS = 0.04
 
 
 @dataclass
-class Seen:
+class Record:
     """The requests by second since the start and by release, and those that failed."""
 
     by_second: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class Seen:
         }
 
 
-def ask(url: str, rows: list[Any], stop: threading.Event, seen: Seen, start: float) -> None:
+def send_requests(url: str, rows: list[Any], stop: threading.Event, record: Record, start: float) -> None:
     """Be one keep-alive client until `stop`. A request that is not answered with 200 failed; none is sent twice."""
     with http_client.open_client(url, timeout=30) as client:
         number = 0
@@ -56,20 +56,20 @@ def ask(url: str, rows: list[Any], stop: threading.Event, seen: Seen, start: flo
             try:
                 response = client.post("/predict", json=rows[number % len(rows)])
                 if response.status_code == 200:
-                    seen.by_second[int(sent - start), response.headers["x-release"]] += 1
-                    seen.milliseconds.append(1000 * (time.monotonic() - sent))
+                    record.by_second[int(sent - start), response.headers["x-release"]] += 1
+                    record.milliseconds.append(1000 * (time.monotonic() - sent))
                 else:
-                    seen.failures.append(f"{response.status_code}: {response.text[:200]}")
+                    record.failures.append(f"{response.status_code}: {response.text[:200]}")
             except httpx.HTTPError as error:
-                seen.failures.append(repr(error))
+                record.failures.append(repr(error))
             number += 1
 
 
 def main(url: str, rows: str, result: str) -> None:
     """Send requests until standard input is closed, then write their summary."""
-    seen, stop, start = Seen(), threading.Event(), time.monotonic()
+    record, stop, start = Record(), threading.Event(), time.monotonic()
     golden = json.loads(Path(rows).read_bytes())["rows"]
-    threads = [threading.Thread(target=ask, args=(url, golden, stop, seen, start)) for _ in range(CLIENTS)]
+    threads = [threading.Thread(target=send_requests, args=(url, golden, stop, record, start)) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
     try:
@@ -78,7 +78,7 @@ def main(url: str, rows: str, result: str) -> None:
         stop.set()
         for thread in threads:
             thread.join()
-    Path(result).write_text(json.dumps(seen.summary()), encoding="utf-8")
+    Path(result).write_text(json.dumps(record.summary()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -251,11 +251,13 @@ def forget_images(road: Road) -> None:
 
 
 @contextmanager
-def callers(road: Road) -> Iterator[load.Seen]:
+def callers(road: Road) -> Iterator[load.Record]:
     """Have keep-alive clients ask all the while, until each kind of answer that was asked for last has come."""
-    seen, stop = load.Seen(), threading.Event()
+    seen, stop = load.Record(), threading.Event()
     golden = json.loads((road.kept(A) / "bundle" / "golden.json").read_bytes())["rows"]
-    threads = [threading.Thread(target=load.ask, args=(road.url, golden, stop, seen, time.monotonic())) for _ in range(load.CLIENTS)]
+    threads = [
+        threading.Thread(target=load.send_requests, args=(road.url, golden, stop, seen, time.monotonic())) for _ in range(load.CLIENTS)
+    ]
     for thread in threads:
         thread.start()
     try:

@@ -66,7 +66,7 @@ def build(release, drain):
 '''
 FIGURES = pytest.StashKey[dict[Key, Figures]]()
 # Brings callers, and holds that a release serves afterwards and that no request failed, unless it may.
-Suffers = Callable[..., AbstractContextManager[load.Seen]]
+Suffers = Callable[..., AbstractContextManager[load.Record]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -243,7 +243,7 @@ def suffers(road: Road, request: pytest.FixtureRequest) -> Suffers:
     figures = request.config.stash[FIGURES].setdefault(declared.key(road.target), Figures())
 
     @contextmanager
-    def suffer(tag: str, may_fail: bool = False) -> Iterator[load.Seen]:
+    def suffer(tag: str, may_fail: bool = False) -> Iterator[load.Record]:
         with callers(road) as seen:
             start = time.monotonic()
             yield seen

@@ -175,8 +175,8 @@ def test_slow_clients(live: Road, suffers: Suffers) -> None:
 def test_a_burst(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "PAUSE_SECONDS", 0)
     rows = json.loads((live.kept(B) / "bundle" / "golden.json").read_bytes())["rows"]
-    stop, more = threading.Event(), load.Seen()
-    threads = [threading.Thread(target=load.ask, args=(live.url, rows, stop, more, time.monotonic())) for _ in range(BURST)]
+    stop, more = threading.Event(), load.Record()
+    threads = [threading.Thread(target=load.send_requests, args=(live.url, rows, stop, more, time.monotonic())) for _ in range(BURST)]
     with suffers(B):
         for each in threads:
             each.start()
