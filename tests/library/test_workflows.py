@@ -136,7 +136,12 @@ def test_the_required_check_is_the_job_that_judges_and_is_never_skipped() -> Non
     ("path", "changes"),
     [
         *(("docs/rollback.md", False), ("README.md", False), ("model/words.md", True), ("docs.py", True)),
-        *(("infra/Dockerfile", True), ("data/train.csv", True), ("validation/docs/thresholds.toml", True), (".github/workflows/ci.yml", True)),
+        *(
+            ("infra/Dockerfile", True),
+            ("data/train.csv", True),
+            ("validation/docs/thresholds.toml", True),
+            (".github/workflows/ci.yml", True),
+        ),
     ],
 )
 def test_where_only_pages_changed_nothing_is_judged(path: str, changes: bool, tmp_path: Path) -> None:
