@@ -160,10 +160,15 @@ def find_default_branch(root: Path) -> str:
     return ""
 
 
-def hash_files(root: Path, ref: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the sha256 of files of the project as they are in a git ref. Raises PipelineError."""
+def hash_files(root: Path, ref: str, names: Sequence[str]) -> tuple[str | None, ...]:
+    """Return the sha256 of files of the project as they are in a git ref, None of one that it does not have. Raises PipelineError."""
     commit = find_commit(root, ref)
-    return tuple(sha256(read_file(root, commit, name)) for name in names)
+    return tuple(sha256(read_file(root, commit, name)) if has_file(root, commit, name) else None for name in names)
+
+
+def has_file(root: Path, commit: str, name: str) -> bool:
+    """Tell whether a commit has a file of the project."""
+    return bool(run_git(root, "ls-tree", "--name-only", commit, "--", name))
 
 
 def read_file(root: Path, commit: str, name: str) -> bytes:

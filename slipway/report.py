@@ -148,6 +148,8 @@ class Judgement(Part):
     """Where thresholds, expectations and reference dataset are from: "this checkout", or a commit."""
     thresholds_sha256: str
     expectations_sha256: str
+    checks_sha256: str | None = None
+    """Of `validation/checks.py`; null without that file."""
     seed: int
     """Of the bootstrap; from model and reference dataset, so the same inputs get the same verdict."""
     at: str

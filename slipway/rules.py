@@ -12,7 +12,8 @@ from slipway.errors import PipelineError
 from slipway.project import Project
 
 # What the verdict depends on beside the model; the first part is taken from the ref.
-TAKEN = ("validation/thresholds.toml", "validation/expectations.json", "validation/reference.csv")
+CHECKS = "validation/checks.py"  # a project may have none
+TAKEN = ("validation/thresholds.toml", "validation/expectations.json", "validation/reference.csv", CHECKS)
 OWN = ("model/behaviour.py", "model/metrics.py", "model/features.py")
 HERE = "this checkout"
 
@@ -80,6 +81,11 @@ class Rules:
         """What is judged on; never learnt from."""
         return self.folder / "reference.csv"
 
+    @property
+    def checks(self) -> Path:
+        """The project's own rules in Python; may not be there."""
+        return self.folder / "checks.py"
+
 
 def load_rules(project: Project, ref: str | None = None) -> Rules:
     """Return the rules of the checkout, or of a git ref. Raises PipelineError."""
@@ -90,6 +96,8 @@ def load_rules(project: Project, ref: str | None = None) -> Rules:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "validation").mkdir(parents=True)
     for name in TAKEN:
+        if name == CHECKS and not git.has_file(project.root, commit, name):
+            continue
         (folder / name).write_bytes(git.read_file(project.root, commit, name))
     changed = git.list_altered(project.root, commit, (*TAKEN, *OWN))
     return Rules(folder / "validation", commit[:12], _read_thresholds(folder / "validation"), changed)

@@ -123,7 +123,7 @@ def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Findi
     what, why = "model/behaviour.py", "The gate asks these rows, and refuses what it cannot ask."
     try:
         read = cases.read_cases(behaviour.CASES)
-        rows_to_ask = [row for each in read for row in each.asked()]
+        rows_to_ask = [row for each in read for row in each.list_rows()]
     except Exception as error:  # whatever stands there: pydantic's errors have many lines
         write_draft(build, "behaviour.py", format_behaviour(records(rows[dataset.list_inputs()].head(1))[0]))
         fix = "correct the rows; or read build/behaviour.py, which has a row of data/train.csv to begin with, and put it into model/"

@@ -29,7 +29,7 @@ class Case(BaseModel):
     rows: Annotated[list[dict[str, JsonValue]], Field(min_length=1)]
     label: JsonValue = None
 
-    def asked(self) -> list[dict[str, Any]]:
+    def list_rows(self) -> list[dict[str, Any]]:
         """Return the rows to ask, as the service takes them."""
         return [_parse_row(row) for row in self.rows]
 
@@ -39,9 +39,9 @@ class Paired(Case):
 
     change: Annotated[dict[str, JsonValue], Field(min_length=1)]
 
-    def asked(self) -> list[dict[str, Any]]:
+    def list_rows(self) -> list[dict[str, Any]]:
         """Return the rows as they are, then changed."""
-        return super().asked() + [_parse_row({**row, **self.change}) for row in self.rows]
+        return super().list_rows() + [_parse_row({**row, **self.change}) for row in self.rows]
 
     def pairs(self, answers: Values, held: Sequence[bool], expected: str) -> tuple[list[bool], list[str]]:
         """Return which rows hold, and each row with both answers."""
@@ -59,7 +59,7 @@ class Invariance(Paired):
     kind: Literal["invariance"]
     within: float = Field(ge=0)
 
-    def judged(self, answers: Values) -> tuple[list[bool], list[str]]:
+    def judge(self, answers: Values) -> tuple[list[bool], list[str]]:
         """Return which rows hold, and what to say of each."""
         before, after = np.split(answers, 2)
         return self.pairs(answers, [bool(each) for each in np.abs(after - before) <= self.within], f"within {self.within:g}")
@@ -72,7 +72,7 @@ class Direction(Paired):
     expect: Literal["higher", "lower"]
     by: float = Field(0, ge=0)
 
-    def judged(self, answers: Values) -> tuple[list[bool], list[str]]:
+    def judge(self, answers: Values) -> tuple[list[bool], list[str]]:
         """Return which rows hold, and what to say of each."""
         before, after = np.split(answers, 2)
         moved = after - before if self.expect == "higher" else before - after
@@ -86,7 +86,7 @@ class Minimum(Case):
     at_least: float = -np.inf
     at_most: float = np.inf
 
-    def judged(self, answers: Values) -> tuple[list[bool], list[str]]:
+    def judge(self, answers: Values) -> tuple[list[bool], list[str]]:
         """Return which rows hold, and what to say of each."""
         held = [bool(self.at_least <= each <= self.at_most) for each in answers]
         expected = [f"at least {self.at_least:g}"] if np.isfinite(self.at_least) else []
@@ -109,9 +109,9 @@ def judge_cases(cases: Sequence[Invariance | Direction | Minimum], answers: Valu
     """Judge answers to all the rows of all cases, in their order; shape (n,) or (n, classes)."""
     found, first = [], 0
     for case in cases:
-        last = first + len(case.asked())
+        last = first + len(case.list_rows())
         mine = answers[first:last] if answers.ndim == 1 else answers[first:last, (classes or []).index(case.label)]
-        held, told = case.judged(mine)
+        held, told = case.judge(mine)
         broken = [text for holds, text in zip(held, told, strict=True) if not holds]
         said = "; ".join(broken[:SHOWN]) if broken else f"{len(held)} of {len(held)} hold"
         found.append(report.Case(name=case.name, kind=case.kind, holds=not broken, told=said))

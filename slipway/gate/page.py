@@ -45,6 +45,7 @@ def compared(judged: Judgement) -> str:
     uses, champion = judged.reference_uses, judged.champion
     used = "how often it was used is not known" if uses is None else f"candidates judged on it, with this one: {uses}"
     rules = f"thresholds {short(judged.thresholds_sha256)}, expectations {short(judged.expectations_sha256)}"
+    rules += f", checks {short(judged.checks_sha256)}" if judged.checks_sha256 else ""
     groups = f" in {judged.harm.groups} groups" if judged.harm and judged.harm.groups != judged.harm.rows else ""
     facts = [
         ["candidate", named(judged.candidate)],

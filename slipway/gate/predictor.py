@@ -42,7 +42,7 @@ class Predictor:
     client: httpx.Client
     batch: Batch = field(default_factory=Batch, compare=False)
 
-    def answers(self, rows: pd.DataFrame) -> Answers:
+    def answer(self, rows: pd.DataFrame) -> Answers:
         """Answer rows, of which it is sent the columns that it declares; shape (n,) or (n, classes). Raises PipelineError."""
         columns = self.manifest.features.columns
         if lacking := [name for name in columns if name not in rows.columns]:

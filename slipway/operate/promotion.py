@@ -140,7 +140,8 @@ def explain_outdated(project: Project, judged: Judgement, live: Deployment | Non
         return None  # it serves already
     if compared != against:
         return "against another champion than the one live"
-    by = (judged.thresholds_sha256, judged.expectations_sha256, judged.reference_sha256)  # in the order of rules.TAKEN
+    # In the order of rules.TAKEN.
+    by = (judged.thresholds_sha256, judged.expectations_sha256, judged.reference_sha256, judged.checks_sha256)
     if live and ref and by != git.hash_files(project.root, ref, rules.TAKEN):
         return f"by other rules than those of {ref}"
     return None

@@ -1,4 +1,4 @@
-"""Run the owner's code, which is `model/*.py`: what it raises becomes one sentence, what it warns of one line.
+"""Run the owner's code, which is `model/*.py` and `validation/checks.py`: what it raises becomes one sentence, what it warns of one line.
 
     with owner_step("fit", on="data/train.csv"):
         fitted = estimator.build().fit(rows, target)
@@ -64,6 +64,12 @@ STEPS = {
         "computing the metrics on", "metrics", "model/metrics.py", "metrics(truth, answers) returns a dict of names and numbers"
     ),
     "behaviour": Step("reading the cases of", "CASES", "model/behaviour.py", "CASES is a list of dicts, as the top of that file describes"),
+    "checks": Step(
+        "checking the answers on",
+        "check",
+        "validation/checks.py",
+        "check(rows, truth, candidate, champion) returns a list of sentences, [] where nothing is wrong",
+    ),
     "verb": Step("running", "Row", "model/features.py", "code in model/ that runs to its end"),
 }
 MODULES = ("model.features", "slipway.serving.rows", "model.data", "model.estimator", "model.metrics", "model.behaviour")

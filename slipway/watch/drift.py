@@ -66,7 +66,7 @@ def _judge_file(project: Project, path: Path, release: str, all_seasons: bool) -
         raise PipelineError("Nothing is live to be asked. Next: ./run deploy TAG, or --release build/bundle.")
     with open_predictor(project, found.predictor) as predictor:
         before = predictor.client.get("/metrics").raise_for_status().text
-        predictor.answers(rows)
+        predictor.answer(rows)
         counts, reference_rows = count_between(before, predictor.client.get("/metrics").raise_for_status().text)
         tag = found.tag or predictor.tag
     if all_seasons:

@@ -106,7 +106,7 @@ def _read_rows(path: Path) -> pd.DataFrame:
 def _ask_release(project: Project, target: Target, release: Deployment, rows: pd.DataFrame) -> tuple[Answers, Manifest]:
     target.fetch_release(release.digest)
     with open_predictor(project, target.locate_release(release.digest)) as predictor:
-        return predictor.answers(rows), predictor.manifest
+        return predictor.answer(rows), predictor.manifest
 
 
 def judge_outcomes(

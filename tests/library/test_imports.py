@@ -23,6 +23,7 @@ MAKING = (*JUDGING, "slipway.gate")
 # What of ours each floor may import, beside itself.
 MAY = {
     "model": ("slipway.gate.losses",),
+    "validation": ("model", "slipway.gate.losses"),
     "service": ("slipway.serving",),
     "pipeline": ("slipway",),
     "slipway/serving": ("model.features",),
@@ -36,7 +37,7 @@ MAY = {
     "slipway/rehearsal": (*MAKING, "slipway.bundle", "pipeline"),
     "slipway/template": GROUND,
 }
-ROOMS = ("model", "service", "pipeline", "slipway")
+ROOMS = ("model", "validation", "service", "pipeline", "slipway")
 OURS = {*ROOMS, "tests"}
 LOCK_OF = {"model": "serve", "service": "serve", "slipway/serving": "serve"}
 # What the verbs that operate reach only where the packages to work with are: they look for those first.

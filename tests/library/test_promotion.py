@@ -130,7 +130,7 @@ def test_a_verdict_by_loosened_thresholds(live: Road) -> None:
     refused(said, 1, "The gate says FAIL against what is live now.")
 
 
-@pytest.mark.parametrize("part", ["thresholds_sha256", "expectations_sha256", "reference_sha256"])
+@pytest.mark.parametrize("part", ["thresholds_sha256", "expectations_sha256", "reference_sha256", "checks_sha256"])
 def test_any_other_rule_than_the_default_branchs_is_noticed(live: Road, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     smuggle(live, B, edit(**{part: "0" * 64}))
     monkeypatch.setattr("slipway.gate.judge.judge", stopped)

@@ -583,7 +583,7 @@ CHANGE = {COLUMNS[0]: ROW[COLUMNS[0]]}
 )
 def test_a_case_holds_or_not(case: dict[str, Any], answers: list[float], holds: bool) -> None:
     cases = declared(**case)
-    assert len(cases[0].asked()) == len(answers)
+    assert len(cases[0].list_rows()) == len(answers)
     [found] = behaviour.judge_cases(cases, np.asarray(answers), None)
     assert found.holds == holds
     assert found.told == "1 of 1 hold" if holds else f"is answered {answers[0]:g}" in found.told
@@ -612,4 +612,4 @@ def test_an_error_in_the_declared_behaviour_is_named(case: dict[str, Any], said:
 def test_the_declared_behaviour_can_be_asked() -> None:
     from model import behaviour as owners
 
-    assert all(case.asked() for case in behaviour.read_cases(owners.CASES))
+    assert all(case.list_rows() for case in behaviour.read_cases(owners.CASES))

@@ -49,14 +49,14 @@ def answers(golden: Golden) -> list[Any]:
 @pytest.mark.parametrize("limit", [1, 2, 7, 100, 229, 230, 1000])
 def test_it_keeps_within_the_rows_that_a_release_takes(release: Release, rows: pd.DataFrame, answers: list[Any], limit: int) -> None:
     predictor, sent = ask(release, limit, 10_000_000)
-    assert same(predictor.answers(rows), answers)
+    assert same(predictor.answer(rows), answers)
     assert sum(number for code, number in sent if code == 200) == MANY
     refused = [number for code, number in sent if code != 200]
     assert len(refused) <= 9
     if limit < MANY:
         assert max(number for code, number in sent if code == 200) > limit / 2 - 1
         sent.clear()
-        predictor.answers(rows)
+        predictor.answer(rows)
         assert {code for code, _ in sent} == {200}
 
 
@@ -64,7 +64,7 @@ def test_it_keeps_within_the_bytes_that_a_release_takes(release: Release, rows: 
     longest = max(len(json.dumps(row)) for row in golden["rows"])
     for several in (1, 3, 50):
         predictor, sent = ask(release, 1000, (longest + 4) * several)
-        assert same(predictor.answers(rows), answers)
+        assert same(predictor.answer(rows), answers)
         assert sum(number for code, number in sent if code == 200) == MANY
 
 
@@ -72,7 +72,7 @@ def test_a_single_row_that_is_too_large_is_told_with_its_size_and_the_setting(re
     predictor, _ = ask(release, 1000, 20)
     size = len(json.dumps([rows[COLUMNS].iloc[0].to_dict()]).encode())
     with pytest.raises(PipelineError, match=r"row 0, which has \d+ bytes as JSON: .*20 bytes.*raise max_body_bytes in service/") as error:
-        predictor.answers(rows)
+        predictor.answer(rows)
     said = int(str(error.value).partition("which has ")[2].partition(" bytes")[0])
     assert size / 2 < said <= size + len(COLUMNS) * 8
 
@@ -82,14 +82,14 @@ def test_rows_that_it_refuses_are_told_with_the_reason_and_nothing_is_halved(rel
     name = COLUMNS[0]
     wrong: dict[str, Any] = {name: [{"a": 1}] * MANY}
     with pytest.raises(PipelineError, match=rf"refuses rows that it is sent, .*{re.escape(name)}: .*Next: correct the rows"):
-        predictor.answers(rows.drop(columns=name).assign(**wrong))
+        predictor.answer(rows.drop(columns=name).assign(**wrong))
     assert len(sent) == 1
 
 
 def test_no_rows_are_told(release: Release, rows: pd.DataFrame) -> None:
     predictor, _ = ask(release, 1000, 10_000_000)
     with pytest.raises(PipelineError, match=r"There are no rows to send"):
-        predictor.answers(rows.head(0))
+        predictor.answer(rows.head(0))
 
 
 def test_a_failure_of_the_service_is_one_and_says_in_which_rows(release: Release, rows: pd.DataFrame) -> None:
@@ -98,4 +98,4 @@ def test_a_failure_of_the_service_is_one_and_says_in_which_rows(release: Release
 
     predictor, _ = ask(dataclasses.replace(release, answering=Answering(broken, "pipeline", None)), 100, 10_000_000)
     with pytest.raises(ServiceFailed, match=rf"{release.tag} failed on rows 0 to 56 \(from 0\) that it was sent\."):
-        predictor.answers(rows)
+        predictor.answer(rows)
