@@ -193,14 +193,13 @@ def format_markdown(judged: Judgement) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _list_sentences(mark: str, said: list[str]) -> str:
+def _list_sentences(mark: str, sentences: list[str]) -> str:
     """Return sentences as lines; of very many the first."""
-    more = [f"{mark}… and {len(said) - MOST_LINES} more, in gate.json"] if len(said) > MOST_LINES else []
-    return "\n".join([*(mark + each for each in said[:MOST_LINES]), *more])
+    more = [f"{mark}… and {len(sentences) - MOST_LINES} more, in gate.json"] if len(sentences) > MOST_LINES else []
+    return "\n".join([*(mark + each for each in sentences[:MOST_LINES]), *more])
 
 
 def _list_metrics(judged: Judgement) -> list[str]:
-    """Return the rows of the table of metrics."""
     champion = judged.champion
     theirs = {"loss": champion.loss, **champion.metrics} if champion else {}
     both = {"loss": judged.candidate.loss, **judged.candidate.metrics}
@@ -208,11 +207,10 @@ def _list_metrics(judged: Judgement) -> list[str]:
     return [*rows, f"| loss of a trivial model | {judged.trivial_loss:.4g} | |"]
 
 
-def _format_slice(of: Slice) -> str:
-    """Return a slice as a row of the table."""
-    said = "not judged: too few" if of.p is None else "**worse**" if of.failed else "ok"
-    name = of.name.replace("|", "\\|")
-    return f"| {name} | {of.rows} | {of.mean:+.4g} ({of.low:+.4g} to {of.high:+.4g}) | {of.margin:.4g} | {said} |"
+def _format_slice(part: Slice) -> str:
+    result = "not judged: too few" if part.p is None else "**worse**" if part.failed else "ok"
+    name = part.name.replace("|", "\\|")
+    return f"| {name} | {part.rows} | {part.mean:+.4g} ({part.low:+.4g} to {part.high:+.4g}) | {part.margin:.4g} | {result} |"
 
 
 def format_figure(value: float | None) -> str:

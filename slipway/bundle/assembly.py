@@ -1,4 +1,4 @@
-"""The files of a release: the bundle, its verdict and the code that serves it, as a folder that an image is built from."""
+"""A release: the bundle, its verdict and the code that serves it, as a folder or an image; and the checks of what is built."""
 
 import json
 import shutil
@@ -89,22 +89,22 @@ def check_release(project: Project, name: str) -> Image:
 
 
 def _start_release(project: Project, name: str) -> AbstractContextManager[str]:
-    """Start a built release, by its image's name or its folder."""
     return docker_engine.serve_image(name) if project.as_image else serve_release(Path(name), Path(name) / "release")
 
 
 def _find_failures(project: Project, difference: float, p99: float, size: float) -> list[str]:
-    """Say what the budget in project.toml, or parity, refuses."""
-    said = []
+    failures = []
     if not difference <= TOLERANCE:
-        said.append(f"The release answers the golden rows {difference:.3g} off the answers at training, at most {TOLERANCE:g} is allowed.")
+        failures.append(
+            f"The release answers the golden rows {difference:.3g} off the answers at training, at most {TOLERANCE:g} is allowed."
+        )
     if p99 > project.p99_ms:
-        said.append(
+        failures.append(
             f"99 of 100 requests with one row are answered within {p99:.0f} ms, the budget in project.toml is {project.p99_ms:g} ms."
         )
     if size > project.image_mb:
-        said.append(f"The release has {size:.0f} MB, the budget in project.toml is {project.image_mb:g} MB.")
-    return said
+        failures.append(f"The release has {size:.0f} MB, the budget in project.toml is {project.image_mb:g} MB.")
+    return failures
 
 
 def _measure_latency(client: httpx.Client, rows: list[dict[str, Any]], budget: float) -> float:
@@ -128,7 +128,6 @@ def _measure_round(client: httpx.Client, rows: list[dict[str, Any]], budget: flo
 
 
 def _time_request(client: httpx.Client, row: dict[str, Any]) -> float:
-    """Return the ms that a request takes."""
     start = time.perf_counter()
     _post(client, row)
     return 1000 * (time.perf_counter() - start)
@@ -143,5 +142,4 @@ def _post(client: httpx.Client, rows: Any) -> httpx.Response:
 
 
 def _measure_folder(folder: Path) -> float:
-    """Return the size of a folder in MB, of its files alone."""
     return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e6

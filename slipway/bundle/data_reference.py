@@ -74,7 +74,6 @@ def refuse_other(project: Project) -> None:
 
 
 def _describe_mismatch(reference: Reference, name: str, commit: str) -> str:
-    """Say what is wrong, and what to type."""
     found, committed = (reference.found or "")[:12], (reference.committed or "")[:12]
     back = "dvc pull" if reference.dvc else f"git checkout HEAD -- {name}"
     if not committed:

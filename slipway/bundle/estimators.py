@@ -81,12 +81,10 @@ def refuse_target(target: Any) -> None:
 
 
 def _quote(text: str) -> str:
-    """Return a text as it is written in Python."""
     return f'"{text}"'
 
 
 def _make_refusal(given: str, expected: str, edit: str) -> ModelRefused:
-    """Return the refusal."""
     return ModelRefused(f"{given}, expected is {expected}. Nothing was changed. Next: {edit}; then ./run train.")
 
 
@@ -94,17 +92,16 @@ def refuse_kind(estimator: Any, task: Any, target: Any) -> None:
     """Raise ModelRefused unless `TASK`, `TARGET` and what `build()` returns, not yet fitted, are of a kind that is judged and served."""
     refuse_task(task)
     refuse_target(target)
-    refuse_no_estimator(estimator)
-    last = last_step(estimator)
-    for refuse in (refuse_fitted, refuse_several_outputs, refuse_other_kinds):
+    _refuse_no_estimator(estimator)
+    last = _last_step(estimator)
+    for refuse in (_refuse_fitted, _refuse_several_outputs, _refuse_other_kinds):
         refuse(estimator, last)
-    refuse_other_task(estimator, last, task)
+    _refuse_other_task(estimator, last, task)
     if task != "regression":
-        refuse_no_probabilities(estimator, last)
+        _refuse_no_probabilities(estimator, last)
 
 
-def refuse_no_estimator(estimator: Any) -> None:
-    """Raise ModelRefused when this is no object that can be fitted."""
+def _refuse_no_estimator(estimator: Any) -> None:
     if estimator is None:
         raise _make_refusal(f"build() in {FILE} returns None", "an unfitted estimator", "end it with `return` and the pipeline")
     if inspect.isclass(estimator):
@@ -117,8 +114,7 @@ def refuse_no_estimator(estimator: Any) -> None:
         raise _make_refusal(f"build() in {FILE} returns {what}, which has no fit", "an unfitted estimator of scikit-learn", "return one")
 
 
-def refuse_fitted(estimator: Any, last: Any) -> None:
-    """Raise ModelRefused when what is to learn has learnt already."""
+def _refuse_fitted(estimator: Any, last: Any) -> None:
     if isinstance(last, FrozenEstimator) or (_is_fitted(estimator) and not _is_fitted(_clone(estimator))):
         raise _make_refusal(
             f"build() in {FILE} returns {_name_class(last)} that is fitted already",
@@ -127,8 +123,7 @@ def refuse_fitted(estimator: Any, last: Any) -> None:
         )
 
 
-def refuse_several_outputs(estimator: Any, last: Any) -> None:
-    """Raise ModelRefused when it answers several targets."""
+def _refuse_several_outputs(estimator: Any, last: Any) -> None:
     tags = _read_tags(estimator)
     if tags is not None and not tags.target_tags.single_output:
         inner = getattr(last, "estimator", None)
@@ -136,8 +131,7 @@ def refuse_several_outputs(estimator: Any, last: Any) -> None:
         raise _make_refusal(f"{_name_class(last)} in {FILE} answers several targets", "one: a release answers one question", instead)
 
 
-def refuse_other_kinds(estimator: Any, last: Any) -> None:
-    """Raise ModelRefused when it ranks, clusters, detects, or only transforms."""
+def _refuse_other_kinds(estimator: Any, last: Any) -> None:
     tags, name = _read_tags(estimator), _name_class(last)
     kind = "clusterer" if isinstance(last, BiclusterMixin) else tags and tags.estimator_type
     expected = "a regressor or a classifier"
@@ -153,8 +147,7 @@ def refuse_other_kinds(estimator: Any, last: Any) -> None:
         )
 
 
-def refuse_other_task(estimator: Any, last: Any, task: str) -> None:
-    """Raise ModelRefused when a regressor is to classify, or the reverse."""
+def _refuse_other_task(estimator: Any, last: Any, task: str) -> None:
     tags = _read_tags(estimator)
     kind, name = tags and tags.estimator_type, _name_class(last)
     other = name.replace("Regressor", "Classifier") if kind == "regressor" else name.replace("Classifier", "Regressor")
@@ -168,11 +161,10 @@ def refuse_other_task(estimator: Any, last: Any, task: str) -> None:
         )
 
 
-def refuse_no_probabilities(estimator: Any, last: Any) -> None:
-    """Raise ModelRefused when it only names a class."""
+def _refuse_no_probabilities(estimator: Any, last: Any) -> None:
     without = [each for each in _list_members(last) if not _has_probabilities(each)] if _has_probabilities(estimator) else [last]
     if without:
-        name = _name_class(_find_without_probabilities(last_step(without[0])))
+        name = _name_class(_find_without_probabilities(_last_step(without[0])))
         raise _make_refusal(
             f"{name} in {FILE} answers no probabilities (it has no predict_proba)",
             "a classifier that does: the service answers probabilities, and the gate judges them",
@@ -181,27 +173,24 @@ def refuse_no_probabilities(estimator: Any, last: Any) -> None:
 
 
 def _find_without_probabilities(last: Any) -> Any:
-    """Return the estimator within another that is the reason why that has no probabilities."""
     while type(last).__name__ not in PROBABILITIES:
         inner = next((each for name in ("estimator", "final_estimator") if (each := getattr(last, name, None)) is not None), None)
         if inner is None or _has_probabilities(inner):
             return last
-        last = last_step(inner)
+        last = _last_step(inner)
     return last
 
 
 def _name_kind(task: str) -> str:
-    """Return the kind of estimator that a task takes."""
     return "regressor" if task == "regression" else "classifier"
 
 
 def _has_probabilities(estimator: Any) -> bool:
     """Tell whether this will answer probabilities; a stack that names no final estimator takes a logistic regression, but only in `fit`."""
-    return hasattr(estimator, "predict_proba") or _fits_final(last_step(estimator))
+    return hasattr(estimator, "predict_proba") or _fits_final(_last_step(estimator))
 
 
 def _fits_final(last: Any) -> bool:
-    """Tell whether this is a stack that names no final estimator."""
     return isinstance(last, StackingClassifier | StackingRegressor) and last.final_estimator is None
 
 
@@ -211,7 +200,7 @@ def _list_members(last: Any) -> Iterator[Any]:
         yield from (each for _, each in last.estimators if each != "drop")
 
 
-def last_step(estimator: Any) -> Any:
+def _last_step(estimator: Any) -> Any:
     """Return what predicts: the end of a pipeline, what a search or a threshold is put around."""
     while True:
         if isinstance(steps := getattr(estimator, "steps", None), list) and steps:
@@ -247,12 +236,10 @@ def _is_fitted(estimator: Any) -> bool:
 
 
 def _clone(estimator: Any) -> Any:
-    """Return the estimator as it was before fitting, or itself where that is not known."""
     with suppress(Exception):  # whatever the constructor of an estimator of somebody's own raises
         return clone(estimator)
     return estimator
 
 
 def _name_class(estimator: Any) -> str:
-    """Return the name of an estimator's class, or the word that stands for one."""
     return repr(estimator) if isinstance(estimator, str) else type(estimator).__name__

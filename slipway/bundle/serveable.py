@@ -94,8 +94,8 @@ def read_config(path: Path) -> Config:
     try:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        said = describe_invalid(error, list(Config.model_fields)) if isinstance(error, ValidationError) else error
-        raise ModelRefused(f"{path} cannot be read: {said}. Nothing was changed. Next: correct it, then ./run train.") from error
+        reason = describe_invalid(error, list(Config.model_fields)) if isinstance(error, ValidationError) else error
+        raise ModelRefused(f"{path} cannot be read: {reason}. Nothing was changed. Next: correct it, then ./run train.") from error
 
 
 def choose_golden_rows(rows: Sequence[Mapping[str, Any]], max_rows: int, max_body_bytes: int, count: int = GOLDEN_ROWS) -> list[int]:

@@ -34,10 +34,10 @@ def save(pipeline: Any, path: Path) -> None:
         skops.io.dump(pipeline, buffer)
     except Exception as error:  # whatever a part of the pipeline raises when it is asked for its state
         raise refuse_unsaved(error, pipeline) from error
-    with zipfile.ZipFile(buffer) as given, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
-        schema = json.loads(given.read("schema.json"))
+    with zipfile.ZipFile(buffer) as dumped, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
+        schema = json.loads(dumped.read("schema.json"))
         stamped = _settle(schema)
-        parts = {new: _drop_stamps(given.read(old)) if old in stamped else given.read(old) for old, new in renumber(schema).items()}
+        parts = {new: _drop_stamps(dumped.read(old)) if old in stamped else dumped.read(old) for old, new in _renumber(schema).items()}
         parts["schema.json"] = json.dumps(schema, indent=1).encode()
         for name, content in sorted(parts.items()):
             written.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
@@ -52,7 +52,7 @@ def refuse_unloadable(path: Path) -> None:
         raise (refuse_parts(cause.parts) if isinstance(cause, NotTrusted) else refuse_unsaved(cause)) from error
 
 
-def renumber(schema: Node) -> dict[str, str]:
+def _renumber(schema: Node) -> dict[str, str]:
     """Replace memory addresses by numbers in order of appearance, in place; returns the old and new names of the files.
 
     Only the fields of nodes are touched. What a model holds under the same words is data.
@@ -118,7 +118,6 @@ def _settle_attributes(attributes: dict[str, Any]) -> None:
 
 
 def _make_plain(value: Any) -> Node:
-    """Return the node of a plain value."""
     return {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": json.dumps(value), "is_json": True}
 
 

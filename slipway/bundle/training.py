@@ -92,21 +92,13 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
     dataset.read_truth(reference, classes, rules.reference)
     answers, learnt = predict(fitted, reference, classes, "the reference dataset"), predict(fitted, rows, classes, "data/train.csv")
     serveable.refuse_unanswered(fitted, reference)
-    config, asked = serveable.read_config(bundle / "config.toml"), records(reference[dataset.list_inputs()])
-    chosen = serveable.choose_golden_rows(asked, config.max_rows, config.max_body_bytes)
-    golden = {"rows": [asked[number] for number in chosen], "answers": answers[chosen].tolist()}
-    (bundle / "golden.json").write_bytes(parts.canonical(golden))
-    kept, judged = data_reference.read_reference(project), Sides(reference, answers, None, answers, classes)
-    watched = serveable.make_bins(rows, learnt)
-    (bundle / "bins.json").write_bytes(parts.canonical(watched.model_dump(mode="json")))
+    _write_golden(bundle, reference, answers)
+    (bundle / "bins.json").write_bytes(parts.canonical(serveable.make_bins(rows, learnt).model_dump(mode="json")))
+    kept = data_reference.read_reference(project)
     return parts.Manifest(
         project=project.name,
-        commit=git.read_head(project.root),
         dirty=bool(git.list_changes(project.root)) or not kept.held,
-        created_at=git.read_commit_time(project.root),
-        python=platform.python_version(),
-        packages={name: version(name) for name in PACKAGES},
-        lock_sha256=parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
+        **_describe_code(project),
         task=features.TASK,
         target=features.TARGET,
         model=_describe_model(fitted, bundle, serveable.check_compiled(fitted, reference, answers), classes),
@@ -117,17 +109,33 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
         reference=_describe_data(project, rules.reference, reference),
         features=parts.Features(columns=dataset.list_inputs(), schema_sha256=_hash_schema(), contract_version=features.CONTRACT_VERSION),
         trivial=run_owner("loss", choose_trivial, dataset.read_truth(rows, classes, project.train_data), classes),
-        metrics=_measure(rules, judged),
+        metrics=_measure(rules, Sides(reference, answers, None, answers, classes)),
     )
 
 
+def _write_golden(bundle: Path, reference: pd.DataFrame, answers: Answers) -> None:
+    config, rows = serveable.read_config(bundle / "config.toml"), records(reference[dataset.list_inputs()])
+    chosen = serveable.choose_golden_rows(rows, config.max_rows, config.max_body_bytes)
+    golden = {"rows": [rows[number] for number in chosen], "answers": answers[chosen].tolist()}
+    (bundle / "golden.json").write_bytes(parts.canonical(golden))
+
+
+def _describe_code(project: Project) -> dict[str, Any]:
+    """Return what the manifest says of the code: its commit, and the versions that it ran with."""
+    return {
+        "commit": git.read_head(project.root),
+        "created_at": git.read_commit_time(project.root),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "lock_sha256": parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
+    }
+
+
 def _describe_file(bundle: Path, name: str) -> parts.File:
-    """Describe a file of the bundle."""
     return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
 
 
 def _describe_model(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
-    """Describe the fitted model."""
     parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
     last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
     return parts.Model(
@@ -140,7 +148,6 @@ def _describe_model(fitted: Any, bundle: Path, short: parts.Compiled, classes: S
 
 
 def _describe_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.Data:
-    """Describe a dataset."""
     groups = frame[features.GROUP].astype(str) if features.GROUP else None
     span = None if groups is None else (groups.min(), groups.max())
     source = path.relative_to(project.root).as_posix()
@@ -148,7 +155,6 @@ def _describe_data(project: Project, path: Path, frame: pd.DataFrame) -> parts.D
 
 
 def _hash_schema() -> str:
-    """Return the hash of the input contract."""
     return parts.sha256(parts.canonical(features.Row.model_json_schema()))
 
 

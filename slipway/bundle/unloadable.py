@@ -27,7 +27,7 @@ FRAMES = (
 
 def refuse_parts(parts: Sequence[Part]) -> ModelRefused:
     """Return the refusal of a pipeline that names what may not be loaded."""
-    reason, edit = explain(parts[0])
+    reason, edit = _explain(parts[0])
     others = f" Refused as well: {', '.join(each.path for each in parts[1:6])}." if parts[1:] else ""
     return ModelRefused(
         f"The fitted pipeline holds {parts[0].path}, {reason}.{others} Nothing was changed. Next: {edit}; then ./run train."
@@ -37,13 +37,13 @@ def refuse_parts(parts: Sequence[Part]) -> ModelRefused:
 def refuse_unsaved(error: BaseException, pipeline: Any = None) -> ModelRefused:
     """Return the refusal of a pipeline that cannot be written, or not be read again."""
     if isinstance(error, RecursionError):
-        where, said, edit = "", "a part of it refers to itself", "keep no reference to the whole in a part"
+        where, reason, edit = "", "a part of it refers to itself", "keep no reference to the whole in a part"
     else:
-        chain = find_unsaved("", pipeline) if pipeline is not None else []
+        chain = _find_unsaved("", pipeline) if pipeline is not None else []
         where = f", {'.'.join(name for name, _ in chain if name)}, of type {_name_type(chain[-1][1])}" if chain else ""
-        said, edit = " ".join(str(error).split()) or "no reason given", _suggest_edit([value for _, value in chain])
+        reason, edit = " ".join(str(error).split()) or "no reason given", _suggest_edit([value for _, value in chain])
     return ModelRefused(
-        f"The fitted pipeline has a part that skops does not store{where} ({type(error).__name__}: {said}). Nothing was changed. "
+        f"The fitted pipeline has a part that skops does not store{where} ({type(error).__name__}: {reason}). Nothing was changed. "
         f"Next: {edit}; then ./run train."
     )
 
@@ -59,21 +59,19 @@ def _suggest_edit(chain: Sequence[Any]) -> str:
     return PLAIN
 
 
-def find_unsaved(name: str, value: Any, seen: frozenset[int] = frozenset()) -> list[tuple[str, Any]]:
+def _find_unsaved(name: str, value: Any, seen: frozenset[int] = frozenset()) -> list[tuple[str, Any]]:
     """Return the way to the innermost part that skops does not store: names, and what they stand for."""
     for each_name, each in _list_parts(value):
         if id(each) not in seen and not _is_saved(each):
-            return [(name or type(value).__name__, value), *find_unsaved(str(each_name), each, seen | {id(each)})]
+            return [(name or type(value).__name__, value), *_find_unsaved(str(each_name), each, seen | {id(each)})]
     return [(name, value)]
 
 
 def _name_type(value: Any) -> str:
-    """Return the full name of a value's type."""
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def _list_parts(value: Any) -> Iterable[tuple[Any, Any]]:
-    """Return what a value holds, by name."""
     if isinstance(value, dict):
         return value.items()
     if isinstance(value, list | tuple | set):
@@ -82,7 +80,6 @@ def _list_parts(value: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _is_saved(value: Any) -> bool:
-    """Tell whether skops stores a value."""
     try:
         skops.io.dumps(value)
     except Exception:  # whatever a part raises when it is asked for its state
@@ -90,14 +87,12 @@ def _is_saved(value: Any) -> bool:
     return True
 
 
-def explain(part: Part) -> tuple[str, str]:
-    """Return what a part is, as the end of a sentence, and the edit that mends it."""
+def _explain(part: Part) -> tuple[str, str]:
     top = part.module.partition(".")[0]
     return _explain_kind(part) or _explain_library(part, top) or _explain_foreign(part, top)
 
 
 def _explain_kind(part: Part) -> tuple[str, str] | None:
-    """Explain what is refused by its kind, wherever it is written."""
     if part.loader == "MethodNode":
         return "a method of an object, which is not loaded", WRAPPED
     if part.path == "builtins.method_descriptor":
@@ -116,7 +111,6 @@ def _explain_kind(part: Part) -> tuple[str, str] | None:
 
 
 def _explain_library(part: Part, top: str) -> tuple[str, str] | None:
-    """Explain what is refused of scikit-learn, numpy, scipy, pandas and the packages for boosting."""
     if part.module.startswith("scipy.stats."):
         return (
             "a distribution of scipy, which runs code of its own when it is loaded",
@@ -138,7 +132,6 @@ def _explain_library(part: Part, top: str) -> tuple[str, str] | None:
 
 
 def _explain_foreign(part: Part, top: str) -> tuple[str, str]:
-    """Explain what is refused because nobody has looked at what its code does."""
     if top in sys.stdlib_module_names:
         return "no plain value", PLAIN
     if packages := packages_distributions().get(top):

@@ -46,11 +46,11 @@ class Paired(Case):
     def pairs(self, answers: Values, held: Sequence[bool], expected: str) -> tuple[list[bool], list[str]]:
         """Return which rows hold, and each row with both answers."""
         before, after = np.split(answers, 2)
-        told = [
+        texts = [
             f"{json.dumps(row)} is answered {left:.6g}, with {json.dumps(self.change)} {right:.6g}; expected {expected}"
             for row, left, right in zip(self.rows, before, after, strict=True)
         ]
-        return list(held), told
+        return list(held), texts
 
 
 class Invariance(Paired):
@@ -111,9 +111,9 @@ def judge_cases(cases: Sequence[Invariance | Direction | Minimum], answers: Valu
     for case in cases:
         last = first + len(case.list_rows())
         mine = answers[first:last] if answers.ndim == 1 else answers[first:last, (classes or []).index(case.label)]
-        held, told = case.judge(mine)
-        broken = [text for holds, text in zip(held, told, strict=True) if not holds]
-        said = "; ".join(broken[:SHOWN]) if broken else f"{len(held)} of {len(held)} hold"
-        found.append(report.Case(name=case.name, kind=case.kind, holds=not broken, told=said))
+        held, texts = case.judge(mine)
+        broken = [text for holds, text in zip(held, texts, strict=True) if not holds]
+        summary = "; ".join(broken[:SHOWN]) if broken else f"{len(held)} of {len(held)} hold"
+        found.append(report.Case(name=case.name, kind=case.kind, holds=not broken, told=summary))
         first = last
     return found

@@ -20,10 +20,8 @@ from slipway.report import Outcome
 from slipway.rules import Thresholds
 
 Mask = NDArray[np.bool_]
-
-
-POINTS = 400
-STRETCHES = 60
+# What the pictures show, whatever the size of the reference dataset.
+POINTS, STRETCHES = 400, 60
 
 
 @dataclass(frozen=True)
@@ -69,22 +67,22 @@ def compare(sides: Sides, rules: Thresholds, failures: Sequence[str], seed: int,
     limits = features.TARGET_RANGE if features.TASK == "regression" else (0.0, 1.0)
     if insane := gate.describe_implausible(sides.ours, limits):
         return Compared(Verdict(Outcome.FAIL, [*failures, insane]))
-    failures = [*failures, *find_missed_floors(sides, rules)]
+    failures = [*failures, *_find_missed_floors(sides, rules)]
     if sides.theirs is None:
         harm, margin = measure(sides, sides.trivial, rules, seed, None), 0.0
         return Compared(gate.judge(harm, margin, "a trivial model", failures, name_unit()), describe_harm(harm, margin))
     harm, margin = measure(sides, sides.theirs, rules, seed, None), compute_tolerated(sides, rules, None)
-    looked_at = compare_slices(sides, rules, seed)
+    looked_at = _compare_slices(sides, rules, seed)
     worse = gate.describe_regressions(looked_at, rules.confidence)
     failures, notes = [*failures, *worse.values()], list[str]()
-    if said := gate.describe_creep(harm, gap, margin):
-        (failures if said[0] is Outcome.FAIL else notes).append(said[1])
+    if creep := gate.describe_creep(harm, gap, margin):
+        (failures if creep[0] is Outcome.FAIL else notes).append(creep[1])
     verdict = gate.judge(harm, margin, "the champion", failures, name_unit())
-    shown = [
+    slices = [
         report.Slice(**describe_harm(each.harm, each.margin).model_dump(), name=each.name, p=each.p, failed=each.name in worse)
         for each in looked_at
     ]
-    return Compared(verdict, describe_harm(harm, margin), shown, notes)
+    return Compared(verdict, describe_harm(harm, margin), slices, notes)
 
 
 def measure(sides: Sides, against: Values, rules: Thresholds, seed: int, chosen: Mask | None) -> Interval:
@@ -103,8 +101,7 @@ def compute_tolerated(sides: Sides, rules: Thresholds, chosen: Mask | None) -> f
     return gate.compute_margin(rules.margin_fraction, theirs, trivial)
 
 
-def compare_slices(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
-    """Return the harm in each slice that has any rows."""
+def _compare_slices(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
     assert sides.theirs is not None
     theirs = sides.theirs
     found = [
@@ -115,7 +112,7 @@ def compare_slices(sides: Sides, rules: Thresholds, seed: int) -> list[Slice]:
     return gate.adjust_slices(found, rules.slices.min_rows, rules.slices.min_groups)
 
 
-def find_missed_floors(sides: Sides, rules: Thresholds) -> list[str]:
+def _find_missed_floors(sides: Sides, rules: Thresholds) -> list[str]:
     """Return the floors that are missed. Raises ValueError for a floor on a metric that does not exist."""
     values = compute_metrics(sides.truth, sides.ours)
     if unknown := set(rules.floors) - set(values):
@@ -148,12 +145,10 @@ def mask_slices(rows: pd.DataFrame) -> dict[str, Mask]:
 
 
 def _mask_values(column: str, values: "pd.Series[Any]") -> dict[str, Mask]:
-    """Return a slice for each value."""
     return {f"{column} = {value}": (values == value).to_numpy() for value in sorted(values.dropna().unique())}
 
 
 def _mask_ranges(column: str, values: "pd.Series[float]", cuts: tuple[float, ...]) -> dict[str, Mask]:
-    """Return a slice for each stretch between cuts."""
     edges = [-np.inf, *cuts, np.inf]
     found = {}
     for low, high in pairwise(edges):
@@ -173,7 +168,6 @@ def sample_points(sides: Sides) -> list[tuple[float, float, float | None]]:
 
 
 def _pick_answers(answers: Values, truth: Values) -> Values:
-    """Return the number to draw for each row."""
     return answers if answers.ndim == 1 else answers[np.arange(len(answers)), truth]
 
 
@@ -191,6 +185,5 @@ def average_over_time(sides: Sides) -> list[tuple[str, float, float | None]]:
 
 
 def _name_stretches(sides: Sides, stretch: "np.typing.NDArray[np.intp]") -> list[object]:
-    """Return the first group of each stretch."""
     names: list[object] = sides.reference[features.GROUP].groupby(stretch).min().tolist()
     return names

@@ -1,4 +1,4 @@
-"""Read a dataset and hold it against what is known of it."""
+"""Read a dataset, and refuse it where it is not as expected, or would make a model look better than it is."""
 
 import math
 import warnings
@@ -27,6 +27,8 @@ from slipway.serving.frames import Misfit, convert
 from slipway.serving.manifest import Manifest, sha256
 
 SHOWN = 5
+# So many rows are enough to find a feature that gives the target away.
+ROWS = 5000
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ def read(path: Path) -> pd.DataFrame:
 
 def read_training(project: Project, rules: Rules) -> pd.DataFrame:
     """Read the training data. Raises DataRefused when it is not as expected or declared, PipelineError when it cannot tell."""
-    return refuse_unexpected(load(project.train_data), rules, DataRefused, new=True)
+    return _refuse_unexpected(load(project.train_data), rules, DataRefused, new=True)
 
 
 def read_reference(rules: Rules) -> pd.DataFrame:
     """Read the reference dataset. Raises PipelineError when it cannot judge anything."""
-    rows = refuse_unexpected(load(rules.reference), rules, PipelineError)
+    rows = _refuse_unexpected(load(rules.reference), rules, PipelineError)
     if unknown := [name for name in features.SLICES if name not in rows]:
         raise PipelineError(
             f"model/features.py has slices by {', '.join(unknown)}, which {rules.reference} does not have. Next: correct it."
@@ -117,31 +119,29 @@ def check(rows: pd.DataFrame, rules: Rules, new: bool = False) -> Checked:
         raise PipelineError(f"{rules.suite} cannot be read as a suite of Great Expectations: {error}. Next: correct it.") from error
 
 
-def refuse_unexpected(
+def _refuse_unexpected(
     found: Table, rules: Rules, refusal: type[PipelineError], then: str = "./run train", new: bool = False
 ) -> pd.DataFrame:
     """Return rows that are as expected and as declared. Raises `refusal` for others."""
     try:
-        refuse_findings(check(found.rows, rules, new).findings, found.path, refusal, then)
+        _refuse_findings(check(found.rows, rules, new).findings, found.path, refusal, then)
     except SuiteRefused:
         found.refuse_misfits(refusal, then)  # an expectation of numbers cannot be evaluated on a column that holds words
         raise
     return found.refuse_misfits(refusal, then)
 
 
-def refuse_findings(findings: list[Finding], path: Path, refusal: type[PipelineError], then: str = "./run train") -> None:
-    """Raise `refusal` with a table unless there are no findings."""
+def _refuse_findings(findings: list[Finding], path: Path, refusal: type[PipelineError], then: str = "./run train") -> None:
     if findings:
         first = findings[0]
         raise refusal(
             f"{'/'.join(path.parts[-2:])} is not the data that validation/expectations.json describes, "
-            f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n{format_findings(findings)}\n"
+            f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n{_format_findings(findings)}\n"
             f"Nothing was changed. Correct the data, or the expectations if the world has changed; then: {then}."
         )
 
 
-def format_findings(findings: list[Finding]) -> str:
-    """Return findings as a table."""
+def _format_findings(findings: list[Finding]) -> str:
     cells = [[each.column, each.expectation[:80], each.observed[:80], ", ".join(map(str, each.rows))] for each in findings]
     return table(["column", "expectation", "observed", "rows"], cells)
 
@@ -159,10 +159,10 @@ def examine_training(project: Project, rules: Rules, manifest: Manifest, held_ou
     if found.findings:
         return seen, [f"data/train.csv is not what the expectations describe: {each.column} {each.observed}" for each in found.findings]
     seen.overlap = find_overlap(rows, held_out)
-    return seen, find_leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
+    return seen, _find_leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
 
 
-def find_leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.DataFrame, name: str) -> list[str]:
+def _find_leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: pd.DataFrame, name: str) -> list[str]:
     """Say which features give the target away, and which of the rows held out are among rows to learn from, in the file of a name."""
     shared = f"{len(overlap)} of {len(held_out)} rows of the reference dataset are in {name} too: {gate.list_rows(overlap)}, from 0."
     return find_disguised(rows, rules.thresholds.leak) + ([shared] if exceeds_chance(rows, len(overlap), len(held_out)) else [])
@@ -170,14 +170,11 @@ def find_leaks(rows: pd.DataFrame, rules: Rules, overlap: list[int], held_out: p
 
 def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
     """Raise DataRefused, with what to type `then`, when a file may not be learnt from."""
-    rows, file = refuse_unexpected(table, rules, DataRefused, then, new=True), table.path
+    rows, file = _refuse_unexpected(table, rules, DataRefused, then, new=True), table.path
     held_out = read_reference(rules)
     read_truth(held_out, read_classes(rows, file), rules.reference)
-    if said := find_leaks(rows, rules, find_overlap(rows, held_out), held_out, file.name):
-        raise DataRefused(f"{file} may not be learnt from. {' '.join(said)} Nothing was changed. Next: correct the data, then {then}.")
-
-
-ROWS = 5000
+    if leaks := _find_leaks(rows, rules, find_overlap(rows, held_out), held_out, file.name):
+        raise DataRefused(f"{file} may not be learnt from. {' '.join(leaks)} Nothing was changed. Next: correct the data, then {then}.")
 
 
 def find_overlap(rows: pd.DataFrame, reference: pd.DataFrame) -> list[int]:
@@ -227,7 +224,6 @@ def find_disguised(rows: pd.DataFrame, limit: float) -> list[str]:
 
 
 def _score_alone(values: "pd.Series[Any]", target: "pd.Series[Any]") -> float:
-    """Return how well one feature predicts the target."""
     numbers = values if pd.api.types.is_numeric_dtype(values) else pd.Series(pd.factorize(values)[0], index=values.index)
     regression = features.TASK == "regression"
     tree = (DecisionTreeRegressor if regression else DecisionTreeClassifier)(min_samples_leaf=5, random_state=0)

@@ -46,18 +46,18 @@ def check(frame: pd.DataFrame, suite: Path, freshness: Freshness | None = None) 
 
     Raises SuiteError, NotEvaluated among them, when one of the expectations is not evaluated.
     """
-    with silence():
+    with _silence():
         loaded = load_suite(suite, [_expect_fresh(freshness)] if freshness else [])
-        result = evaluate(frame, loaded)
+        result = _evaluate(frame, loaded)
     results = {UUID(each.expectation_config.id).int: each for each in result.results}
-    refuse_unevaluated(results, loaded, frame)
+    _refuse_unevaluated(results, loaded, frame)
     assert len(results) == len(loaded.declared)
-    findings = [describe_finding(each.to_json_dict(), frame) for each in result.results if not each.success]
+    findings = [_describe_finding(each.to_json_dict(), frame) for each in result.results if not each.success]
     return Checked(len(results), findings, result)
 
 
 @contextmanager
-def silence() -> Iterator[None]:
+def _silence() -> Iterator[None]:
     """Keep the library from warning of other libraries, drawing progress and printing tracebacks: what it raises is reported by us."""
     log = logging.getLogger("great_expectations")
     level = log.level
@@ -70,7 +70,7 @@ def silence() -> Iterator[None]:
         log.setLevel(level)
 
 
-def evaluate(frame: pd.DataFrame, loaded: Suite) -> Any:
+def _evaluate(frame: pd.DataFrame, loaded: Suite) -> Any:
     """Evaluate all expectations at once. Raises NotEvaluated that names each one of which the library makes an exception of its own."""
     # Imported here: it costs some seconds.
     import great_expectations as gx
@@ -95,7 +95,6 @@ def evaluate(frame: pd.DataFrame, loaded: Suite) -> Any:
 
 
 def _find_failing(run: Callable[[list[Any]], Any], loaded: Suite) -> dict[int, str]:
-    """Return of each expectation that ends in an exception when it is evaluated alone why, by its number."""
     refused: dict[int, str] = {}
     for number, each in enumerate(loaded.built):
         try:
@@ -105,18 +104,18 @@ def _find_failing(run: Callable[[list[Any]], Any], loaded: Suite) -> dict[int, s
     return refused
 
 
-def refuse_unevaluated(results: dict[int, Any], loaded: Suite, frame: pd.DataFrame) -> None:
+def _refuse_unevaluated(results: dict[int, Any], loaded: Suite, frame: pd.DataFrame) -> None:
     """Raise NotEvaluated that names each expectation without a result, and each that ended in an exception on columns that are there."""
     refused: dict[int, str] = {}
     for number, each in enumerate(loaded.declared):
         if number not in results:
             refused[number] = "Great Expectations gives no result"
-        elif (why := read_exception(results[number].exception_info)) and not _find_absent(find_columns(each["kwargs"]), frame):
-            refused[number] = "; ".join([why, *describe_columns(find_columns(each["kwargs"]), frame)])
+        elif (why := _read_exception(results[number].exception_info)) and not _find_absent(find_columns(each["kwargs"]), frame):
+            refused[number] = "; ".join([why, *_describe_columns(find_columns(each["kwargs"]), frame)])
     raise_refused(refused, loaded.declared, NotEvaluated)
 
 
-def read_exception(info: dict[str, Any]) -> str:
+def _read_exception(info: dict[str, Any]) -> str:
     """Return what an expectation raised, if it did: the library says so directly, or for each figure that it could not compute."""
     for each in [info, *info.values()]:
         if isinstance(each, dict) and each.get("raised_exception"):
@@ -125,12 +124,10 @@ def read_exception(info: dict[str, Any]) -> str:
 
 
 def _find_absent(names: list[str], frame: pd.DataFrame) -> list[str]:
-    """Return the columns that a frame does not have."""
     return [name for name in names if name not in frame.columns]
 
 
-def describe_columns(names: list[str], frame: pd.DataFrame) -> list[str]:
-    """Say of what kind columns are, each with a value."""
+def _describe_columns(names: list[str], frame: pd.DataFrame) -> list[str]:
     return [f"{name} is of type {frame[name].dtype}, such as {next(iter(frame[name].dropna()), 'missing')!r:.40}" for name in names]
 
 
@@ -141,19 +138,18 @@ def _expect_fresh(freshness: Freshness) -> dict[str, Any]:
     return {"type": "expect_column_max_to_be_between", "kwargs": {"column": freshness.column, "min_value": oldest}, **about}
 
 
-def describe_finding(result: dict[str, Any], frame: pd.DataFrame) -> Finding:
-    """Put one of the library's results in plain words."""
+def _describe_finding(result: dict[str, Any], frame: pd.DataFrame) -> Finding:
     config, seen = result["expectation_config"], result["result"]
     arguments = {key: value for key, value in config["kwargs"].items() if key not in ("batch_id", "column")}
     column = config["kwargs"].get("column", "")
     expectation = f"{config['type']} {json.dumps(arguments, default=str)}" if arguments else config["type"]
     rows = [row for row in seen.get("partial_unexpected_index_list") or [] if isinstance(row, int)]
-    absent = _find_absent(find_columns(config["kwargs"]), frame) if column or read_exception(result["exception_info"]) else []
-    said = "there is no such column" if absent else describe_observed(seen)
-    return Finding(column=", ".join(absent) or column, expectation=expectation, observed=said, rows=rows[:SHOWN_ROWS])
+    absent = _find_absent(find_columns(config["kwargs"]), frame) if column or _read_exception(result["exception_info"]) else []
+    observed = "there is no such column" if absent else _describe_observed(seen)
+    return Finding(column=", ".join(absent) or column, expectation=expectation, observed=observed, rows=rows[:SHOWN_ROWS])
 
 
-def describe_observed(seen: dict[str, Any]) -> str:
+def _describe_observed(seen: dict[str, Any]) -> str:
     """Say what was found instead; what the library gives depends on the expectation."""
     details = seen.get("details") or {}
     if isinstance(mismatched := details.get("mismatched"), dict):

@@ -138,20 +138,19 @@ def judge(harm: Interval, tolerated: float, against: str, failures: Sequence[str
 
 def judge_harm(harm: Interval, tolerated: float, against: str, unit: str) -> Verdict:
     """Judge a harm alone."""
-    said = f"Loss minus that of {against}: {format_interval(harm)}"
+    measured = f"Loss minus that of {against}: {_format_interval(harm)}"
     if harm.high < tolerated:
         within = f"inside the margin of {tolerated:.4g}"
-        told = "it is better" if harm.high < 0 else f"it is worse, but {within}" if harm.low > 0 else within
-        return Verdict(Outcome.PASS, [f"{said}: {told}."])
+        result = "it is better" if harm.high < 0 else f"it is worse, but {within}" if harm.low > 0 else within
+        return Verdict(Outcome.PASS, [f"{measured}: {result}."])
     if harm.low > 0:
-        return Verdict(Outcome.FAIL, [f"{said}: it is worse, and not inside the margin of {tolerated:.4g}."])
+        return Verdict(Outcome.FAIL, [f"{measured}: it is worse, and not inside the margin of {tolerated:.4g}."])
     needed = estimate_groups(harm, tolerated)
     decide = f"About {needed} {unit} would decide; there are {harm.groups}." if needed else f"More {unit} would not decide."
-    return Verdict(Outcome.INCONCLUSIVE, [f"{said}, margin {tolerated:.4g}: cannot tell. {decide}"])
+    return Verdict(Outcome.INCONCLUSIVE, [f"{measured}, margin {tolerated:.4g}: cannot tell. {decide}"])
 
 
-def format_interval(harm: Interval) -> str:
-    """Write a harm with its bounds."""
+def _format_interval(harm: Interval) -> str:
     return f"{harm.mean:+.4g} (from {harm.low:+.4g} to {harm.high:+.4g})"
 
 
@@ -167,7 +166,7 @@ def adjust_slices(slices: Sequence[Slice], min_rows: int, min_groups: int) -> li
 def describe_regressions(slices: Sequence[Slice], confidence: float) -> dict[str, str]:
     """Say which slices alone refuse, by their names: worse, surely after Holm, and beyond the margin there."""
     return {
-        each.name: f"{each.name}: loss minus that of the champion {format_interval(each.harm)}, worse ({format_p(each.p)} after Holm) "
+        each.name: f"{each.name}: loss minus that of the champion {_format_interval(each.harm)}, worse ({format_p(each.p)} after Holm) "
         f"and beyond the margin of {each.margin:.4g} there."
         for each in slices
         if each.p is not None and each.p < 1 - confidence and each.harm.mean > each.margin
@@ -188,11 +187,11 @@ def describe_creep(harm: Interval, gap: float, tolerated: float) -> tuple[Outcom
     if gap <= 0:
         return None
     total = harm.shift(gap)
-    said = f"Loss minus that of the best release of the chain: {format_interval(total)}"
+    measured = f"Loss minus that of the best release of the chain: {_format_interval(total)}"
     if total.low > 0 and total.high >= 2 * tolerated:
-        return Outcome.FAIL, f"{said}: small losses have added up, and it is not inside two margins ({2 * tolerated:.4g})."
+        return Outcome.FAIL, f"{measured}: small losses have added up, and it is not inside two margins ({2 * tolerated:.4g})."
     if total.mean > tolerated:
-        return Outcome.PASS, f"{said}: small losses add up; beyond two margins ({2 * tolerated:.4g}) it is refused."
+        return Outcome.PASS, f"{measured}: small losses add up; beyond two margins ({2 * tolerated:.4g}) it is refused."
     return None
 
 
@@ -204,8 +203,8 @@ def describe_not_finite(answers: Values) -> str | None:
 
 def describe_implausible(answers: Values, limits: tuple[float, float] | None) -> str | None:
     """Say why answers cannot be a model's at all, None if they can; shape (n,) or (n, classes)."""
-    if said := describe_not_finite(answers):
-        return said
+    if wrong := describe_not_finite(answers):
+        return wrong
     values = _reshape_rows(answers)
     if limits and len(outside := np.flatnonzero(((values < limits[0]) | (values > limits[1])).any(axis=1))):
         some = ", ".join(f"{value:.4g}" for value in values[outside[:3]].ravel()[:3])

@@ -36,7 +36,7 @@ def judge(project: Project, candidate: str, champion: Champion | None, by: Rules
         answers = ours.answer(reference)
         cases = _judge_behaviour(ours) if gate.describe_not_finite(answers) is None else []
     classes = ours.manifest.model.classes
-    theirs, champion_answers = ask_champion(project, champion, reference, classes)
+    theirs, champion_answers = _ask_champion(project, champion, reference, classes)
     sides = Sides(reference, answers, champion_answers, repeat_constant(ours.manifest.trivial, len(reference)), classes)
     for each in (answers, champion_answers):
         if each is not None and gate.describe_not_finite(each) is None:
@@ -56,7 +56,7 @@ def judge(project: Project, candidate: str, champion: Champion | None, by: Rules
     )
 
 
-def ask_champion(
+def _ask_champion(
     project: Project, champion: Champion | None, reference: pd.DataFrame, classes: list[Any] | None
 ) -> tuple[Predictor | None, Answers | None]:
     """Have the champion answer, in the order of these classes. Raises PipelineError when it cannot, or is not comparable."""
@@ -164,7 +164,6 @@ def _describe_side(predictor: Predictor, sides: Sides, answers: Answers | None) 
 
 
 def _hash_rules(by: Rules) -> dict[str, str]:
-    """Return the rules' part of a judgement."""
     files = {"thresholds": by.folder / "thresholds.toml", "expectations": by.suite, "reference": by.reference, "checks": by.checks}
     return {"rules": by.source, **{f"{name}_sha256": sha256(path.read_bytes()) for name, path in files.items() if path.is_file()}}
 
@@ -177,7 +176,6 @@ def _sample_pictures(sides: Sides) -> dict[str, Any]:
 
 
 def _note_other_reference(champion: Predictor | None, named: str) -> list[str]:
-    """Say that the reference dataset has changed since the champion was trained."""
     if champion is None or champion.manifest.reference.sha256 == named:
         return []
     return [

@@ -1,4 +1,7 @@
-"""What every page of the project has: frame, sections, tables."""
+"""What every page of the project has: frame, sections, tables, and pictures of figures as SVG.
+
+Across a picture, positions are percentages and texts are in pixels, so that a phone shows readable ones.
+"""
 
 import math
 import re
@@ -98,8 +101,7 @@ def svg(label: str, size: str, *parts: str) -> str:
     return f'<svg {size} role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
 
 
-def upright(kind: str, at: float, top: int = 0) -> str:
-    """Return a line from top to bottom."""
+def _upright(kind: str, at: float, top: int = 0) -> str:
     return f'<line class="{kind}" x1="{at}%" x2="{at}%" y1="{top}" y2="100%"/>'
 
 
@@ -115,8 +117,8 @@ def bar(harm: Harm, scale: Scale, label: str) -> str:
         label,
         'height="28"',
         f'<rect class="zone" width="{scale.at(harm.margin)}%" height="28"/>',
-        upright("zero", scale.at(0)),
-        upright("margin", scale.at(harm.margin)),
+        _upright("zero", scale.at(0)),
+        _upright("margin", scale.at(harm.margin)),
         f'<line class="bar" x1="{low}%" x2="{high}%" y1="14" y2="14"/>',
         "" if scale.beyond(harm.mean) else f'<circle cx="{scale.at(harm.mean)}%" cy="14" r="5"/>',
         '<text x="0" y="19">◀</text>' if scale.beyond(harm.low) else "",
@@ -131,7 +133,7 @@ def marks(harm: Harm, scale: Scale) -> str:
         return svg("zero, which is the margin here", 'height="20"', word("no difference", zero, 14, "start" if zero < 50 else "end"))
     left = margin < 50
     first, second = (14, 34) if left else (34, 14)
-    lines = upright("zero", zero, first + 4), upright("margin", margin, second + 4)
+    lines = _upright("zero", zero, first + 4), _upright("margin", margin, second + 4)
     no_difference = word("no difference", zero, first, "start" if left or zero < 30 else "end")
     named = word(f"margin {harm.margin:+.4g}", margin, second, "start" if left else "end")
     return svg("zero and margin", 'height="40"', *lines, no_difference, named)
@@ -177,13 +179,12 @@ def lines(series: Sequence[Sequence[float]], label: str) -> str:
     scale = spanning([0.0, *(value for each in series for value in each)])
     grid = [f'<line class="grid" x2="100%" y1="{100 - scale.at(tick)}%" y2="{100 - scale.at(tick)}%"/>' for tick in scale.ticks()]
     texts = [f'<text y="{100 - scale.at(tick)}%" dy="-4">{tick:.6g}</text>' for tick in scale.ticks()]
-    drawn = [f'<polyline class="line{number}" points="{way(each, scale)}"/>' for number, each in enumerate(series)]
+    drawn = [f'<polyline class="line{number}" points="{_way(each, scale)}"/>' for number, each in enumerate(series)]
     inner = f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" height="220">{"".join(reversed(drawn))}</svg>'
     return svg(label, 'height="220"', *grid, inner, *texts)
 
 
-def way(values: Sequence[float], scale: Scale) -> str:
-    """Return the points of a line from the left end to the right one."""
+def _way(values: Sequence[float], scale: Scale) -> str:
     steps = max(1, len(values) - 1)
     return " ".join(f"{100 * step / steps:.2f},{100 - scale.at(value):.2f}" for step, value in enumerate(values))
 

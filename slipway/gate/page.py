@@ -1,4 +1,4 @@
-"""The verdict as one page, `gate.html`: what stands in which order, and what is said in words and tables."""
+"""The verdict as one page, `gate.html`: its sections in words, tables and pictures, each picture with a sentence on how to read it."""
 
 from collections.abc import Sequence
 from html import escape
@@ -25,6 +25,25 @@ from slipway.report import NEXT, Data, Harm, Judgement, Outcome, Side, Slice, fo
 
 SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
 SHOWN = 50
+BETTER = '<div class="ends"><span>← candidate is better</span><span>candidate is worse →</span></div>'
+BAR = (
+    "The dot is the difference that was measured, the bar is where the true one lies: each of its ends holds with the confidence in "
+    "`validation/thresholds.toml`, 95 of 100 times by default. "
+)
+CHAMPION = "Up to the dashed line, the margin, being worse is tolerated: a bar that is wholly in the green is good enough."
+TRIVIAL = "If the whole bar is in the green, left of zero, the candidate has learnt something."
+MANY = (
+    "To be read like the bar above. A slice refuses the candidate if its dot is right of its own dashed line and p is small, below 0.05 by "
+    "default: chance alone would hardly show that. p allows for how many slices are looked at. An arrow says that the bar goes on."
+)
+DOT = "Each dot is a row of the reference dataset"
+READ = {
+    "regression": f"{DOT}. On the dashed line the answer was right, above it too high, below it too low.",
+    "binary": f"{DOT}: across its class, up the probability that was given to class 1. Good is low on the left and high on the right.",
+    "multiclass": f"{DOT}: across the number of its class, up the probability that was given to that class. Good is high everywhere.",
+}
+PART = "Look for where the lines part: there one of the two is worse."
+RISE = "A line that rises at the end says that the model fits newer rows less well."
 
 
 def page(judged: Judgement) -> str:
@@ -35,8 +54,8 @@ def page(judged: Judgement) -> str:
 
 def verdict(judged: Judgement) -> str:
     """Return the verdict in large letters, why, and what a person should know."""
-    said = judged.verdict
-    large = f'<h1 class="verdict {said.value.lower()}"><small>Gate</small> {SYMBOLS[said]} {said.value}</h1>'
+    outcome = judged.verdict
+    large = f'<h1 class="verdict {outcome.value.lower()}"><small>Gate</small> {SYMBOLS[outcome]} {outcome.value}</h1>'
     return "\n".join([large, listed(judged.reasons, "reasons"), listed(judged.notes, "notes")])
 
 
@@ -75,10 +94,10 @@ def metrics(judged: Judgement) -> str:
     names = dict.fromkeys(name for side in sides for name in side.metrics)
     cells = [["loss (lower is better)", *(format_figure(side.loss) for side in sides)]]
     cells += [[name, *(format_figure(side.metrics.get(name)) for side in sides)] for name in names]
-    told = f"The loss of a trivial model is {judged.trivial_loss:.4g}"
-    told += f"; that of {best.tag}, the best release so far on this dataset, is {best.loss:.4g}." if best else "."
+    read = f"The loss of a trivial model is {judged.trivial_loss:.4g}"
+    read += f"; that of {best.tag}, the best release so far on this dataset, is {best.loss:.4g}." if best else "."
     return section(
-        "Metrics on the reference dataset", table(["metric", "candidate", "champion"][: 1 + len(sides)], cells), paragraph(told, "read")
+        "Metrics on the reference dataset", table(["metric", "candidate", "champion"][: 1 + len(sides)], cells), paragraph(read, "read")
     )
 
 
@@ -86,10 +105,10 @@ def data(judged: Judgement) -> str:
     """Return what the checks of the data found."""
     checked = judged.data
     failed = f"{len(checked.findings)} of {checked.expectations} expectations on the training data do not hold:"
-    said = failed if checked.findings else f"All {checked.expectations} expectations on the training data hold."
+    summary = failed if checked.findings else f"All {checked.expectations} expectations on the training data hold."
     cells = [[each.column, each.expectation, each.observed, numbers(each.rows)] for each in checked.findings]
     found = table(["column", "expectation", "observed", "rows"], cells) if cells else ""
-    return section("Data checks", paragraph(said), found, paragraph(overlap(checked)))
+    return section("Data checks", paragraph(summary), found, paragraph(overlap(checked)))
 
 
 def overlap(checked: Data) -> str:
@@ -139,28 +158,6 @@ def following(judged: Judgement) -> str:
     return section("What to do next", paragraph(NEXT[judged.verdict], "next"))
 
 
-BETTER = '<div class="ends"><span>← candidate is better</span><span>candidate is worse →</span></div>'
-BAR = (
-    "The dot is the difference that was measured, the bar is where the true one lies: each of its ends holds with the confidence in "
-    "`validation/thresholds.toml`, 95 of 100 times by default. "
-)
-CHAMPION = "Up to the dashed line, the margin, being worse is tolerated: a bar that is wholly in the green is good enough."
-TRIVIAL = "If the whole bar is in the green, left of zero, the candidate has learnt something."
-MANY = (
-    "To be read like the bar above. A slice refuses the candidate if its dot is right of its own dashed line and p is small, below 0.05 by "
-    "default: chance alone would hardly show that. p allows for how many slices are looked at. An arrow says that the bar goes on."
-)
-DOT = "Each dot is a row of the reference dataset"
-READ = {
-    "regression": f"{DOT}. On the dashed line the answer was right, above it too high, below it too low.",
-    "binary": f"{DOT}: across its class, up the probability that was given to class 1. Good is low on the left and high on the right.",
-    "multiclass": f"{DOT}: across the number of its class, up the probability that was given to that class. Good is high everywhere.",
-}
-
-PART = "Look for where the lines part: there one of the two is worse."
-RISE = "A line that rises at the end says that the model fits newer rows less well."
-
-
 def format_harm(harm: Harm) -> str:
     """Return a harm as text."""
     return f"{harm.mean:+.4g} (from {harm.low:+.4g} to {harm.high:+.4g}), margin {harm.margin:.4g}"
@@ -190,18 +187,18 @@ def slices(judged: Judgement) -> str:
     return section("The same in each slice", paragraph(MANY, "read"), f'<figure class="forest">{ends}\n{drawn}</figure>')
 
 
-def row(of: Slice, scale: Scale) -> str:
+def row(slice_: Slice, scale: Scale) -> str:
     """Return a slice as a row of the forest plot."""
-    tone, said = ("unjudged", "not judged: too few") if of.p is None else ("fail", "✗ worse") if of.failed else ("judged", "ok")
-    told = format_harm(of) + ("" if of.p is None else f", {format_p(of.p)}") + f", {of.rows} rows"
-    picture = bar(of, scale, f"{of.name}: {said}")
-    return f'<div class="{tone}"><span>{escape(of.name)} <b>{said}</b></span>{picture}<small>{escape(told)}</small></div>'
+    tone, result = ("unjudged", "not judged: too few") if slice_.p is None else ("fail", "✗ worse") if slice_.failed else ("judged", "ok")
+    figures = format_harm(slice_) + ("" if slice_.p is None else f", {format_p(slice_.p)}") + f", {slice_.rows} rows"
+    picture = bar(slice_, scale, f"{slice_.name}: {result}")
+    return f'<div class="{tone}"><span>{escape(slice_.name)} <b>{result}</b></span>{picture}<small>{escape(figures)}</small></div>'
 
 
 def answers(judged: Judgement) -> str:
     """Return what was said over what was true, a panel for each side; nothing without a sample."""
-    ours = [(true, said) for true, said, _ in judged.sample]
-    theirs = [(true, said) for true, _, said in judged.sample if said is not None]
+    ours = [(true, answer) for true, answer, _ in judged.sample]
+    theirs = [(true, answer) for true, _, answer in judged.sample if answer is not None]
     if not ours:
         return ""
     sides = [("candidate", "first", ours), ("champion", "second", theirs)]

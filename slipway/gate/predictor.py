@@ -90,17 +90,18 @@ def open_predictor(project: Project, predictor: str) -> Iterator[Predictor]:
     """Start what is asked, and stop it after. Raises PipelineError when it does not start, or does not answer to the end."""
     try:
         with _start_predictor(project, predictor) as url, http_client.open_client(url, timeout=60) as client:
-            said = client.get("/version").raise_for_status().json()
-            manifest = Manifest.model_validate(said["manifest"])
-            tag = said["tag"] if said["tag"] != "none" else f"commit {manifest.commit[:12]}"  # a release is tagged after it was judged
-            yield Predictor(tag, said["digest"], said["manifest_sha256"], manifest, client)
+            release = client.get("/version").raise_for_status().json()
+            manifest = Manifest.model_validate(release["manifest"])
+            tag = (
+                release["tag"] if release["tag"] != "none" else f"commit {manifest.commit[:12]}"
+            )  # a release is tagged after it was judged
+            yield Predictor(tag, release["digest"], release["manifest_sha256"], manifest, client)
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise PipelineError(f"{predictor} could not be asked to the end: {error}. Next: ./run status, then judge again.") from error
 
 
 @contextmanager
 def _start_predictor(project: Project, predictor: str) -> Iterator[str]:
-    """Make a predictor answer at a URL for a while."""
     folder = Path(predictor).absolute()  # it is served from another folder
     if predictor.startswith(("http://", "https://")):
         try:

@@ -1,4 +1,4 @@
-"""The truth in one form, whatever the target's column holds.
+"""The truth in one form, whatever the target's column holds, and the owner's loss and metrics on it, held to what they have to return.
 
 A regression has numbers, shape (n,). A classification has the number of each row's class, shape (n,), in the order of the answers' columns:
 of a binary task 1 is the positive class, whose probability is answered.
@@ -17,6 +17,7 @@ from slipway.gate.losses import Values
 
 Label = bool | int | float | str
 SHOWN = 5
+PERCENTILES = np.linspace(0, 1, 101)
 # In this order: the first word that one of two labels is.
 POSITIVE_WORDS = ("1", "true", "yes", "y", "positive", "pos", "t")
 
@@ -41,7 +42,6 @@ def read_labels(column: "pd.Series[Any]") -> list[Label]:
 
 
 def _make_plain(label: Any) -> Label:
-    """Return a label as a value of JSON."""
     value = label.item() if isinstance(label, np.generic) else label
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -54,17 +54,17 @@ def order_classes(column: "pd.Series[Any]", task: str, positive: Label | None) -
     counts = Counter(read_labels(column))
     classes = sorted(counts, key=lambda label: (isinstance(label, str), label))
     if task == "multiclass":
-        return refuse_uncountable(column, classes)
+        return _refuse_uncountable(column, classes)
     if len(classes) != 2:
         raise TargetError(
             f'TASK is "binary", and {column.name} has {len(classes)} values: {_list_labels(classes)}. Expected: two. '
             f"Next: {_suggest_task(len(classes))} in model/features.py, or correct the data."
         )
-    last = find_positive(str(column.name), counts, classes, positive)
+    last = _find_positive(str(column.name), counts, classes, positive)
     return [*(each for each in classes if each != last), last]
 
 
-def refuse_uncountable(column: "pd.Series[Any]", classes: list[Label]) -> list[Label]:
+def _refuse_uncountable(column: "pd.Series[Any]", classes: list[Label]) -> list[Label]:
     """Return the classes of a multiclass task. Raises TargetError where there is only one, or nearly one a row."""
     if len(classes) < 2 or 2 * len(classes) > len(column) > 2 * SHOWN:
         raise TargetError(
@@ -75,11 +75,10 @@ def refuse_uncountable(column: "pd.Series[Any]", classes: list[Label]) -> list[L
 
 
 def _suggest_task(classes: int) -> str:
-    """Return the line that fits a target with so many values."""
     return 'TASK = "multiclass" (classes) or "regression" (amounts)' if classes > 2 else "another TARGET"
 
 
-def find_positive(name: str, counts: Counter[Label], classes: list[Label], positive: Label | None) -> Label:
+def _find_positive(name: str, counts: Counter[Label], classes: list[Label], positive: Label | None) -> Label:
     """Return the positive one of two classes. Raises TargetError where it is not declared, and they are not 0 and 1, or False and True."""
     if positive is None:
         if classes == [0, 1]:
@@ -123,12 +122,8 @@ def encode(column: "pd.Series[Any]", classes: Sequence[Any] | None) -> NDArray[A
 
 
 def _list_labels(labels: Sequence[Any]) -> str:
-    """Name some labels."""
     distinct = list(dict.fromkeys(labels))
     return ", ".join(map(repr, distinct[:SHOWN])) + (" and others" if len(distinct) > SHOWN else "")
-
-
-PERCENTILES = np.linspace(0, 1, 101)
 
 
 def compute_losses(truth: Values, answers: Values) -> Values:

@@ -44,21 +44,21 @@ class Suite:
 
 def load_suite(path: Path, extra: Iterable[dict[str, Any]] = ()) -> Suite:
     """Read a suite and build its expectations, and `extra` ones after them. Raises SuiteError that names each that cannot be built."""
-    content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=refuse_repeated)
-    settings = check_settings(content)
+    content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_refuse_repeated)
+    settings = _check_settings(content)
     declared = [*settings.pop("expectations"), *extra]
     built: list[Any] = []
     refused: dict[int, str] = {}
     for number, each in enumerate(declared):
         try:
-            built.append(build_expectation(each, number))
+            built.append(_build_expectation(each, number))
         except Exception as error:  # whatever Great Expectations raises
-            refused[number] = explain_refusal(error, each)
+            refused[number] = _explain_refusal(error, each)
     raise_refused(refused, declared, SuiteError)
     return Suite(settings, declared, built)
 
 
-def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of JSON. Raises SuiteError when it has a name twice: only the last would count."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -69,13 +69,13 @@ def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def check_settings(content: Any) -> dict[str, Any]:
+def _check_settings(content: Any) -> dict[str, Any]:
     """Return a suite's own settings. Raises SuiteError."""
     from great_expectations import ExpectationSuite
 
     if not isinstance(content, dict):
         raise SuiteError(f"It is a {type(content).__name__}. Expected: an object with a name, and a list of expectations.")
-    refuse_unknown(content, _list_parameters(ExpectationSuite))
+    _refuse_unknown(content, _list_parameters(ExpectationSuite))
     if not isinstance(content.get("name"), str) or not content["name"]:
         raise SuiteError('It has no name. Expected: "name": "rows", or another word.')
     if not isinstance(content.get("expectations"), list):
@@ -83,23 +83,23 @@ def check_settings(content: Any) -> dict[str, Any]:
     return dict(content)
 
 
-def build_expectation(declared: Any, number: int) -> Any:
+def _build_expectation(declared: Any, number: int) -> Any:
     """Build one expectation, with its number for an id, by which its result is found. Raises whatever Great Expectations raises."""
     from great_expectations.expectations import registry
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     if not isinstance(declared, dict):
         raise SuiteError(f'it is {json.dumps(declared)[:60]}. Expected: {{"type": ..., "kwargs": {{...}}}}')
-    refuse_unknown(declared, _list_parameters(ExpectationConfiguration))
+    _refuse_unknown(declared, _list_parameters(ExpectationConfiguration))
     kind, arguments = declared.get("type"), declared.get("kwargs")
     known = registry.list_registered_expectation_implementations()
     if kind not in known:
         raise SuiteError(f"there is no such expectation{_suggest_name(kind, known)}")
     if not isinstance(arguments, dict):
         raise SuiteError('it has no arguments. Expected: "kwargs": {...}')
-    refuse_unknown(arguments, registry.get_expectation_impl(kind).__fields__)
+    _refuse_unknown(arguments, registry.get_expectation_impl(kind).__fields__)
     built: Any = ExpectationConfiguration(**declared).to_domain_obj()
-    refuse_misread(arguments, built)
+    _refuse_misread(arguments, built)
     limits = [name for name in LIMITS if name in built.__fields__]
     if limits and all(arguments.get(name) is None for name in limits):
         raise SuiteError(f"it would hold for anything. Expected: {' or '.join(limits)}")
@@ -107,7 +107,7 @@ def build_expectation(declared: Any, number: int) -> Any:
     return built
 
 
-def refuse_misread(arguments: dict[str, Any], built: Any) -> None:
+def _refuse_misread(arguments: dict[str, Any], built: Any) -> None:
     """Raise SuiteError for an argument that was taken for a suite's parameter, as an empty text, an empty list and any object is."""
     for name, value in arguments.items():
         taken = isinstance(getattr(built, name), dict) and name not in OBJECTS
@@ -115,14 +115,12 @@ def refuse_misread(arguments: dict[str, Any], built: Any) -> None:
             raise SuiteError(f"{name} {json.dumps(value)[:40]}: this is no value that it takes")
 
 
-def _list_parameters(of: Callable[..., Any]) -> list[str]:
-    """Return the names that a class takes."""
-    return list(inspect.signature(of).parameters)
+def _list_parameters(taker: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(taker).parameters)
 
 
-def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
-    """Raise SuiteError for a name that is not known."""
-    for name in given:
+def _refuse_unknown(names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
         if name in RENAMED and name not in known:
             raise SuiteError(f"{name!r} is from before Great Expectations 1.0, which calls it {RENAMED[name]!r}")
         if name not in known:
@@ -130,13 +128,11 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
 
 
 def _suggest_name(name: Any, known: Collection[str]) -> str:
-    """Return the end of a sentence that names what may have been meant."""
     found = get_close_matches(name, known, n=1, cutoff=0.5) if isinstance(name, str) else []
     return f"; the nearest is {found[0]}" if found else ""
 
 
-def explain_refusal(error: Exception, declared: Any) -> str:
-    """Return in one line why an expectation cannot be built."""
+def _explain_refusal(error: Exception, declared: Any) -> str:
     from great_expectations.compatibility.pydantic import ValidationError
 
     if not isinstance(error, ValidationError):
@@ -164,7 +160,6 @@ def raise_refused(refused: dict[int, str], declared: list[Any], kind: type[Suite
 
 
 def _name_expectation(declared: Any) -> str:
-    """Return the type of an expectation, and its columns."""
     if not isinstance(declared, dict):
         return "which is no object"
     kind = declared.get("type") or declared.get("expectation_type") or "without a type"
