@@ -104,7 +104,7 @@ def test_older_pythons_can_read_it() -> None:
 def test_an_environment_made_from_this_lock_is_not_made_again(door: Path) -> None:
     code, out, err = run(door, "--help")
     assert (code, err) == (0, "")
-    assert "./run demo         the whole road, rehearsed on this machine" in out
+    assert "./run demo         the whole pipeline, rehearsed on this machine" in out
     assert "usage: ./run" in out
     assert uv_was_told(door) == []
     assert (door / ".venv").resolve() == folder_of(door, "work")
