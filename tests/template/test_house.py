@@ -1,5 +1,6 @@
 """What a project owns stays small enough to be read in an afternoon, and each of its links leads somewhere."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from slipway.template import drop_links
 
 ROOT = Path(__file__).parents[2]
 FILES, LINES, PYTHON_LINES, STEP_LINES = 75, 5_000, 1_200, 40
-LIBRARY_MODULES, LIBRARY_LINES = 204, 19_000
+LIBRARY_MODULES, LIBRARY_LINES = 120, 18_500
 STEPS = {"build.py", "deploy.py", "push.py", "rollback.py", "train.py", "validate.py"}
 PAGE = re.compile(r"(?<![\w.:/-])(?:\.\./)?(docs/[\w-]+\.md)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -65,9 +66,14 @@ def test_the_steps_are_short_and_the_tests_are_three(project: Path) -> None:
     assert sorted(path.name for path in (project / "tests").iterdir()) == ["test_model.py", "test_road.py", "test_service.py"]
 
 
+def has_code(text: str) -> bool:
+    """Tell whether a file holds more than its docstring, such as the file that makes a folder a package."""
+    return any(not isinstance(each, ast.Expr) for each in ast.parse(text).body)
+
+
 def test_the_library_does_not_grow(project: Path) -> None:
     modules = [name for name in list_files(project) if name.startswith("slipway/") and name.endswith(".py")]
-    assert len([name for name in modules if not name.endswith("/__init__.py")]) <= LIBRARY_MODULES
+    assert len([name for name in modules if has_code(read(project, name))]) <= LIBRARY_MODULES
     assert count_lines(project, modules) <= LIBRARY_LINES
 
 
