@@ -166,7 +166,7 @@ VERBS = {
     ),
     "track": Verb("slipway.tracking.track", "record in MLflow what it missed while it was down: the bundle, its verdict, and what serves"),
     "serve": Verb(
-        "slipway.bundle.serve", "answer from build/bundle on this machine, for a first look", option("--port", type=int, default=8081)
+        "slipway.bundle.assembly", "answer from build/bundle on this machine, for a first look", option("--port", type=int, default=8081)
     ),
     "demo": Verb(
         "slipway.rehearsal.demo",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,9 +14,10 @@ import numpy as np
 from slipway import git, http_client, report
 from slipway.errors import NotServing, PipelineError, ServiceFailed
 from slipway.operate import docker_engine
-from slipway.operate.process import FAILED, RELEASE_CODE, RELEASE_FILES, serve_release
+from slipway.operate.process import FAILED, RELEASE_CODE, RELEASE_FILES, build_environment, refuse_taken, serve_release, service_command
 from slipway.project import Project
 from slipway.report import Image, Judgement
+from slipway.say import line
 from slipway.serving.manifest import Manifest, ReleaseError, canonical, read
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import load
@@ -143,3 +145,16 @@ def _post(client: httpx.Client, rows: Any) -> httpx.Response:
 
 def _measure_folder(folder: Path) -> float:
     return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e6
+
+
+def serve(project: Project, port: int) -> int:
+    """Serve `build/bundle` on the loopback until it is stopped (Ctrl-C), and return the service's exit code. Raises PipelineError."""
+    if not project.bundle.is_dir():
+        raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
+    refuse_taken("127.0.0.1", port, "take another with --port")
+    line(f"http://127.0.0.1:{port}/docs shows what can be asked; Ctrl-C stops it")
+    settings = build_environment(project.root, project.bundle, PORT=str(port))
+    try:
+        return subprocess.run(service_command(project.root), cwd=project.root, env=settings, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
