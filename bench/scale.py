@@ -19,7 +19,7 @@ from slipway import project
 from slipway.operate import docker_engine
 from slipway.operate.process import free_port, wait_ready
 from slipway.operate.targets.kubernetes import Kubernetes
-from slipway.operate.targets.proxy import IMAGE
+from slipway.operate.targets.proxy import Proxy
 from tests.library import cluster
 
 REPLICAS = (1, 2, 3, 4)
@@ -46,7 +46,7 @@ def shape(root: Path, pods: int, cpu: str) -> None:
     cluster.admin(*space, "set", "resources", name, f"--limits=cpu={cpu}")
     cluster.admin(*space, "scale", name, f"--replicas={pods}")
     cluster.admin(*space, "rollout", "status", name, "--timeout=120s")
-    while len(target.objects("pods")) > pods:  # until those before have left
+    while len(target.list_objects("pods")) > pods:  # until those before have left
         time.sleep(0.5)
 
 
@@ -77,12 +77,12 @@ def one_pod(root: Path) -> dict[str, float]:
     target, bodies = Kubernetes(project.load(root, "kubernetes")), root / "build" / "bodies"
     shape(root, 1, "2")
     [name] = target.ask_live(("/healthz", None))
-    before, seen = used(target, name), measure(root, bodies)
-    cores = (used(target, name) - before) / (seen.requests + seen.requests / SECONDS)  # with the second in which it warms up
+    before, seen = used(name), measure(root, bodies)
+    cores = (used(name) - before) / (seen.requests + seen.requests / SECONDS)  # with the second in which it warms up
     start = time.monotonic()
     target.ask_live(("/version", None))
     asked = time.monotonic() - start
-    _, status = target.execute(name, ["cat", "/proc/1/status"])
+    status = read_file(name, "/proc/1/status")
     exposition = read(root, "/metrics")
     return {
         "pod_core_microseconds": round(1e6 * cores, 1),
@@ -105,18 +105,23 @@ def read(root: Path, path: str, body: bytes | None = None) -> bytes:
     return content
 
 
-def used(target: Kubernetes, pod: str) -> float:
+def read_file(pod: str, path: str) -> str:
+    """Return a file of a pod."""
+    return cluster.admin("--namespace", os.environ["NAMESPACE"], "exec", pod, "--", "cat", path)
+
+
+def used(pod: str) -> float:
     """Return how many seconds of a core a pod's process has used."""
-    _, said = target.execute(pod, ["cat", "/proc/1/stat"])
-    return sum(map(int, said.rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, read_file(pod, "/proc/1/stat").rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def proxied(root: Path, bodies: Path) -> float:
     """Return how many seconds of a core the proxy of the target docker uses for a request."""
     client = docker.from_env()
+    image = Proxy(project.load(root, "docker"), client).choose_image()
     config = PROXY.format(address=address(root, "kubernetes"))
     command = ["bash", "-c", f"cat > /tmp/haproxy.cfg <<< '{config}' && exec haproxy -f /tmp/haproxy.cfg"]
-    container = client.containers.run(IMAGE, entrypoint=command, detach=True, network_mode="host")
+    container = client.containers.run(image, entrypoint=command, detach=True, network_mode="host")
     try:
         wait_ready(
             f"http://127.0.0.1:{PROXY_PORT}", lambda: docker_engine.is_running(container), lambda: docker_engine.format_log_end(container)
