@@ -78,8 +78,9 @@ WARM_UP, REQUESTS, ROUNDS = 20, 200, 3
 
 def check_release(project: Project, name: str) -> Image:
     """Ask a built release its golden rows, measure it, and hold it against the budget. Raises PipelineError when it cannot be asked."""
-    size = docker_engine.measure_size_mb(name) if project.as_image else _measure_folder(Path(name))
-    base = docker_engine.name_base(name) if project.as_image else ""
+    image = docker_engine.find_image(name) if project.as_image else None
+    size = float(image.attrs["Size"]) / 1e6 if image else _measure_folder(Path(name))
+    base = docker_engine.name_base(image) if image else ""
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
         with _start_release(project, name) as url, http_client.open_client(url, timeout=60) as client:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import docker
 from docker.errors import APIError, DockerException
+from docker.models.images import Image
 from paramiko.ssh_exception import BadHostKeyException, SSHException  # type: ignore[import-untyped]  # it has none
 from requests import PreparedRequest, RequestException, Response
 from urllib3.exceptions import HTTPError
@@ -180,10 +181,9 @@ def read_base(dockerfile: str) -> str:
     return base
 
 
-def name_base(image: str) -> str:
-    """Return the image that an image here is built on, as NAME@DIGEST where its digest is known. Raises PipelineError."""
-    labels = _inspect(image)["Config"]["Labels"] or {}
-    return "@".join(labels[each] for each in (BASE, BASE_DIGEST) if labels.get(each))
+def name_base(image: Image) -> str:
+    """Return what an image is built on, as NAME@DIGEST where its digest is known; empty where its labels do not say it."""
+    return "@".join(image.labels[each] for each in (BASE, BASE_DIGEST) if image.labels.get(each))
 
 
 @contextmanager
@@ -211,14 +211,10 @@ def serve_image(image: str) -> Iterator[str]:
         container.remove(force=True)
 
 
-def measure_size_mb(image: str) -> float:
-    """Return the size of an image here, in MB, with the layers that it shares. Raises PipelineError."""
-    return float(_inspect(image)["Size"]) / 1e6
-
-
-def _inspect(image: str) -> dict[str, Any]:
+def find_image(image: str) -> Image:
+    """Return an image that is here. Raises PipelineError."""
     try:
-        return dict(connect().images.get(image).attrs)
+        return connect().images.get(image)
     except DockerException as error:
         raise PipelineError(f"{image} cannot be looked at: {error}. Next: ./run build.") from error
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from slipway.errors import Held
@@ -30,7 +30,8 @@ class Timing:
 class Event:
     """A line of a target's history.
 
-    `before` and `tag` are what was live and what is live since; `release`, its proof and its timing are there where callers were switched.
+    `before` and `tag` are what was live and what is live since; `release`, its proof, its timing and the images that it stands on and
+    behind (`slipway.operate.targets.Target.name_images`) are there where callers were switched.
     """
 
     kind: str
@@ -42,12 +43,14 @@ class Event:
     release: Deployment | None = None
     proof: str = ""
     timing: Timing | None = None
+    images: dict[str, str] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """Return it as JSON values."""
         found = {"kind": self.kind, "what": self.what, "from": self.before, "tag": self.tag, "at": self.at, "by": self.by}
         timing = asdict(self.timing) if self.timing else {}
-        return {**found, **timing, "proof": self.proof, "release": self.release.record()} if self.release else found
+        images = {"images": self.images} if self.images else {}
+        return {**found, **timing, "proof": self.proof, "release": self.release.record(), **images} if self.release else found
 
 
 TIMING = tuple(each.name for each in fields(Timing))
@@ -65,6 +68,7 @@ def read_event(record: dict[str, Any]) -> Event:
             before=record.get("from", ""),
             release=parse_record(record["release"]) if "release" in record else None,
             proof=record.get("proof", ""),
+            images=dict(record.get("images", {})),
             timing=Timing(*(record[each] for each in TIMING)) if "switch_seconds" in record else None,
         )
     except (AttributeError, KeyError, TypeError) as error:

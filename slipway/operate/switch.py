@@ -133,7 +133,8 @@ def record_switch(project: Project, target: Target, kind: str, reason: str, done
     what = journal.describe_event(kind, reason)
     text = f"{done.after.tag} serves{was}: {one_line(what, REASON)} in {done.seconds:.1f} s"
     attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.format_proof(done.checks)}"))
-    attempt("the history was not written, so this counts as not proven", lambda: target.append_event(_build_event(kind, what, done)))
+    event = _build_event(kind, what, done, _name_images(target, done.after))
+    attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event))
     attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.format_proof(done.checks)}"))
     attempt("the pointer `production` was not moved", lambda: target.move_production(done.after.digest))
     ledger.promoted(project, files, done.after.tag, done.after.digest)
@@ -148,7 +149,15 @@ def attempt(otherwise: str, act: Callable[[], None]) -> None:
         warn(f"{otherwise}: {error}")
 
 
-def _build_event(kind: str, what: str, done: Done) -> Event:
+def _name_images(target: Target, live: Deployment) -> dict[str, str]:
+    try:
+        return target.name_images(live)
+    except Exception as error:  # as above
+        warn(f"the history does not name the images that {live.tag} stands on: {error}")
+        return {}
+
+
+def _build_event(kind: str, what: str, done: Done, images: dict[str, str]) -> Event:
     switched = done.switched
     return Event(
         kind,
@@ -160,4 +169,5 @@ def _build_event(kind: str, what: str, done: Done) -> Event:
         release=done.after,
         proof=f"{len(switched.checks)} of {len(switched.checks)} checks hold",
         timing=Timing(round(done.seconds, 1), switched.warm, switched.start_seconds, switched.switch_seconds),
+        images=images,
     )

@@ -227,7 +227,7 @@ def test_a_line_that_is_no_event_is_passed_by(line: str) -> None:
 
 
 def test_what_a_newer_version_wrote_is_read() -> None:
-    event = happened("deploy", release("v1"))
+    event = replace(happened("deploy", release("v1")), images={"base": "python:3@sha256:0", "proxy": "haproxy:3@sha256:1"})
     record = event.record()
     newer = {**record, "more": 1, "release": {**record["release"], "more": "1"}}
     assert journal.parse_history(json.dumps(newer)) == [event]

@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import random
+import re
 import shutil
 import signal
 import socket
@@ -29,8 +30,9 @@ from docker.errors import ImageNotFound
 
 from model import behaviour, features
 from slipway import project
+from slipway.cli import ROOT
 from slipway.operate import lock
-from slipway.operate.docker_engine import JUDGED
+from slipway.operate.docker_engine import JUDGED, read_base
 from slipway.operate.process import free_port
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets import pods
@@ -134,6 +136,13 @@ both = [local, pytest.param("docker", marks=pytest.mark.docker)]
 all_targets = [*both, pytest.param("kubernetes", marks=[pytest.mark.docker, pytest.mark.kubernetes])]
 
 EVERYTHING = "all,configmaps,leases,hpa,pdb,networkpolicies,endpointslices"
+
+# What a release stands on and behind, as the files of infra/ name it, and the history of each target.
+IMAGES = {
+    "base": read_base((ROOT / "infra" / "Dockerfile").read_text(encoding="utf-8")),
+    "proxy": re.findall(r"PROXY_IMAGE:-(.+)}", (ROOT / "infra" / "compose.yaml").read_text(encoding="utf-8"))[0],
+}
+STANDS_ON = {"local": (), "docker": ("base", "proxy"), "kubernetes": ("base",)}
 
 Rows = list[dict[str, str]]
 
@@ -319,6 +328,8 @@ def test_the_first_deploy(road: Road) -> None:
     ]
     assert [row for row in proven if row[4].strip() == "NO"] == []
     assert road.place.read_production() == road.digests[A]
+    named = {name: image.partition("@")[0] for name, image in road.place.read_history()[-1].images.items()}
+    assert named == {name: IMAGES[name] for name in STANDS_ON[road.target]}
     refused(road.run("rollback"), 2, f"{A} is the first release of the chain", "Next: ./run rollback --to TAG.")
     road.serves(A)
 

@@ -148,7 +148,7 @@ def test_the_image_has_the_same_content_although_it_is_built_anew(roads: list[Ro
         try:
             image = docker_engine.build_image(road.project, manifest.commit, building.make_labels(road.project, manifest))
             found.append(in_image(image))
-            assert docker_engine.name_base(image).partition("@")[0] == BASE
+            assert docker_engine.name_base(docker_engine.find_image(image)).partition("@")[0] == BASE
         finally:
             forget_images(road)
     assert len(found[0]) > 1000

@@ -73,6 +73,9 @@ class Target(Protocol):
     def read_running_digest(self) -> str:
         """Return the digest of the live release as the place has it, not as the service says."""
 
+    def name_images(self, deployment: Deployment) -> dict[str, str]:
+        """Name the images beside the release's own: its base, and the proxy that runs, as NAME@DIGEST; without asking a registry."""
+
     def describe_processes(self) -> str:
         """Name the processes that answer callers, or count their restarts: another text is a restart."""
 

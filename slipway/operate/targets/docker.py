@@ -81,6 +81,9 @@ class Docker(Images):
         ours = [name.partition("@")[2] for name in names if name.startswith(self.project.image_name + "@")]
         return ours[0] if ours else "none"
 
+    def name_images(self, deployment: Deployment) -> dict[str, str]:
+        return {**super().name_images(deployment), "proxy": self.proxy.name_image()}
+
     def describe_processes(self) -> str:
         live = self.find_live_container()
         return f"{live.name} (started {live.attrs['State']['StartedAt']})" if live else "no container"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.models.images import Image
 
@@ -84,6 +84,13 @@ class Images:
 
     def locate_release(self, digest: str) -> str:
         return f"{self.project.image_name}@{digest}"
+
+    def name_images(self, deployment: Deployment) -> dict[str, str]:
+        try:
+            base = docker_engine.name_base(self.client.images.get(self.locate_release(deployment.digest)))
+        except (DockerException, PipelineError):  # a cluster runs images that no engine here needs to have
+            return {}
+        return {"base": base} if base else {}
 
     def read_production(self) -> str | None:
         return registry.fetch_digest(self.client, f"{self.project.image_name}:production")

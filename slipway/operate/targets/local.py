@@ -119,6 +119,9 @@ class Local:
         """Hash the files behind the link again."""
         return compute_digest(self.current.resolve())
 
+    def name_images(self, deployment: Deployment) -> dict[str, str]:  # noqa: ARG002  # a folder stands on none
+        return {}
+
     def describe_processes(self) -> str:
         found = self.supervisor.find_process()
         return f"workers {', '.join(map(str, sorted(list_workers(found))))}" if found else "no workers"

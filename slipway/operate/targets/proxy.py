@@ -10,7 +10,7 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 
 from slipway.errors import Moved, PipelineError
-from slipway.operate import docker_engine
+from slipway.operate import docker_engine, registry
 from slipway.operate.targets import containers, haproxy
 from slipway.operate.targets.haproxy import CERTIFICATE, CONFIG, FOLDER, Slots
 from slipway.project import Project
@@ -77,6 +77,13 @@ class Proxy:
     def find_container(self) -> Container | None:
         """Return the container, None where there is none."""
         return containers.find_container(self.client, self.name)
+
+    def name_image(self) -> str:
+        """Return the image that the proxy runs, as NAME@DIGEST where the engine knows its digest."""
+        container = self.find_container()
+        assert container is not None
+        digest = registry.find_digest(self.client, container.attrs["Image"])
+        return "@".join(each for each in (container.attrs["Config"]["Image"], digest) if each)
 
     def choose_image(self) -> str:
         """Return the image of the container, which the host has, or else that of infra/compose.yaml; the lock runs on it too."""
