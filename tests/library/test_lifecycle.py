@@ -93,7 +93,7 @@ class Tired(Endpoint):
     # What the workers of a service share.
     seen = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.gettempdir()) / f"{os.getppid()}-seen"
 
-    async def ask(self, rows):
+    async def _answer_rows(self, rows):
         tag = self.release.tag
         if len(rows) == 1 and tag.endswith("-erring"):
             raise ValueError("it errs, since it is told to")
@@ -101,7 +101,7 @@ class Tired(Endpoint):
             await asyncio.sleep(0.3)
         if tag.endswith("-dying"):
             self.die(len(rows))
-        return await super().ask(rows)
+        return await super()._answer_rows(rows)
 
     def die(self, rows):
         """Die once, some single rows after the last proof; on docker the process that is asked before callers is the same."""
