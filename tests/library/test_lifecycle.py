@@ -688,7 +688,7 @@ def test_without_an_engine(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_nobody_thought_of_is_no_verdict(made: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("slipway.operate.status.format_status")
     said = made.run("status")
-    assert (said.code, said.err.splitlines()[-1]) == (2, "NameError: name 'told' is not defined")
+    assert (said.code, said.err.splitlines()[-1]) == (2, "NameError: name 'format_status' is not defined")
 
 
 def test_a_champion_that_cannot_be_reached_is_no_first_release(made: Road) -> None:
