@@ -55,8 +55,8 @@ def changed(project: Path) -> dict[str, int]:
 def copy_with_library_tests(project: Path, into: Path) -> Path:
     """Return a copy of a project with the library's tests of the service, which a project does not have."""
     shutil.copytree(project, into)
-    for name in LIBRARY:
-        found, copied = ROOT / "tests" / name, into / "tests" / name
+    for name in [*(f"tests/{each}" for each in LIBRARY), "docs/contracts.md"]:  # a page whose commands they run
+        found, copied = ROOT / name, into / name
         copied.parent.mkdir(exist_ok=True)
         (shutil.copytree if found.is_dir() else shutil.copyfile)(found, copied)
     return into
