@@ -40,7 +40,7 @@ VERBS = {
         option(
             "--uncommitted-data",
             action="store_true",
-            help="for a try at your own desk: learn from data that no commit refers to; nothing can be built from that",
+            help="learn from data that no commit refers to, for a try; such a bundle cannot be built",
         ),
     ),
     "validate": Verb(
@@ -49,7 +49,7 @@ VERBS = {
         option(
             "--champion",
             default="live",
-            help="live: what the target serves (default); production: what the registry's pointer says; none: a first release; "
+            help="live: what the target has live (default); production: what the registry's pointer names; none: a first release; "
             "or a bundle's folder, an image, a URL",
         ),
         option(
@@ -57,44 +57,47 @@ VERBS = {
             **RULES,
             help="take thresholds, expectations and reference dataset from this git ref, so that a change cannot loosen them",
         ),
-        option("--data-docs", action="store_true", help="write what Great Expectations says of the data as pages, too"),
+        option("--data-docs", action="store_true", help="also write the pages of Great Expectations about the data"),
     ),
     "build": Verb("pipeline.build", "make the release from build/bundle and its PASS: an image, or a folder for the target local"),
     "push": Verb("pipeline.push", "store the release where deploys find it"),
     "deploy": Verb(
         "pipeline.deploy",
-        "put the release of a git tag before callers, and prove it",
+        "deploy the release of a git tag, and prove it",
         option("tag", help="a tag, such as v1.2.3"),
         option("--rules", **RULES, help="judge again where the verdict was made by other rules than those of this git ref"),
-        option("--judge-again", action="store_true", help="judge here, whatever the verdict says that the release carries"),
-        option("--approved-by", default="", metavar="NAME", help="who answers for it although the gate does not say PASS"),
-        option("--reason", default="", metavar="TEXT", help="why; kept in the history"),
+        option("--judge-again", action="store_true", help="judge here, whatever verdict the release carries"),
+        option("--approved-by", default="", metavar="NAME", help="who approves it although the gate does not say PASS"),
+        option("--reason", default="", metavar="TEXT", help="the reason, kept in the history"),
     ),
     "rollback": Verb(
         "pipeline.rollback",
-        "put back what served before, and prove it",
+        "deploy the release before the live one again, and prove it",
         option("--to", default="", metavar="TAG", help="an earlier release instead of the prior one"),
         option("--reason", default="", help="kept in the history"),
-        option("--accept-contract", action="store_true", help="also when callers will have to send other requests than now"),
+        option("--accept-contract", action="store_true", help="roll back even where callers have to change their requests"),
     ),
-    "up": Verb(
-        "slipway.operate.upkeep", "start what stays on the host: the proxy, and what watches ([watch] in project.toml); say where to look"
-    ),
+    "up": Verb("slipway.operate.upkeep", "start the proxy and monitoring ([watch] in project.toml) on the host, and print their addresses"),
     "down": Verb(
         "slipway.operate.upkeep",
-        "stop what answers: on this machine (local); from a host or a cluster everything is taken away",
-        option("--remove", default="", metavar="NAME", help="the project's name: releases and history of a host or cluster go, too"),
+        "stop the service on this machine (local); with --remove, remove everything from a host or a cluster",
+        option(
+            "--remove",
+            default="",
+            metavar="NAME",
+            help="the project's name, to confirm it",
+        ),
     ),
     "resume": Verb(
         "slipway.operate.upkeep",
-        "let deploys go on, which a rollback holds back",
+        "allow deploys again, which a rollback holds back",
         option("--reason", default="", help="kept in the history"),
     ),
-    "status": Verb("slipway.operate.status", "what is live, and what a rollback would do", option("--json", **JSON)),
-    "history": Verb("slipway.operate.status", "what was deployed and rolled back", option("--json", **JSON)),
+    "status": Verb("slipway.operate.status", "show what is live, and what a rollback would do", option("--json", **JSON)),
+    "history": Verb("slipway.operate.status", "list deploys and rollbacks", option("--json", **JSON)),
     "host": Verb(
         "slipway.operate.workflow",
-        "in a workflow: write the way to the host into ~/.ssh, from the secrets of the environment production",
+        "in a workflow: write the SSH settings of the host into ~/.ssh, from the secrets of the environment production",
         option("--required", action="store_true", help="fail, instead of saying that deploys are skipped, where there are none"),
         hidden=True,
     ),
@@ -118,14 +121,14 @@ VERBS = {
     ),
     "doctor": Verb(
         "slipway.doctor",
-        "look at the model's folder, GitHub, the host and the registry; say what to mend: 0 nothing, 8 something, 2 it cannot tell",
+        "check model/, GitHub, the host and the registry, and say what to correct: 0 nothing, 8 something, 2 unknown",
         option("--fix", action="store_true", help="do what `gh` can do, each after showing it and a yes"),
-        option("--model", action="store_true", help="look at model/, data/ and validation/ only"),
+        option("--model", action="store_true", help="check model/, data/ and validation/ only"),
     ),
     "drift": Verb(
         "slipway.watch.drift",
-        "compare what was asked lately with what the live release learnt from: 0 as it was, 9 something has drifted",
-        option("file", nargs="?", default="", help="a CSV file of rows that the release is asked; default: Prometheus has counted"),
+        "compare recent requests with the training data of the live release: 0 no drift, 9 drift",
+        option("file", nargs="?", default="", help="a CSV file of requested rows; default: the counts in Prometheus"),
         option(
             "--prometheus",
             default=os.environ.get("PROMETHEUS_URL") or "http://127.0.0.1:9090",
@@ -138,39 +141,39 @@ VERBS = {
         option(
             "--all-seasons",
             action="store_true",
-            help="the rows are from as long a time as the training data, such as a whole year: no season is an excuse",
+            help="the rows cover as long a time as the training data, such as a whole year, so a season excuses no difference",
         ),
         option("--issue", action="store_true", help="in a workflow: open, update or close an issue, instead of ending with 9"),
     ),
     "outcomes": Verb(
         "slipway.watch.outcomes",
-        "when the truth is known: is the live release still better than those before it? 0 PASS, 1 FAIL, 3 INCONCLUSIVE",
+        "compare the live release with those before it, once the truth is known: 0 PASS, 1 FAIL, 3 INCONCLUSIVE",
         option("file", help="a CSV file with the features, and what was true in the target's column"),
     ),
     "update": Verb(
         "slipway.template.update",
-        "bring what the template changed since onto a branch of its own, and run the tests there: 0 done, 10 the tests fail",
+        "merge a newer version of the template on a branch of its own, and run the tests there: 0 done, 10 the tests fail",
         option("--to", default="", metavar="TAG", help="a version of the template; default: the newest"),
-        option("--no-test", action="store_true", help="leave the tests to you"),
+        option("--no-test", action="store_true", help="do not run the tests"),
     ),
     "retrain": Verb(
         "slipway.watch.retrain",
-        "put other training data in a commit on a branch of its own, if they may be learnt from; a person decides on the pull request",
-        option("--data", required=True, metavar="FILE", help="what to learn from instead of data/train.csv, in the same form"),
+        "check new training data and commit them on a branch of their own; a person decides on the pull request",
+        option("--data", required=True, metavar="FILE", help="the training data that replace data/train.csv, in the same form"),
     ),
     "ui": Verb(
         "slipway.tracking.ui",
-        "open the pages of MLflow: what was trained, how it was judged, what serves",
-        option("--port", type=int, default=5001, help="of the pages of this project's own file; default: 5001"),
-        option("--no-browser", action="store_true", help="only say where they are"),
+        "open the pages of MLflow: trainings, verdicts, the live release",
+        option("--port", type=int, default=5001, help="the port of the pages; default: 5001"),
+        option("--no-browser", action="store_true", help="only print the address"),
     ),
-    "track": Verb("slipway.tracking.track", "record in MLflow what it missed while it was down: the bundle, its verdict, and what serves"),
+    "track": Verb("slipway.tracking.track", "record in MLflow what it missed while it was down: the bundle, its verdict, the live release"),
     "serve": Verb(
-        "slipway.bundle.assembly", "answer from build/bundle on this machine, for a first look", option("--port", type=int, default=8081)
+        "slipway.bundle.assembly", "serve build/bundle on this machine, for a first look", option("--port", type=int, default=8081)
     ),
     "demo": Verb(
         "slipway.rehearsal.demo",
-        "rehearse the whole road in a folder of its own: train, judge, deploy, refuse, roll back, under load",
+        "rehearse the whole pipeline in a folder of its own: train, judge, deploy, refuse, roll back, under load",
         option("--keep", action="store_true", help="leave it running at the end"),
     ),
 }

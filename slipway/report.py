@@ -21,7 +21,7 @@ class Outcome(Enum):
 
 NEXT = {
     Outcome.PASS: "Next: `./run build`, then `./run push`.",
-    Outcome.FAIL: "Nothing is promoted; what serves now goes on serving. Look at the reasons, change the data or the model, train again.",
+    Outcome.FAIL: "Nothing is promoted; the live release goes on serving. Look at the reasons, change the data or the model, train again.",
     Outcome.INCONCLUSIVE: "Nothing is promoted. Collect more reference rows, or make a difference that shows.",
 }
 MOST_LINES = 30

@@ -101,7 +101,7 @@ def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) 
 
 def _find_tag(proven: Sequence[Deployment], live: Deployment, tag: str) -> Deployment:
     if tag == live.tag:
-        raise PipelineError(f"{tag} is what serves now. Next: ./run status shows it.")
+        raise PipelineError(f"{tag} is the live release. Next: ./run status shows it.")
     found = [each for each in proven if each.tag == tag]
     if not found:
         raise PipelineError(f"{tag!r} was never live and proven here. {_list_deployed(proven)} Next: ./run rollback --to one of these.")

@@ -134,7 +134,7 @@ def build_fetch(url: str) -> Callable[..., list[Any]]:
             response.raise_for_status()
             return response.text if path == "/metrics" else response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise PipelineError(f"{url}{path} does not answer as it should: {error}. Next: ./run status.") from error
+            raise PipelineError(f"{url}{path} does not answer as expected: {error}. Next: ./run status.") from error
 
     return lambda *questions: [ask(path, body) for path, body in questions]
 

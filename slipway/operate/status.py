@@ -52,7 +52,7 @@ def _check_answers(target: Target, live: Deployment) -> str:
     for version in versions:
         if (version["tag"], version["digest"], version["manifest_sha256"]) != (live.tag, live.digest, live.manifest_sha256):
             return f"ANOTHER RELEASE: {version['tag']}, {version['digest']}. Next: ./run deploy {live.tag} again, or ./run rollback"
-    return f"{live.tag}, as it should" + (f", on {len(versions)} replicas" if len(versions) > 1 else "")
+    return f"{live.tag}, as expected" + (f", on {len(versions)} replicas" if len(versions) > 1 else "")
 
 
 def format_status(state: dict[str, Any]) -> str:

@@ -100,7 +100,7 @@ def record(project: Project, tag: str, outcome: str) -> None:
         _send_deployment(found, STATES[outcome])
     except (httpx.HTTPError, PipelineError, KeyError, ValueError) as error:
         why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
-        text = f"GitHub's list of deployments does not show this one: {why}. What serves is not concerned."
+        text = f"GitHub's list of deployments does not show this one: {why}. The live release is not affected."
         warn(text)
         summary(f"warning: {text}")
     else:

@@ -31,7 +31,7 @@ def track(project: Project) -> None:
                 _record_live(project, files, live.tag, live.digest)
     except ValueError as error:  # of a manifest, a verdict or a note
         problem = f"What is in build/, or the release that serves, is damaged: {ledger.reason(error)}."
-        raise PipelineError(f"{problem} Next: ./run train and ./run validate make build/ anew; ./run status tells what serves.") from error
+        raise PipelineError(f"{problem} Next: ./run train and ./run validate make build/ anew; ./run status shows what is live.") from error
     except PipelineError:
         raise
     except Exception as error:  # any of MLflow's, its database's or the network's

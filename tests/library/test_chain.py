@@ -266,7 +266,7 @@ def test_what_goes_wrong_after_the_proof_is_a_warning(capsys: pytest.CaptureFixt
 
 
 def test_a_rollback_to_what_serves_now_is_refused() -> None:
-    assert Environment("v1", "v2").refused("v2") == "v2 is what serves now. Next: ./run status shows it."
+    assert Environment("v1", "v2").refused("v2") == "v2 is the live release. Next: ./run status shows it."
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_status_tells_a_run_that_is_at_work_from_one_that_was_killed(busy: dict[
 
 def test_status_says_that_what_serves_was_never_proven() -> None:
     live = release("v2").record()
-    state = {"live": live, "target": "docker", "address": "here", "proof": None, "answers": "v2, as it should", "rollback_to": None}
+    state = {"live": live, "target": "docker", "address": "here", "proof": None, "answers": "v2, as expected", "rollback_to": None}
     said = status.format_status({**state, "held_by": None, "busy": None})
     assert "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback" in said
 

@@ -58,7 +58,7 @@ def test_a_wide_model_is_asked_too(address: str, run: images.Run) -> None:
 
 @pytest.mark.parametrize("run", [by_words, by_input])
 def test_who_does_not_answer_well_is_told(address: str, run: images.Run) -> None:
-    with pytest.raises(PipelineError, match=r"it does not answer as it should: /other: HTTP/1\.0 503 .*\[1\]\. Next: \./run status\."):
+    with pytest.raises(PipelineError, match=r"it does not answer as expected: /other: HTTP/1\.0 503 .*\[1\]\. Next: \./run status\."):
         images.build_fetch(run, "it", address)(("/other", [1]))
-    with pytest.raises(PipelineError, match=r"it does not answer as it should: /echo: .*refused\. Next: "):
+    with pytest.raises(PipelineError, match=r"it does not answer as expected: /echo: .*refused\. Next: "):
         images.build_fetch(run, "it", f"127.0.0.1:{free_port()}")(("/echo", [1]))

@@ -237,7 +237,7 @@ def test_a_server_that_does_not_record_costs_one_warning_and_is_asked_once(
         ledger.promoted(at, at.bundle, A, "sha256:1")
         said = road.run("track")
     told = capsys.readouterr().err.splitlines()
-    what = ["the training run", "the verdict", "the digest", "what serves"]
+    what = ["the training run", "the verdict", "the digest", "the live release"]
     assert [line.partition(", going on without: ")[0] for line in told] == [f"warning: MLflow could not record {each}" for each in what]
     assert all(line.endswith("Later, when it answers: ./run track.") for line in told)
     assert (said.code, f"MLflow at {url} could not record it: " in said.err) == (2, True)

@@ -375,7 +375,7 @@ def test_rolling_back_to_what_was_never_deployed(live: Road) -> None:
 
 def test_rolling_back_to_what_serves(live: Road) -> None:
     tag = live.standing()[-1]
-    refused(live.run("rollback", "--to", tag), 2, f"{tag} is what serves now.", "Next: ./run status")
+    refused(live.run("rollback", "--to", tag), 2, f"{tag} is the live release.", "Next: ./run status")
 
 
 def test_a_release_that_answers_otherwise_than_it_was_judged(live: Road) -> None:
@@ -450,7 +450,7 @@ def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.
         assert (said.code, said.err) == (130, "interrupted\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     said = road.must("deploy", C)
-    assert "warning: MLflow could not record what serves, going on without" in said.text
+    assert "warning: MLflow could not record the live release, going on without" in said.text
     road.serves(C)
     assert road.standing() == [A, B, C]
 
@@ -548,7 +548,7 @@ def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again(road: Road
     assert f"{A} serves, was {B}" in road.must("rollback").text
     road.serves(A)
     assert state(road)["held_by"]["tag"] == A
-    refused(road.run("rollback", "--to", A), 2, f"{A} is what serves now.")
+    refused(road.run("rollback", "--to", A), 2, f"{A} is the live release.")
     road.must("resume")
 
 

@@ -81,7 +81,7 @@ def test_what_was_rolled_back_to_serves(root: Path) -> None:
     with http_client.open_client(http_client.format_url(here.host, here.port), timeout=10) as client:
         assert client.get("/version").json()["tag"] == "v1.0.0"
     assert httpx.URL(http_client.format_url(here.host, here.port)).port == here.port
-    assert "v1.0.0, as it should" in run(root, "status")
+    assert "v1.0.0, as expected" in run(root, "status")
 
 
 def test_a_reason_is_one_row_and_the_record_has_it_as_it_was_given(root: Path) -> None:

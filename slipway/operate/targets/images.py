@@ -156,7 +156,7 @@ def build_fetch(run: Run, name: str, address: str, patience: float = 0.0) -> Fet
     def fetch(*questions: tuple[str, Any]) -> list[Any]:
         code, output = run(["python", "-I", "-S", "-c", ASK, address, str(patience)], json.dumps(questions))
         if code != 0:
-            raise PipelineError(f"{name} does not answer as it should: {output.strip()}. Next: ./run status.")
+            raise PipelineError(f"{name} does not answer as expected: {output.strip()}. Next: ./run status.")
         answers = [json.loads(line) for line in output.splitlines()]
         return [text if path == "/metrics" else json.loads(text) for (path, _), text in zip(questions, answers, strict=True)]
 

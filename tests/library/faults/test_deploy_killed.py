@@ -140,7 +140,7 @@ def after(road: Road, steps: list[str], step: int, folder: Path, *verb: str) -> 
     said = road.run(*verb)
     if said.code == 5 and any("/attach" in each for each in steps[step - 2 : step]):  # the lock's container is there and does not run yet
         said = five_minutes_later(road, *verb)
-    if said.code == 2 and f"{tag} is what serves now." in said.text:
+    if said.code == 2 and f"{tag} is the live release." in said.text:
         said = Said(0, "", "")  # it was killed when all was done
         road.place.lock.release()  # goes stale
     if said.code:
