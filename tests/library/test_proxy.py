@@ -36,21 +36,21 @@ from tests.conftest import PROJECT, wait_until
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 PYTHON = "python:3.13-slim"
+# Answers with its name; the one that is called `slow` takes longer than the proxy's interval to say that it is ready.
 RELEASE = """
-import sys
+import sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        if self.path == "/readyz" and sys.argv[1] == "slow":
+            time.sleep(0.6)
         self.send_response(200)
         self.send_header("content-length", str(len(sys.argv[1])))
         self.end_headers()
         self.wfile.write(sys.argv[1].encode())
-
-    def log_message(self, *_):
-        pass
 
 ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 """
@@ -296,6 +296,13 @@ def answers(host: Host) -> bool:
         return bool(host.get())
     except httpx.HTTPError:
         return False
+
+
+@pytest.mark.docker
+def test_a_release_that_is_slow_to_say_that_it_is_ready_stays(host: Host) -> None:
+    log = host.serve("slow").logs
+    asked = log(stderr=True).count(b"/readyz")
+    wait_until(lambda: host.get() == "slow" and log(stderr=True).count(b"/readyz") > asked + 3)
 
 
 @pytest.mark.docker
