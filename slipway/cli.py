@@ -125,6 +125,14 @@ VERBS = {
         option("--fix", action="store_true", help="do what `gh` can do, each after showing it and a yes"),
         option("--model", action="store_true", help="check model/, data/ and validation/ only"),
     ),
+    "adopt": Verb(
+        "slipway.adopt",
+        "draft model/, data/ and validation/ for a table of your own: 0 all fits, 8 something is to be mended",
+        option("file", help="CSV, as any program writes it, or Parquet"),
+        option("--target", required=True, metavar="COLUMN", dest="column", help="the column to learn"),
+        option("--dry-run", action="store_true", help="print the decisions, and change nothing"),
+        option("--force", action="store_true", help="overwrite what a person has edited, too"),
+    ),
     "drift": Verb(
         "slipway.watch.drift",
         "compare recent requests with the training data of the live release: 0 no drift, 9 drift",
@@ -188,14 +196,15 @@ def parser() -> argparse.ArgumentParser:
         options = verbs.add_parser(name, **listed, description=verb.description)
         for each, settings in verb.options.items():
             options.add_argument(each, **settings)
-        options.add_argument("--target", choices=project.TARGETS, help="where it runs; default: [deploy] target in project.toml")
+        if "--target" not in verb.options:
+            options.add_argument("--target", choices=project.TARGETS, help="where it runs; default: [deploy] target in project.toml")
     return top
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on a checkout and return its exit code, which `slipway/errors.py` lists."""
     options = vars(parser().parse_args(arguments))
-    verb, target = options.pop("verb"), options.pop("target")
+    verb, target = options.pop("verb"), options.pop("target", None)
     http_client.bypass_proxy()
     try:
         with show_warnings():

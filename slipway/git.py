@@ -181,6 +181,14 @@ def read_file(root: Path, commit: str, name: str) -> bytes:
         raise PipelineError(f"git has no {read_prefix(root)}{name} in {commit[:12]}: {error}. Next: give another --rules.") from error
 
 
+def read_first(root: Path, name: str) -> bytes:
+    """Return a file as the first commit that had it. Raises PipelineError where none did."""
+    commits = run_git(root, "log", "--diff-filter=A", "--format=%H", "--", name).split()
+    if not commits:
+        raise PipelineError(f"{name} was never committed. Next: git add {name} && git commit.")
+    return read_file(root, commits[-1], name)
+
+
 def read_blob_hash(root: Path, name: str) -> str | None:
     """Return git's hash of a file in the commit that is checked out, None where it is not in it. Raises PipelineError."""
     found = run_git(root, "ls-tree", "HEAD", "--", name)

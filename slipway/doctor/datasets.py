@@ -157,16 +157,21 @@ def _find_steps(datasets: Sequence[Dataset]) -> Iterator[tuple[str, str]]:
         return
     declared = {each.name for each in FEATURES}
     names = list(map(str, tables[0].columns))
-    if decomposed := [name for name in names if unicodedata.normalize("NFC", name) != name and name not in declared]:
-        why = f"the header has {', '.join(decomposed[:3])} in decomposed form, which looks the same as the usual one and is another name"
-        yield why, 'rows.columns = rows.columns.str.normalize("NFC")'
-    if blank := [name for name in names if name.strip() != name and name not in declared]:
-        yield f"the header has blanks around {', '.join(map(repr, blank[:3]))}", "rows.columns = rows.columns.str.strip()"
+    yield from find_header_steps([name for name in names if name not in declared])
     fitting = set(declared) - {misfit.column for each in datasets if each.rows is not None for misfit in each.converted[1]}
     for name in names:
         if name not in fitting:
             yield from _find_column_steps(name, read_kind([table[name] for table in tables if name in table]))
     yield from _find_target_steps(tables)
+
+
+def find_header_steps(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what `load` has to do with names of columns that differ from what people read, each with why."""
+    if decomposed := [name for name in names if unicodedata.normalize("NFC", name) != name]:
+        why = f"the header has {', '.join(decomposed[:3])} in decomposed form, which looks the same as the usual one and is another name"
+        yield why, 'rows.columns = rows.columns.str.normalize("NFC")'
+    if blank := [name for name in names if name.strip() != name]:
+        yield f"the header has blanks around {', '.join(map(repr, blank[:3]))}", "rows.columns = rows.columns.str.strip()"
 
 
 def _find_column_steps(name: str, kind: Kind) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,11 @@ class Raw:
 
 def read_raw(path: Path) -> Raw | None:
     """Return a text table as it is written, None of a file that is none."""
-    content = path.read_bytes()
+    return parse_raw(path.read_bytes())
+
+
+def parse_raw(content: bytes) -> Raw | None:
+    """Return a text table from the bytes of its file, None of bytes that are none."""
     encoding = _find_encoding(content)
     if encoding is None:
         return None
@@ -97,11 +101,11 @@ def _has_blanks(text: str, separator: str) -> bool:
 
 
 class Format:
-    """How `read_csv` reads a file in full, by what is written in it."""
+    """How `read_csv` reads a file in full, by what is written in it; `texts` are columns that are text whatever they look like."""
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: Raw, texts: Container[str] = ()) -> None:
         self.raw = raw
-        found = {str(name): read_numbers(column) for name, column in raw.table.items()}
+        found = {str(name): read_numbers(column) for name, column in raw.table.items() if str(name) not in texts}
         self.numbers: dict[str, Numbers] = {name: each for name, each in found.items() if each}
         self.marks = choose_marks(self.numbers.values(), raw.separator)
         self.words = {name: each.words for name, each in self.numbers.items() if each.words}

@@ -214,7 +214,8 @@ def find_disguised(rows: pd.DataFrame, limit: float) -> list[str]:
     The score is R2 for a regression, balanced accuracy for a classification.
     """
     sample = rows.sample(min(len(rows), ROWS), random_state=0)
-    found = {column: _score_alone(sample[column], sample[features.TARGET]) for column in list_inputs()}
+    regression = features.TASK == "regression"
+    found = {column: score_alone(sample[column], sample[features.TARGET], regression) for column in list_inputs()}
     return [
         f"{column} alone explains {score:.3f} of {features.TARGET}, more than the {limit:g} in validation/thresholds.toml: "
         "it is the target in disguise, or known only afterwards."
@@ -223,9 +224,9 @@ def find_disguised(rows: pd.DataFrame, limit: float) -> list[str]:
     ]
 
 
-def _score_alone(values: "pd.Series[Any]", target: "pd.Series[Any]") -> float:
+def score_alone(values: "pd.Series[Any]", target: "pd.Series[Any]", regression: bool) -> float:
+    """Return how well a tree on one column alone tells the target of rows it has not seen: R2, or balanced accuracy."""
     numbers = values if pd.api.types.is_numeric_dtype(values) else pd.Series(pd.factorize(values)[0], index=values.index)
-    regression = features.TASK == "regression"
     tree = (DecisionTreeRegressor if regression else DecisionTreeClassifier)(min_samples_leaf=5, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a class with fewer rows than folds

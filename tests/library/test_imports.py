@@ -34,6 +34,7 @@ MAY = {
     "slipway/bundle": MAKING,
     "slipway/watch": (*MAKING, "slipway.bundle"),
     "slipway/doctor": (*MAKING, "slipway.bundle", "slipway.tracking", "slipway.template"),
+    "slipway/adopt": (*MAKING, "slipway.bundle", "slipway.doctor"),
     "slipway/rehearsal": (*MAKING, "slipway.bundle", "pipeline"),
     "slipway/template": GROUND,
 }

@@ -1,0 +1,135 @@
+"""From a table to a project whose pipeline is green: a declaration, a baseline, rows held back, and what judges, all as drafts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.adopt import place
+from slipway.errors import PipelineError
+from slipway.project import Project
+from slipway.say import line, table
+
+PLAN, NOTES = "plan.json", "notes.json"
+# What the drafts begin with: the project's own, of which they change a part.
+BEGIN = ("project.toml", "service/config.toml", "validation/thresholds.toml")
+EMPTY_ROW = '''"""Nothing is declared yet."""
+
+from pydantic import BaseModel
+
+TASK = "regression"
+TARGET = ""
+POSITIVE = None
+GROUP = None
+TARGET_RANGE = None
+SLICES = {}
+CONTRACT_VERSION = 1
+
+
+class Row(BaseModel):
+    """No feature yet."""
+'''
+EMPTY = {
+    "__init__": '"""What is learned. The one folder to replace for another model."""\n',
+    "features": EMPTY_ROW,
+    "data": "def load(path): ...\n",
+    "estimator": "def build(): ...\n",
+    "metrics": "def loss(truth, answers): ...\n\n\ndef metrics(truth, answers): ...\n",
+    "behaviour": "CASES = []\n",
+}
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """How it ended: what the doctor says of the project."""
+
+    exit_code: int
+
+
+def adopt(project: Project, file: str, column: str, dry_run: bool = False, force: bool = False) -> Adopted:
+    """Draft `model/`, `data/` and `validation/` for a table, say each decision, and check the outcome. Raises PipelineError."""
+    source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
+    _begin(project.root, drafts)
+    _run(project.root, drafts, "draft", str(source), column)
+    _run(project.root, drafts, "fit")
+    _format_code(project.root, drafts)
+    notes = _write_notes(project, drafts, source)
+    changed = place.find_changed(project.root, drafts)
+    if dry_run:
+        names = ", ".join(changed) or "nothing"
+        line(f"\nNothing was changed. The drafts are in {drafts.relative_to(project.root)}/; they would change {names}.")
+        return Adopted(0)
+    if not force:
+        place.refuse_edited(project.root, changed, drafts)
+    target = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["target"]
+    place.place(project.root, drafts, changed, {"name": source.name, "sha256": place.hash_file(source), "target": target})
+    line(f"\nwrote {', '.join(changed) if changed else 'nothing: all is as it was'}\n")
+    found = subprocess.run([sys.executable, "-m", "slipway.cli", "doctor", "--model"], cwd=project.root, check=False)
+    if not found.returncode:
+        line(f"\nAll decisions: {notes.relative_to(project.root)}. Next: read them and the drafts, then\n{NEXT}")
+    return Adopted(found.returncode)
+
+
+NEXT = """    git add --all
+    git commit --message "Adopt our table"
+    ./run train
+    ./run validate --target local
+    ./run test
+    ./run demo --target local"""
+
+
+def _begin(root: Path, drafts: Path) -> None:
+    """Make a folder in which a model of nothing can be imported."""
+    shutil.rmtree(drafts, ignore_errors=True)
+    for name in BEGIN:
+        (drafts / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, drafts / name)
+    (drafts / "model").mkdir()
+    for name, text in EMPTY.items():
+        (drafts / "model" / f"{name}.py").write_text(text, encoding="utf-8")
+
+
+def _run(root: Path, drafts: Path, step: str, *words: str) -> None:
+    """Run a step in a process of its own, in which `model` is the draft. Raises PipelineError with what it said."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", f"slipway.adopt.{step}", *words]
+    done = subprocess.run(command, cwd=drafts, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    reason = done.stderr.rpartition("error: ")
+    if done.returncode == 2 and reason[1]:
+        raise PipelineError(reason[2].strip())
+    print(done.stderr, end="", file=sys.stderr)
+    if done.returncode:
+        what = f"adopt ended in its step {step} with code {done.returncode}. Nothing was changed."
+        raise PipelineError(f"{what} Next: report it, with the lines above.")
+
+
+def _format_code(root: Path, drafts: Path) -> None:
+    """Have ruff order the imports and break the lines, as `./run check` wants them."""
+    for words in (["check", "--quiet", "--fix", "--select", "I"], ["format", "--quiet"]):
+        subprocess.run([sys.executable, "-m", "ruff", *words, "--config", str(root / "pyproject.toml"), "model"], cwd=drafts, check=True)
+
+
+def _write_notes(project: Project, drafts: Path, source: Path) -> Path:
+    """Write all decisions to build/adopt.md, and the columns to the README of the data."""
+    plan, fitted = (json.loads((drafts / name).read_text(encoding="utf-8")) for name in (PLAN, NOTES))
+    columns = table(["column", "is", "why"], plan["columns"])
+    facts = "\n".join(f"- {each}" for each in [*plan["notes"][: -len(plan["columns"])], *fitted])
+    notes = project.root / "build" / "adopt.md"
+    notes.write_text(f"# {source.name}, adopted to tell {plan['target']}\n\n{facts}\n\n{columns}\n", encoding="utf-8")
+    readme = drafts / "data" / "README.md"
+    readme.write_text(README.format(name=source.name, target=plan["target"], facts=facts, columns=columns), encoding="utf-8")
+    return notes
+
+
+README = """# The training data
+
+`train.csv` and the frozen reference dataset, `../validation/reference.csv`, are the rows of `{name}`; `{target}` is what the model tells.
+Whoever knows the data: say here where they are from, and what each column means.
+
+{facts}
+
+{columns}
+"""

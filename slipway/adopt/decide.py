@@ -1,0 +1,260 @@
+"""What each column of a table is: the target, a feature and of which kind, what groups or orders the rows, or why it is left out."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slipway.adopt.times import Times, read_times
+from slipway.doctor.draft import KEY_NAME, Draft, choose_limits, draft_columns
+from slipway.doctor.kinds import Kind, read_kind
+from slipway.gate.dataset import ROWS, score_alone
+from slipway.say import one_line
+
+NUMBER, FLAG, CATEGORY, CODE, TEXT, TIME = "number", "flag", "category", "code", "text", "time"
+FEATURES = (NUMBER, FLAG, CATEGORY, CODE, TEXT, TIME)
+TARGET, GROUP, LEFT_OUT = "target", "group", "left out"
+# Names of columns that say who somebody is, and cells that do.
+PERSONAL_NAME = re.compile(
+    r"(?i)(^|[^a-z])(e-?mails?|phones?|telephone|mobile|fax"
+    r"|(first|last|full|sur|family|given|middle|maiden|customer|user|client|patient)[_ ]?name|vorname|nachname"
+    r"|address|street|strasse|straße|ssn|iban|passport|ip_?address|date_?of_?birth|birth_?date|dob|geburtsdatum)([^a-z]|$)|^name$"
+)
+PERSONAL_CELL = {
+    "mail addresses": re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}"),
+    "telephone numbers": re.compile(r"(\+|00)\d[\d\s()/-]{7,}|\(?0\d{2,5}\)?[\s/-]\d[\d\s-]{4,}|\(\d{3}\)\s?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}"),
+    "bank accounts": re.compile(r"[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){3,7}( ?[A-Z0-9]{1,4})?"),
+}
+# Numbers from here on may be telephone numbers, where the column is called so.
+LIKE_TELEPHONE = 10**7
+CODE_NAME = re.compile(r"(?i)(^|[^a-z])(zip|zip_?code|postal_?code|postcode|plz|fips|sic|naics|icd|iso)([^a-z]|$)")
+# A key whose values repeat names what rows belong to, where so many values are there.
+LEAST_GROUPS, ROWS_A_GROUP = 20, 1.5
+# From this share of the rows on, text that differs names its row.
+NEARLY = 0.9
+# Of so few whole numbers each may be a slice.
+FEW_NUMBERS = 6
+# Text with so many words on the average is prose, with fewer a code or a name.
+WORDS = 3
+# A feature alone, or at most so many together, that explain this much of the target are its disguise.
+DISGUISE, SUM, SUMMANDS = 0.98, 0.99999, 3
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a column is, why, and its line in class Row where it is a feature; the times in it where it holds any."""
+
+    column: str
+    role: str
+    reason: str
+    draft: Draft | None = None
+    times: Times | None = None
+
+    @property
+    def is_feature(self) -> bool:
+        """Tell whether the model sees it."""
+        return self.role in FEATURES
+
+    def leave_out(self, reason: str) -> "Decision":
+        """Return that the column is no feature, and why."""
+        return replace(self, role=LEFT_OUT, reason=reason)
+
+
+def decide_columns(rows: pd.DataFrame, target: str, task: str) -> list[Decision]:
+    """Decide what each column is; `rows` are all rows as `load` returns them."""
+    names = [str(name) for name in rows]
+    drafts = {each.column: each for each in draft_columns([rows], [name for name in names if name != target])}
+    found = [
+        Decision(name, TARGET, f"what the model learns to tell: {task}") if name == target else _decide(rows[name], drafts[name])
+        for name in names
+    ]
+    found = choose_group(found, rows)
+    found = _leave_out_disguises(found, rows, target, task)
+    return [_describe_time(each) if each.role == TIME else each for each in found]
+
+
+def _decide(column: "pd.Series[Any]", draft: Draft) -> Decision:
+    name, kind = str(column.name), read_kind([column])
+    times = read_times(kind)
+    if reason := _find_fault(name, kind, draft, times):
+        return Decision(name, LEFT_OUT, reason, draft, times)
+    missing = f", {_count_missing(kind)} missing" if kind.missing else ""
+    if times:
+        draft = replace(draft, declared=times.declare(draft, bool(kind.missing)), left_out="")
+        return Decision(name, TIME, f"{times.describe()}{missing}", draft, times)
+    role = _name_role(name, kind, draft)
+    if role == CODE and kind.name == "number":
+        draft = replace(draft, declared=_declare_code(draft))
+    return Decision(name, role, f"{_DESCRIBE[role](kind)}{missing}", draft)
+
+
+def _find_fault(name: str, kind: Kind, draft: Draft, times: Times | None) -> str:
+    """Return why a column is no feature, nothing where it may be one."""
+    if what := find_personal(name, kind):
+        return f"personal data ({what}): a model should not know people by it; declare it if it has to"
+    if draft.left_out and not times:
+        return draft.left_out.removeprefix("left out, ")
+    if names_its_row(name, kind):
+        return f"names its row: {len(kind.counts):,} values in {kind.counts.total():,} rows"
+    if _is_key(name, kind):
+        return f"names what the row belongs to, with {len(kind.counts):,} values: the model would learn them by heart"
+    return ""
+
+
+def find_personal(name: str, kind: Kind) -> str:
+    """Say what tells of a person in a column, by its name or by most of its cells; nothing where nothing does."""
+    words = [str(cell).strip() for cell in kind.counts]
+    for what, form in PERSONAL_CELL.items():
+        if kind.name == "text" and sum(bool(form.fullmatch(word)) for word in words) > len(words) / 2:
+            return what
+    called = PERSONAL_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name))
+    if not called or len(kind.counts) <= kind.counts.total() / 10:  # what often repeats is a category
+        return ""
+    return f"it is called {one_line(name, 40)}" if kind.name != "number" or min(kind.counts) >= LIKE_TELEPHONE else ""
+
+
+def names_its_row(name: str, kind: Kind) -> bool:
+    """Tell whether text without blanks is another one in nearly each row, as where a table has some rows twice; postal codes may be."""
+    rows = kind.counts.total()
+    plain = kind.name == "text" and not any(" " in str(cell).strip() for cell in kind.counts)
+    return plain and rows >= LEAST_GROUPS and len(kind.counts) > NEARLY * rows and not _is_called_code(name)
+
+
+def _is_called_code(name: str) -> bool:
+    return bool(CODE_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)))
+
+
+def _is_key(name: str, kind: Kind) -> bool:
+    whole = kind.name == "number" and all(float(each).is_integer() for each in kind.counts)
+    return bool(KEY_NAME.search(name)) and (whole or kind.name == "text") and len(kind.counts) >= LEAST_GROUPS
+
+
+def _name_role(name: str, kind: Kind, draft: Draft) -> str:
+    if kind.name == "bool":
+        return FLAG
+    if kind.name == "number":
+        return CODE if _is_called_code(name) else NUMBER
+    if "Literal[" in draft.declared:
+        return CATEGORY
+    lengths = [len(str(each).split()) for each in kind.counts]
+    return TEXT if sum(lengths) >= WORDS * len(lengths) else CODE
+
+
+def _declare_code(draft: Draft) -> str:
+    """Return the type of a number that names something: text, as it is written."""
+    alias = re.search(r'alias="(?:\\.|[^"\\])*"', draft.declared)
+    return f"Annotated[str, Field(max_length=40{', ' + alias[0] if alias else ''})]" + " | None" * draft.declared.endswith(" | None")
+
+
+def _count_missing(kind: Kind) -> str:
+    share = kind.missing / (kind.missing + kind.counts.total())
+    return f"{share:.0%}" if share >= 0.01 else f"{kind.missing}"
+
+
+def _describe_number(kind: Kind) -> str:
+    if is_grade(kind):
+        return f"whole numbers {', '.join(map(str, sorted(kind.counts)))}: amounts or grades; a category where they only name something"
+    whole = "whole numbers" if all(float(each).is_integer() for each in kind.counts) else "numbers"
+    low, high = choose_limits(kind.counts)
+    return f"{whole} from {min(kind.counts):g} to {max(kind.counts):g}; allowed from {low:g} to {high:g}"
+
+
+def is_grade(kind: Kind) -> bool:
+    """Tell whether numbers are so few whole ones that they may as well name something."""
+    return kind.name == "number" and len(kind.counts) <= FEW_NUMBERS and all(isinstance(each, int) for each in kind.counts)
+
+
+def _list_words(kind: Kind) -> str:
+    return one_line(", ".join(str(word) for word, _ in kind.counts.most_common(4)), 60)
+
+
+_DESCRIBE: dict[str, Callable[[Kind], str]] = {
+    NUMBER: _describe_number,
+    FLAG: lambda _: "yes or no",
+    CATEGORY: lambda kind: f"{len(kind.counts)} categories ({_list_words(kind)}); others are answered too",
+    CODE: lambda kind: f"{len(kind.counts):,} codes or names ({_list_words(kind)}): text, not a number",
+    TEXT: lambda kind: f"prose, such as {one_line(str(next(iter(kind.counts))), 40)!r}",
+}
+
+
+def _describe_time(decision: Decision) -> Decision:
+    parts = "month and weekday" if decision.times and decision.times.daily else "month, weekday and hour"
+    return replace(decision, reason=f"{decision.reason}; the model sees its {parts}")
+
+
+# --- what rows belong to
+
+
+def choose_group(decisions: Sequence[Decision], rows: pd.DataFrame) -> list[Decision]:
+    """Return the decisions with the group among them: a key whose values repeat, or else a day with several rows."""
+    keys = [each for each in decisions if each.role == LEFT_OUT and _repeats(each, rows) and KEY_NAME.search(each.column)]
+    days = [each for each in decisions if each.role == TIME and each.times and each.times.daily and _repeats(each, rows)]
+    chosen = next(iter([*keys, *days]), None)
+    return [_make_group(each, rows) if each is chosen else each for each in decisions]
+
+
+def _repeats(decision: Decision, rows: pd.DataFrame) -> bool:
+    column = rows[decision.column]
+    values = column[column.notna() & (column != "")]
+    different = values.nunique()
+    return len(values) == len(rows) and different >= LEAST_GROUPS and len(values) >= ROWS_A_GROUP * different
+
+
+def _make_group(decision: Decision, rows: pd.DataFrame) -> Decision:
+    number = rows[decision.column].nunique()
+    what = f"{number:,} values in {len(rows):,} rows: those with the same one belong together, on one side, and are judged together"
+    return replace(decision, role=GROUP, reason=what)
+
+
+# --- columns that give the target away
+
+
+def _leave_out_disguises(decisions: list[Decision], rows: pd.DataFrame, target: str, task: str) -> list[Decision]:
+    sample = rows.sample(min(len(rows), ROWS), random_state=0)
+    candidates = [each for each in decisions if each.is_feature and each.role not in (TEXT, TIME)]
+    features = {each.column: read_values(sample[each.column], each) for each in candidates}
+    truth = pd.to_numeric(sample[target]) if task == "regression" else pd.Series(pd.factorize(sample[target])[0], index=sample.index)
+    alone = dict(find_disguises(features, truth, task == "regression"))
+    rest = {name: values for name, values in features.items() if name not in alone}
+    summands = find_summands(rest, truth) if task == "regression" else []
+    together = f"{' and '.join(summands)} add up to {target}: known only afterwards"
+    why = {**alone, **dict.fromkeys(summands, together)}
+    return [each.leave_out(why[each.column]) if each.column in why else each for each in decisions]
+
+
+def read_values(column: "pd.Series[Any]", decision: Decision) -> "pd.Series[Any]":
+    """Return a column as numbers: what a number is worth, else a number for each value."""
+    if decision.role == NUMBER:
+        return pd.to_numeric(column.map(lambda cell: cell.strip() or None if isinstance(cell, str) else cell), errors="coerce")
+    return pd.Series(pd.factorize(column)[0], index=column.index)
+
+
+def find_disguises(features: dict[str, "pd.Series[Any]"], truth: "pd.Series[Any]", regression: bool) -> Iterator[tuple[str, str]]:
+    """Yield each feature that alone tells the target, with the reason to leave it out."""
+    for name, values in features.items():
+        score = score_alone(values, truth, regression)
+        if score > DISGUISE:
+            yield name, f"alone tells the target ({score:.3f} of 1): it is the target in disguise, or known only afterwards"
+
+
+def find_summands(features: dict[str, "pd.Series[Any]"], truth: "pd.Series[Any]") -> list[str]:
+    """Return the two or three numbers of which the target is a sum, by least squares; none where nothing else would be left."""
+    complete = {name: values for name, values in features.items() if values.notna().all() and values.nunique() > 1}
+    if len(truth) < 2 * len(complete) or truth.nunique() < SUMMANDS:
+        return []
+    needed = _find_summands(complete, truth.to_numpy(dtype=float))
+    return needed if 1 < len(needed) <= SUMMANDS and len(features) > len(needed) else []
+
+
+def _find_summands(features: dict[str, "pd.Series[Any]"], truth: "np.typing.NDArray[np.float64]") -> list[str]:
+    if not features:
+        return []
+    matrix = np.column_stack([(each - each.mean()) / each.std() for each in features.values()])
+    centred = truth - truth.mean()
+    weights, *_ = np.linalg.lstsq(matrix, centred, rcond=None)
+    if 1 - np.sum((centred - matrix @ weights) ** 2) / np.sum(centred**2) < SUM:
+        return []
+    return [name for name, weight in zip(features, weights, strict=True) if abs(weight) > 0.01 * centred.std()]

@@ -1,0 +1,75 @@
+"""Put the drafts into the project: never over a file that a person has edited, unless that is asked for."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from slipway import git
+from slipway.errors import PipelineError
+
+# What adopt wrote last, by which an edit is told; and where the rows are from.
+RECORD = "data/adopted.json"
+FILES = (
+    *("model/features.py", "model/data.py", "model/estimator.py", "model/steps.py", "model/metrics.py", "model/behaviour.py"),
+    *("validation/expectations.json", "validation/thresholds.toml", "validation/reference.csv", "data/train.csv", "data/README.md"),
+)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_changed(root: Path, drafts: Path) -> list[str]:
+    """Return which files a draft would change."""
+    return [name for name in FILES if (drafts / name).is_file() and not _is_same(root / name, drafts / name)]
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return path.is_file() and path.read_bytes() == other.read_bytes()
+
+
+def find_edited(root: Path, names: Sequence[str]) -> list[str]:
+    """Return which of some files a person has edited: those that are neither as adopt wrote them nor as the project began with them."""
+    written = read_record(root).get("files", {})
+    there = [name for name in names if (root / name).is_file()]
+    return [name for name in there if hash_file(root / name) != written.get(name) and not _is_first(root, name)]
+
+
+def _is_first(root: Path, name: str) -> bool:
+    try:
+        return git.read_first(root, name) == (root / name).read_bytes()
+    except PipelineError:  # no repository: nothing tells
+        return False
+
+
+def read_record(root: Path) -> dict[str, dict[str, str]]:
+    """Return what adopt wrote last, nothing where it never did."""
+    try:
+        found: dict[str, dict[str, str]] = json.loads((root / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def refuse_edited(root: Path, changed: Sequence[str], drafts: Path) -> None:
+    """Raise PipelineError where a draft would change what a person has edited."""
+    if edited := find_edited(root, changed):
+        raise PipelineError(
+            f"{', '.join(edited)}: edited since the project began or was adopted, and the drafts are others. Nothing was changed; "
+            f"the drafts are in {drafts.relative_to(root)}/. Next: take from them what you want, or --force to overwrite your files."
+        )
+
+
+def place(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, str]) -> None:
+    """Put drafts in the place of the project's files, and record what was put there."""
+    for name in (*changed, RECORD):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+    for name in changed:
+        shutil.copyfile(drafts / name, root / name)
+    files = {name: hash_file(root / name) for name in FILES if (drafts / name).is_file()}
+    record = json.dumps({"table": dict(table), "files": files}, indent=2, ensure_ascii=False)
+    (root / RECORD).write_text(record + "\n", encoding="utf-8")
