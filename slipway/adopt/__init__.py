@@ -8,10 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway import say
 from slipway.adopt import place
 from slipway.errors import PipelineError
 from slipway.project import Project
-from slipway.say import line, table
+from slipway.say import line
 
 PLAN, NOTES = "plan.json", "notes.json"
 # What the drafts begin with: the project's own, of which they change a part.
@@ -115,7 +116,7 @@ def _format_code(root: Path, drafts: Path) -> None:
 def _write_notes(project: Project, drafts: Path, source: Path) -> Path:
     """Write all decisions to build/adopt.md, and the columns to the README of the data."""
     plan, fitted = (json.loads((drafts / name).read_text(encoding="utf-8")) for name in (PLAN, NOTES))
-    columns = table(["column", "is", "why"], plan["columns"])
+    columns = say.table(["column", "is", "why"], plan["columns"])
     facts = "\n".join(f"- {each}" for each in [*plan["notes"][: -len(plan["columns"])], *fitted])
     notes = project.root / "build" / "adopt.md"
     notes.write_text(f"# {source.name}, adopted to tell {plan['target']}\n\n{facts}\n\n{columns}\n", encoding="utf-8")
