@@ -229,8 +229,9 @@ def format_metrics(target: Target, linear: bool) -> str:
 # --- what may pass
 
 
-def format_thresholds(text: str, floors: Mapping[str, float]) -> str:
-    """Return `validation/thresholds.toml` with other floors."""
+def format_thresholds(text: str, floors: Mapping[str, float], order: str = "") -> str:
+    """Return `validation/thresholds.toml` with other floors, and the column of times in the example for the age of data."""
+    text = re.sub(r'^# column = ".*"$', lambda _: f"# column = {quote(order or 'day')}", text, flags=re.MULTILINE)
     blocks = "".join(f"[floors.{name}]\n{'max' if name in LOWER else 'min'} = {value:g}\n" for name, value in floors.items())
     without = re.sub(r"^\[floors[^\n]*\n(?:[^\[#\n][^\n]*\n)*", "", text, flags=re.MULTILINE)
     heading = re.compile(r"^# Limits on the metrics[^\n]*\n(?:# drafted[^\n]*\n)?", re.MULTILINE)

@@ -78,7 +78,7 @@ def _write_judges(folder: Path, learnt: Learnt, plan: Mapping[str, Any]) -> Iter
     validation, model = folder / "validation", folder / "model"
     floors, note = choose_floors(learnt)
     thresholds = (validation / "thresholds.toml").read_text(encoding="utf-8")
-    (validation / "thresholds.toml").write_text(format_thresholds(thresholds, floors), encoding="utf-8")
+    (validation / "thresholds.toml").write_text(format_thresholds(thresholds, floors, plan["order"] or ""), encoding="utf-8")
     yield note
     suite = source.draft_suite([learnt.rows, learnt.held])
     (validation / "expectations.json").write_text(suite, encoding="utf-8")

@@ -9,10 +9,11 @@ from pathlib import Path
 from slipway import git
 from slipway.errors import PipelineError
 
+STEPS = "model/steps.py"
 # What adopt wrote last, by which an edit is told; and where the rows are from.
 RECORD = "data/adopted.json"
 FILES = (
-    *("model/features.py", "model/data.py", "model/estimator.py", "model/steps.py", "model/metrics.py", "model/behaviour.py"),
+    *("model/features.py", "model/data.py", "model/estimator.py", STEPS, "model/metrics.py", "model/behaviour.py"),
     *("validation/expectations.json", "validation/thresholds.toml", "validation/reference.csv", "data/train.csv", "data/README.md"),
 )
 
@@ -70,6 +71,8 @@ def place(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, 
         (root / name).parent.mkdir(parents=True, exist_ok=True)
     for name in changed:
         shutil.copyfile(drafts / name, root / name)
+    if STEPS in read_record(root).get("files", {}) and not (drafts / STEPS).is_file() and not find_edited(root, [STEPS]):
+        (root / STEPS).unlink(missing_ok=True)  # of a draft before
     files = {name: hash_file(root / name) for name in FILES if (drafts / name).is_file()}
     record = json.dumps({"table": dict(table), "files": files}, indent=2, ensure_ascii=False)
     (root / RECORD).write_text(record + "\n", encoding="utf-8")

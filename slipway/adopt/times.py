@@ -25,11 +25,14 @@ class Times:
     last: pd.Timestamp
     daily: bool
     form: str = ""
+    # Another form in which all of it could be read, with the month before the day.
+    other: str = ""
 
     def describe(self) -> str:
         """Return it as a reason."""
         written = f", written {self.form}" if self.form and self.form != ZONED else ", in UTC" if self.form else ""
-        return f"{'days' if self.daily else 'times'} from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}{written}"
+        doubt = f"; it may as well be {self.other}, then correct model/data.py" if self.other else ""
+        return f"{'days' if self.daily else 'times'} from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}{written}{doubt}"
 
     def declare(self, draft: Draft, missing: bool) -> str:
         """Return its type in class Row."""
@@ -54,19 +57,23 @@ def read_times(kind: Kind) -> Times | None:
         return _describe(found, kind.name == ISO_DAY, ZONED if kind.name == ZONED else "")
     if kind.name != "text" or not all(SHAPE.fullmatch(str(cell).strip()) for cell in kind.counts):
         return None
-    form = find_form(map(str, kind.counts))
-    return _describe(pd.to_datetime(cells, format=form), "%H" not in form and "%I" not in form, form) if form else None
+    forms = find_forms(map(str, kind.counts))
+    if not forms:
+        return None
+    form, *others = forms
+    daily = "%H" not in form and "%I" not in form
+    return _describe(pd.to_datetime(cells, format=form), daily, form, next(iter(others), ""))
 
 
-def _describe(found: "pd.Series[Any]", daily: bool, form: str) -> Times | None:
-    return Times(found.min(), found.max(), daily, form) if found.nunique() > 1 else None
+def _describe(found: "pd.Series[Any]", daily: bool, form: str, other: str = "") -> Times | None:
+    return Times(found.min(), found.max(), daily, form, other) if found.nunique() > 1 else None
 
 
-def find_form(cells: Iterable[str]) -> str:
-    """Return the form in which all cells are times, nothing where there is none; of several the first, with the day before the month."""
+def find_forms(cells: Iterable[str]) -> list[str]:
+    """Return the forms in which all cells are times, those with the day before the month first."""
     cells = list(cells)
     forms = (day + clock for day in DAYS for clock in CLOCKS)
-    return next((form for form in forms if all(_fits(cell, form) for cell in cells)), "")
+    return [form for form in forms if all(_fits(cell, form) for cell in cells)]
 
 
 def _fits(cell: str, form: str) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from slipway import cli
 from slipway.adopt import decide, draft, files, fit, place, split, table
-from slipway.adopt.times import find_form
+from slipway.adopt.times import find_forms
 from slipway.doctor.kinds import read_kind
 from slipway.errors import PipelineError
 
@@ -97,18 +97,19 @@ def test_what_adds_up_to_the_target_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "form"),
+    ("cells", "forms"),
     [
-        (["31.12.2025", "01.02.2026"], "%d.%m.%Y"),
-        (["12/31/2025", "01/02/2026"], "%m/%d/%Y"),
-        (["31/12/2025 23:59", "01/02/2026 00:00"], "%d/%m/%Y %H:%M"),
-        (["5 Jan 2026", "28 Feb 2026"], "%d %b %Y"),
-        (["31.12.2025", "2026-01-01"], ""),
-        (["31.02.2025"], ""),
+        (["31.12.2025", "01.02.2026"], ["%d.%m.%Y"]),
+        (["12/31/2025", "01/02/2026"], ["%m/%d/%Y"]),
+        (["31/12/2025 23:59", "01/02/2026 00:00"], ["%d/%m/%Y %H:%M"]),
+        (["5 Jan 2026", "28 Feb 2026"], ["%d %b %Y"]),
+        (["01/02/2026", "03/04/2026"], ["%d/%m/%Y", "%m/%d/%Y"]),
+        (["31.12.2025", "2026-01-01"], []),
+        (["31.02.2025"], []),
     ],
 )
-def test_times_are_read_as_they_are_written(cells: list[str], form: str) -> None:
-    assert find_form(cells) == form
+def test_times_are_read_as_they_are_written(cells: list[str], forms: list[str]) -> None:
+    assert find_forms(cells) == forms
 
 
 # Rows that are held back.
@@ -190,10 +191,10 @@ THRESHOLDS = Path(cli.ROOT, "validation", "thresholds.toml")
 
 def test_floors_take_the_place_of_others_and_nothing_else_changes() -> None:
     text = THRESHOLDS.read_text(encoding="utf-8")
-    once = files.format_thresholds(text, {"log_loss": 0.5, "accuracy": 0.7})
+    once = files.format_thresholds(text, {"log_loss": 0.5, "accuracy": 0.7}, "dteday")
     assert "[floors.log_loss]\nmax = 0.5\n[floors.accuracy]\nmin = 0.7\n" in once
     assert "mean_absolute_error" not in once
-    assert files.format_thresholds(once, {"log_loss": 0.5, "accuracy": 0.7}) == once
+    assert files.format_thresholds(once, {"log_loss": 0.5, "accuracy": 0.7}, "dteday") == once
     assert [each for each in text.splitlines() if each not in once.splitlines()] == [
         "[floors.mean_absolute_error]",
         "max = 70.0",
