@@ -49,8 +49,8 @@ def looked(counts: Counts, learnt: Counts) -> tuple[NDArray[np.bool_], Counts]:
     week, day = windows(counts, WEEK), windows(counts, 1)
     found, psi = np.empty(counts.shape[:2], dtype=bool), np.empty(counts.shape[:2])
     for each, reference in enumerate(learnt):
-        last = drift.window(day[each], reference, LEARNT, 0.0)
-        found[each] = drift.drifted(drift.window(week[each], reference, LEARNT, 0.0), last)
+        last = drift.score_window(day[each], reference, LEARNT, 0.0)
+        found[each] = drift.has_drifted(drift.score_window(week[each], reference, LEARNT, 0.0), last)
         psi[each] = last.psi
     return found, psi
 

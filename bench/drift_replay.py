@@ -37,7 +37,7 @@ class Found:
         """Look at the end of a day, once there is a week."""
         if week.psi > self.psi:
             self.psi, self.threshold = float(week.psi), float(week.threshold)
-        if drift.drifted(week, day):
+        if drift.has_drifted(week, day):
             self.days, self.first = self.days + 1, self.first or date
 
 
@@ -91,7 +91,9 @@ def look(
 ) -> None:
     """Look at each feature at the end of a day."""
     for name, each in found.items():
-        windows = [drift.window(days[-1][name] - days[-1 - length][name], shares[name], learnt, usual[name][""]) for length in (WEEK, 1)]
+        windows = [
+            drift.score_window(days[-1][name] - days[-1 - length][name], shares[name], learnt, usual[name][""]) for length in (WEEK, 1)
+        ]
         each.look(date, *windows)
 
 

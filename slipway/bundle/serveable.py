@@ -55,7 +55,7 @@ def cut_bins(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
     whole = bins.fit_bins(column, categories)
     rows = min(max(FEWEST_ROWS, len(column) // MOST_PARTS), len(column))
     shares = [whole.count(column[first : first + rows]) / rows for first in range(0, len(column) - rows + 1, max(rows // 2, 1))]
-    return whole.model_copy(update={"usual": drift.usual(np.array(shares), np.asarray(whole.shares), max(rows, 1))})
+    return whole.model_copy(update={"usual": drift.compute_usual(np.array(shares), np.asarray(whole.shares), max(rows, 1))})
 
 
 def check_compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled:

@@ -42,20 +42,20 @@ class Window:
         return self.psi > self.threshold
 
 
-def window(counts: Shares, reference: Shares, reference_rows: float, usual: float) -> Window:
+def score_window(counts: Shares, reference: Shares, reference_rows: float, usual: float) -> Window:
     """Compare counts of rows by bin, shape (..., bins), with the training data's shares, shape (bins,)."""
     rows = counts.sum(axis=-1)
     there = np.maximum(rows, 1)
-    found = psi(counts / there[..., None], reference)
-    return Window(rows, found, np.maximum(np.maximum(chance(reference, there, reference_rows), FLOOR), MARGIN * usual))
+    found = compute_psi(counts / there[..., None], reference)
+    return Window(rows, found, np.maximum(np.maximum(compute_chance(reference, there, reference_rows), FLOOR), MARGIN * usual))
 
 
-def drifted(week: Window, day: Window) -> Any:
+def has_drifted(week: Window, day: Window) -> Any:
     """Tell whether a week has drifted, and its last day too where that has rows enough."""
     return week.enough & week.beyond & ~(day.enough & ~day.beyond)
 
 
-def psi(live: Shares, reference: Shares, empty: float = EMPTY) -> Any:
+def compute_psi(live: Shares, reference: Shares, empty: float = EMPTY) -> Any:
     """Return the population stability index of two distributions over the same bins, shape (..., bins), each of sum 1; shape (...).
 
     The sum of (live - reference) ln(live / reference), Jeffreys' divergence: Kullback and Leibler, "On information and sufficiency" (1951).
@@ -64,7 +64,7 @@ def psi(live: Shares, reference: Shares, empty: float = EMPTY) -> Any:
     return ((live - reference) * ratio).sum(axis=-1)
 
 
-def chance(reference: Shares, rows: Any, reference_rows: float, sure: float = SURE) -> Any:
+def compute_chance(reference: Shares, rows: Any, reference_rows: float, sure: float = SURE) -> Any:
     """Return what the PSI of two samples of one distribution exceeds once in 100,000 times.
 
     Times the harmonic mean of both sizes it follows chi-square with one degree of freedom less than there are bins: Yurdakul and Naranjo,
@@ -77,11 +77,11 @@ def chance(reference: Shares, rows: Any, reference_rows: float, sure: float = SU
     return quantile * (1 / rows + 1 / reference_rows)
 
 
-def usual(parts: Shares, reference: Shares, rows: int) -> float:
+def compute_usual(parts: Shares, reference: Shares, rows: int) -> float:
     """Return the largest PSI of parts of the training data, shape (parts, bins), each of so many rows, against all of it.
 
     Only of parts that chance does not explain, 0 without them: what comes back, as seasons do, was learnt and is no drift. Half a row in an
     empty bin keeps a small part's PSI near chi-square.
     """
-    beyond = psi(parts, reference, empty=0.5 / rows) > chance(reference, rows, np.inf, VERY_SURE)
-    return float(psi(parts, reference)[beyond].max(initial=0.0))
+    beyond = compute_psi(parts, reference, empty=0.5 / rows) > compute_chance(reference, rows, np.inf, VERY_SURE)
+    return float(compute_psi(parts, reference)[beyond].max(initial=0.0))

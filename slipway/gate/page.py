@@ -8,18 +8,18 @@ from slipway.gate.markup import (
     Html,
     Points,
     Scale,
-    axis,
-    bar,
-    beside,
-    frame,
-    lines,
-    listed,
-    marks,
-    paragraph,
-    scatter,
-    section,
-    spanning,
-    table,
+    draw_axis,
+    draw_bar,
+    draw_lines,
+    draw_marks,
+    draw_scatter,
+    format_list,
+    format_paragraph,
+    format_section,
+    format_table,
+    frame_page,
+    make_scale,
+    spread_points,
 )
 from slipway.report import NEXT, Data, Harm, Judgement, Outcome, Side, Slice, format_figure
 
@@ -46,48 +46,60 @@ PART = "Look for where the lines part: there one of the two is worse."
 RISE = "A line that rises at the end says that the model fits newer rows less well."
 
 
-def page(judged: Judgement) -> str:
+def format_page(judged: Judgement) -> str:
     """Return `gate.html`: the verdict first, then what is behind it, then what to do."""
-    parts = (verdict, compared, difference, slices, metrics, answers, over_time, data, behaviour, image, following)
-    return frame(f"{judged.verdict.value}: gate on {judged.candidate.tag}", "\n".join(filter(None, (part(judged) for part in parts))))
+    parts = (
+        format_verdict,
+        describe_sides,
+        draw_difference,
+        draw_slices,
+        list_metrics,
+        draw_answers,
+        draw_losses,
+        describe_data,
+        list_behaviour,
+        describe_image,
+        describe_next,
+    )
+    return frame_page(f"{judged.verdict.value}: gate on {judged.candidate.tag}", "\n".join(filter(None, (part(judged) for part in parts))))
 
 
-def verdict(judged: Judgement) -> str:
+def format_verdict(judged: Judgement) -> str:
     """Return the verdict in large letters, why, and what a person should know."""
     outcome = judged.verdict
     large = f'<h1 class="verdict {outcome.value.lower()}"><small>Gate</small> {SYMBOLS[outcome]} {outcome.value}</h1>'
-    return "\n".join([large, listed(judged.reasons, "reasons"), listed(judged.notes, "notes")])
+    return "\n".join([large, format_list(judged.reasons, "reasons"), format_list(judged.notes, "notes")])
 
 
-def compared(judged: Judgement) -> str:
+def describe_sides(judged: Judgement) -> str:
     """Return who was held against whom, on what and by which rules."""
     uses, champion = judged.reference_uses, judged.champion
     used = "how often it was used is not known" if uses is None else f"candidates judged on it, with this one: {uses}"
-    rules = f"thresholds {short(judged.thresholds_sha256)}, expectations {short(judged.expectations_sha256)}"
-    rules += f", checks {short(judged.checks_sha256)}" if judged.checks_sha256 else ""
+    rules = f"thresholds {shorten_hash(judged.thresholds_sha256)}, expectations {shorten_hash(judged.expectations_sha256)}"
+    rules += f", checks {shorten_hash(judged.checks_sha256)}" if judged.checks_sha256 else ""
     groups = f" in {judged.harm.groups} groups" if judged.harm and judged.harm.groups != judged.harm.rows else ""
     facts = [
-        ["candidate", named(judged.candidate)],
-        ["held against", named(champion) if champion else "a trivial model, which answers every row alike: this is a first release"],
+        ["candidate", name_side(judged.candidate)],
+        ["held against", name_side(champion) if champion else "a trivial model, which answers every row alike: this is a first release"],
         ["judged at", judged.at.replace("T", " ")],
-        ["reference dataset", Html(f"{short(judged.reference_sha256)}, {judged.reference_rows} rows{groups}; {used}")],
+        ["reference dataset", Html(f"{shorten_hash(judged.reference_sha256)}, {judged.reference_rows} rows{groups}; {used}")],
         ["rules", Html(f"from {escape(judged.rules)}: {rules}")],
     ]
-    return section("What was compared", table([], facts))
+    return format_section("What was compared", format_table([], facts))
 
 
-def named(side: Side) -> Html:
+def name_side(side: Side) -> Html:
     """Return the names of a side."""
-    image = "no image yet" if side.digest == "none" else f"image {short(side.digest)}"
-    return Html(f"<b>{escape(side.tag)}</b>, {image}, manifest {short(side.manifest_sha256)}")
+    image = "no image yet" if side.digest == "none" else f"image {shorten_hash(side.digest)}"
+    return Html(f"<b>{escape(side.tag)}</b>, {image}, manifest {shorten_hash(side.manifest_sha256)}")
 
 
-def short(sha: str) -> str:
+def shorten_hash(sha: str) -> str:
     """Return the beginning of a hash, which names it well enough; the whole one is in `gate.json`."""
     return f'<code title="{escape(sha)}">{escape(sha.removeprefix("sha256:")[:12])}</code>'
 
 
-def metrics(judged: Judgement) -> str:
+def list_metrics(judged: Judgement) -> str:
     """Return the figures of both sides."""
     ours, champion, best = judged.candidate, judged.champion, judged.best
     sides = [ours, champion] if champion else [ours]
@@ -96,22 +108,24 @@ def metrics(judged: Judgement) -> str:
     cells += [[name, *(format_figure(side.metrics.get(name)) for side in sides)] for name in names]
     read = f"The loss of a trivial model is {judged.trivial_loss:.4g}"
     read += f"; that of {best.tag}, the best release so far on this dataset, is {best.loss:.4g}." if best else "."
-    return section(
-        "Metrics on the reference dataset", table(["metric", "candidate", "champion"][: 1 + len(sides)], cells), paragraph(read, "read")
+    return format_section(
+        "Metrics on the reference dataset",
+        format_table(["metric", "candidate", "champion"][: 1 + len(sides)], cells),
+        format_paragraph(read, "read"),
     )
 
 
-def data(judged: Judgement) -> str:
+def describe_data(judged: Judgement) -> str:
     """Return what the checks of the data found."""
     checked = judged.data
     failed = f"{len(checked.findings)} of {checked.expectations} expectations on the training data do not hold:"
     summary = failed if checked.findings else f"All {checked.expectations} expectations on the training data hold."
-    cells = [[each.column, each.expectation, each.observed, numbers(each.rows)] for each in checked.findings]
-    found = table(["column", "expectation", "observed", "rows"], cells) if cells else ""
-    return section("Data checks", paragraph(summary), found, paragraph(overlap(checked)))
+    cells = [[each.column, each.expectation, each.observed, list_numbers(each.rows)] for each in checked.findings]
+    found = format_table(["column", "expectation", "observed", "rows"], cells) if cells else ""
+    return format_section("Data checks", format_paragraph(summary), found, format_paragraph(describe_overlap(checked)))
 
 
-def overlap(checked: Data) -> str:
+def describe_overlap(checked: Data) -> str:
     """Say which reference rows were learnt from."""
     if checked.overlap is None:
         return "Whether reference rows are in the training data could not be told: the candidate learnt from other data than is here."
@@ -119,28 +133,28 @@ def overlap(checked: Data) -> str:
         return "No row of the reference dataset is in the training data."
     return (
         f"Rows of the reference dataset that are in the training data too: {len(checked.overlap)}, so their answers may be remembered and "
-        f"not predicted. Counted from 0: {numbers(checked.overlap)}."
+        f"not predicted. Counted from 0: {list_numbers(checked.overlap)}."
     )
 
 
-def numbers(found: list[int]) -> str:
+def list_numbers(found: list[int]) -> str:
     """Name rows, not too many."""
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return ", ".join(map(str, found[:SHOWN])) + more
 
 
-def behaviour(judged: Judgement) -> str:
+def list_behaviour(judged: Judgement) -> str:
     """Return the declared behaviour; nothing where none is."""
-    cells = [[case.name, case.kind, mark(case.holds), case.told] for case in judged.behaviour]
-    return section("Behaviour", table(["case", "kind", "holds", "what was answered"], cells)) if cells else ""
+    cells = [[case.name, case.kind, choose_mark(case.holds), case.told] for case in judged.behaviour]
+    return format_section("Behaviour", format_table(["case", "kind", "holds", "what was answered"], cells)) if cells else ""
 
 
-def mark(holds: bool) -> Html:
+def choose_mark(holds: bool) -> Html:
     """Return whether something holds, by colour and by word."""
     return Html('<b class="pass">✓ yes</b>' if holds else '<b class="fail">✗ no</b>')
 
 
-def image(judged: Judgement) -> str:
+def describe_image(judged: Judgement) -> str:
     """Return what the built release did; nothing before it is built."""
     built = judged.image
     if not built:
@@ -149,13 +163,13 @@ def image(judged: Judgement) -> str:
     slow = "not known" if built.p99_ms is None else f"{built.p99_ms:.1f} ms"
     facts = [["largest difference from the answers at training time", differ], ["99 of 100 requests take at most", slow]]
     facts += [["size", f"{built.size_mb:.0f} MB"], *([["built on", built.base]] if built.base else [])]
-    failures = listed(built.failures, "fail") if built.failures else paragraph("Nothing is wrong with it.")
-    return section("The built image", table([], facts), failures)
+    failures = format_list(built.failures, "fail") if built.failures else format_paragraph("Nothing is wrong with it.")
+    return format_section("The built image", format_table([], facts), failures)
 
 
-def following(judged: Judgement) -> str:
+def describe_next(judged: Judgement) -> str:
     """Return what to do next."""
-    return section("What to do next", paragraph(NEXT[judged.verdict], "next"))
+    return format_section("What to do next", format_paragraph(NEXT[judged.verdict], "next"))
 
 
 def format_harm(harm: Harm) -> str:
@@ -163,79 +177,81 @@ def format_harm(harm: Harm) -> str:
     return f"{harm.mean:+.4g} (from {harm.low:+.4g} to {harm.high:+.4g}), margin {harm.margin:.4g}"
 
 
-def difference(judged: Judgement) -> str:
+def draw_difference(judged: Judgement) -> str:
     """Return the overall difference as a bar."""
     title, harm = f"Loss of the candidate minus that of the {'champion' if judged.champion else 'trivial model'}", judged.harm
     if not harm:
-        return section(title, paragraph("Not compared: something refuses the candidate before that."))
-    scale = spanning([harm.low, harm.high, harm.margin, 0.0])
-    drawn = marks(harm, scale) + bar(harm, scale, f"overall: {format_harm(harm)}") + axis(scale)
+        return format_section(title, format_paragraph("Not compared: something refuses the candidate before that."))
+    scale = make_scale([harm.low, harm.high, harm.margin, 0.0])
+    drawn = draw_marks(harm, scale) + draw_bar(harm, scale, f"overall: {format_harm(harm)}") + draw_axis(scale)
     tone = "pass" if harm.high < harm.margin else "fail" if harm.low > 0 else "inconclusive"
     picture = f'<figure><div class="{tone}">{drawn}</div>{BETTER}</figure>'
-    return section(title, paragraph(format_harm(harm)), picture, paragraph(BAR + (CHAMPION if judged.champion else TRIVIAL), "read"))
+    return format_section(
+        title, format_paragraph(format_harm(harm)), picture, format_paragraph(BAR + (CHAMPION if judged.champion else TRIVIAL), "read")
+    )
 
 
-def slices(judged: Judgement) -> str:
+def draw_slices(judged: Judgement) -> str:
     """Return the slices as a forest plot, those that refuse the candidate first; nothing where there are none."""
     if not judged.slices:
         return ""
     # Those that are too small to be judged have the widest bars, which would squeeze the others.
     wide = [each for each in judged.slices if each.p is not None] or judged.slices
-    scale = spanning([0.0, *(value for each in wide for value in (each.low, each.high, each.margin))])
-    ends = f'<div class="axis"><span></span><div>{BETTER}{axis(scale)}</div><span></span></div>'
-    drawn = "\n".join(row(each, scale) for each in sorted(judged.slices, key=lambda each: not each.failed))
-    return section("The same in each slice", paragraph(MANY, "read"), f'<figure class="forest">{ends}\n{drawn}</figure>')
+    scale = make_scale([0.0, *(value for each in wide for value in (each.low, each.high, each.margin))])
+    ends = f'<div class="axis"><span></span><div>{BETTER}{draw_axis(scale)}</div><span></span></div>'
+    drawn = "\n".join(draw_slice(each, scale) for each in sorted(judged.slices, key=lambda each: not each.failed))
+    return format_section("The same in each slice", format_paragraph(MANY, "read"), f'<figure class="forest">{ends}\n{drawn}</figure>')
 
 
-def row(slice_: Slice, scale: Scale) -> str:
+def draw_slice(slice_: Slice, scale: Scale) -> str:
     """Return a slice as a row of the forest plot."""
     tone, result = ("unjudged", "not judged: too few") if slice_.p is None else ("fail", "✗ worse") if slice_.failed else ("judged", "ok")
     figures = format_harm(slice_) + ("" if slice_.p is None else f", {format_p(slice_.p)}") + f", {slice_.rows} rows"
-    picture = bar(slice_, scale, f"{slice_.name}: {result}")
+    picture = draw_bar(slice_, scale, f"{slice_.name}: {result}")
     return f'<div class="{tone}"><span>{escape(slice_.name)} <b>{result}</b></span>{picture}<small>{escape(figures)}</small></div>'
 
 
-def answers(judged: Judgement) -> str:
+def draw_answers(judged: Judgement) -> str:
     """Return what was said over what was true, a panel for each side; nothing without a sample."""
     ours = [(true, answer) for true, answer, _ in judged.sample]
     theirs = [(true, answer) for true, _, answer in judged.sample if answer is not None]
     if not ours:
         return ""
     sides = [("candidate", "first", ours), ("champion", "second", theirs)]
-    drawn = "".join(panel(*each, judged.task, [*ours, *theirs]) for each in sides if each[2])
+    drawn = "".join(draw_panel(*each, judged.task, [*ours, *theirs]) for each in sides if each[2])
     title = "Predicted against actual" if judged.task == "regression" else "Probability against class"
     read = f"{READ[judged.task]} {len(ours)} rows are shown."
-    return section(title, f'<figure class="panels">{drawn}</figure>', paragraph(read, "read"))
+    return format_section(title, f'<figure class="panels">{drawn}</figure>', format_paragraph(read, "read"))
 
 
-def panel(side: str, colour: str, points: Points, task: str, every: Points) -> str:
+def draw_panel(side: str, colour: str, points: Points, task: str, every: Points) -> str:
     """Return the picture of one side, on the scales of both."""
     if task == "regression":
-        both = spanning(value for point in every for value in point)
-        picture = scatter(points, both, both, ("actual", "predicted"), False)
+        both = make_scale(value for point in every for value in point)
+        picture = draw_scatter(points, both, both, ("actual", "predicted"), False)
     else:
         classes = [true for true, _ in every]
         across = Scale(min(classes) - 0.5, max(classes) + 0.5)
         names = ("class", "probability of class 1" if task == "binary" else "probability of that class")
-        picture = scatter(beside(points), across, Scale(-0.03, 1.03), names, True)
+        picture = draw_scatter(spread_points(points), across, Scale(-0.03, 1.03), names, True)
     return f'<div class="{colour}"><h3>{side}</h3>{picture}</div>'
 
 
-def over_time(judged: Judgement) -> str:
+def draw_losses(judged: Judgement) -> str:
     """Return the losses along the reference dataset; nothing where there are no two stretches of it."""
     if len(judged.over_time) < 2:
         return ""
     ours = [loss for _, loss, _ in judged.over_time]
     theirs = [loss for _, _, loss in judged.over_time if loss is not None]
     first, last = judged.over_time[0][0], judged.over_time[-1][0]
-    picture = lines([each for each in (ours, theirs) if each], f"mean loss from {first} to {last}")
+    picture = draw_lines([each for each in (ours, theirs) if each], f"mean loss from {first} to {last}")
     ends = f'<div class="ends"><span>{escape(first)}</span><span>{escape(last)}</span></div>'
     read = "How wrong the answers are on average, in the order of the reference dataset; lower is better. " + (PART if theirs else RISE)
-    names = legend(["candidate", "champion"] if theirs else ["candidate"])
-    return section("Error over time", names, f"<figure>{picture}{ends}</figure>", paragraph(read, "read"))
+    names = draw_legend(["candidate", "champion"] if theirs else ["candidate"])
+    return format_section("Error over time", names, f"<figure>{picture}{ends}</figure>", format_paragraph(read, "read"))
 
 
-def legend(names: Sequence[str]) -> str:
+def draw_legend(names: Sequence[str]) -> str:
     """Return which line is whose."""
     return (
         '<div class="legend">' + "".join(f'<span><i class="line{number}"></i>{name}</span>' for number, name in enumerate(names)) + "</div>"

@@ -15,7 +15,7 @@ def write(project: Project, judged: Judgement) -> str:
     text = report.format_markdown(judged)
     project.gate.write_text(judged.model_dump_json(indent=2) + "\n", encoding="utf-8")
     project.gate.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
-    project.gate.with_suffix(".html").write_text(page.page(judged), encoding="utf-8")
+    project.gate.with_suffix(".html").write_text(page.format_page(judged), encoding="utf-8")
     return text
 
 

@@ -86,15 +86,15 @@ def format_page(report: dict[str, Any], folder: Path) -> str:
             f'<span><i style="background:{colour}"></i>{escape(name)}: {requests["by_release"][name]}</span>'
             for name, colour in zip(requests["by_release"], COLOURS, strict=False)
         ),
-        verdicts=markup.table(["candidate", "expected", "verdict", "why"], verdicts),
-        proof=markup.table(
+        verdicts=markup.format_table(["candidate", "expected", "verdict", "why"], verdicts),
+        proof=markup.format_table(
             ["what", "equal"], [[name.replace("_", " "), "yes" if holds else "NO"] for name, holds in back["proof"].items()]
         ),
-        steps=markup.table(
+        steps=markup.format_table(
             ["step", "seconds", "outcome"], [[step["name"], f"{step['seconds']:.1f}", step["outcome"]] for step in report["steps"]]
         ),
     )
-    return markup.frame(f"Rehearsal on {report['target']}", body)
+    return markup.frame_page(f"Rehearsal on {report['target']}", body)
 
 
 def _link_verdict(name: str, folder: Path) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from slipway import say
 from slipway.gate import drift_scores
 from slipway.gate.drift_scores import FEWEST, Shares
-from slipway.gate.markup import Html, frame, pairs, paragraph, section, table
+from slipway.gate.markup import Html, draw_pairs, format_paragraph, format_section, format_table, frame_page
 from slipway.report import Part
 
 PREDICTIONS = "the predictions"
@@ -115,11 +115,11 @@ def judge_drift(release: str, source: str, at: str, counts: list[BinCounts], ref
 
 def _judge_feature(counts: BinCounts, reference_rows: float, settled: bool) -> FeatureDrift:
     week, day = (
-        drift_scores.window(rows, counts.reference, reference_rows, counts.usual)
+        drift_scores.score_window(rows, counts.reference, reference_rows, counts.usual)
         for rows in (counts.week, counts.week if counts.day is None else counts.day)
     )
     verdict = DriftVerdict.NO_DRIFT if week.enough else DriftVerdict.TOO_FEW
-    if drift_scores.drifted(week, day):
+    if drift_scores.has_drifted(week, day):
         verdict = DriftVerdict.DRIFT if settled else DriftVerdict.TOO_EARLY
     return FeatureDrift(
         name=counts.name,
@@ -154,12 +154,14 @@ def format_page(report: DriftReport) -> str:
     style, symbol = _style(report.verdict)
     parts = [
         f'<h1 class="verdict {style}"><small>Drift of {escape(report.release)}</small> {symbol} {report.verdict.value}</h1>',
-        paragraph(report.basis),
-        section("All, the furthest first", table(HEAD, ([_mark(each), *_cells(each)] for each in report.findings))),
-        section("By bin", LEGEND, paragraph(HOW_TO_READ, "read"), f'<div class="panels">{"".join(map(_panel, report.findings))}</div>'),
-        section("What to do next", paragraph(NEXT[report.verdict], "next")),
+        format_paragraph(report.basis),
+        format_section("All, the furthest first", format_table(HEAD, ([_mark(each), *_cells(each)] for each in report.findings))),
+        format_section(
+            "By bin", LEGEND, format_paragraph(HOW_TO_READ, "read"), f'<div class="panels">{"".join(map(_panel, report.findings))}</div>'
+        ),
+        format_section("What to do next", format_paragraph(NEXT[report.verdict], "next")),
     ]
-    return frame(f"{report.verdict.value}: {report.release}", "\n".join(parts))
+    return frame_page(f"{report.verdict.value}: {report.release}", "\n".join(parts))
 
 
 def _style(verdict: DriftVerdict) -> tuple[str, str]:
@@ -175,5 +177,5 @@ def _panel(feature: FeatureDrift) -> str:
     filled = [each for each in zip(feature.bins, feature.reference, feature.live, strict=True) if any(each[1:])]
     names, reference, live = zip(*filled, strict=True)
     label = f"{feature.name}: shares by bin, training data and asked"
-    picture = pairs([BIN_SIGNS.get(name, name) for name in names], reference, live, label)
+    picture = draw_pairs([BIN_SIGNS.get(name, name) for name in names], reference, live, label)
     return f"<div><h3>{_mark(feature)}</h3><figure>{picture}</figure></div>"

@@ -14,7 +14,7 @@ from slipway.gate import dataset, gate, markup
 from slipway.gate.comparison import Sides, compute_tolerated, describe_harm, measure, name_unit
 from slipway.gate.judge import align_classes, score_owner
 from slipway.gate.losses import Values
-from slipway.gate.markup import Html, frame, listed, paragraph, section, table
+from slipway.gate.markup import Html, format_list, format_paragraph, format_section, format_table, frame_page
 from slipway.gate.page import SYMBOLS, format_harm
 from slipway.gate.predictor import open_predictor
 from slipway.gate.scoring import compute_metrics, repeat_constant
@@ -165,24 +165,28 @@ def format_page(report: OutcomesReport) -> str:
     kind, name = report.verdict.value.lower(), f"<small>Outcomes of {escape(report.release)}</small>"
     parts = [
         f'<h1 class="verdict {kind}">{name} {SYMBOLS[report.verdict]} {report.verdict.value}</h1>',
-        listed([each.reason for each in report.rivals], "reasons"),
-        paragraph(f"On {report.rows} rows of {report.source}, {report.at}. The loss of {report.release} is {format_figure(report.loss)}."),
-        section("Held against", table(HEAD, ([Html(f"<b>{escape(each.name)}</b>"), *_cells(each)] for each in report.rivals))),
-        section("Loss of the live release minus that", paragraph(HOW_TO_READ, "read"), _draw_bars(report.rivals)),
-        section("Metrics of the live release", table([], [[name, format_figure(value)] for name, value in report.metrics.items()])),
-        section("What to do next", paragraph(NEXT[report.verdict], "next")),
+        format_list([each.reason for each in report.rivals], "reasons"),
+        format_paragraph(
+            f"On {report.rows} rows of {report.source}, {report.at}. The loss of {report.release} is {format_figure(report.loss)}."
+        ),
+        format_section(
+            "Held against", format_table(HEAD, ([Html(f"<b>{escape(each.name)}</b>"), *_cells(each)] for each in report.rivals))
+        ),
+        format_section("Loss of the live release minus that", format_paragraph(HOW_TO_READ, "read"), _draw_bars(report.rivals)),
+        format_section(
+            "Metrics of the live release", format_table([], [[name, format_figure(value)] for name, value in report.metrics.items()])
+        ),
+        format_section("What to do next", format_paragraph(NEXT[report.verdict], "next")),
     ]
-    return frame(f"{report.verdict.value}: outcomes of {report.release}", "\n".join(parts))
+    return frame_page(f"{report.verdict.value}: outcomes of {report.release}", "\n".join(parts))
 
 
 def _draw_bars(rivals: list[Rival]) -> str:
-    scale = markup.spanning([0.0, *(value for each in rivals for value in (each.harm.low, each.harm.high, each.harm.margin))])
+    scale = markup.make_scale([0.0, *(value for each in rivals for value in (each.harm.low, each.harm.high, each.harm.margin))])
     ends = '<div class="ends"><span>← the live release is better</span><span>it is worse →</span></div>'
     bars = "".join(
         f'<div class="{each.verdict.value.lower()}"><span>{escape(each.name)} <b>{each.verdict.value}</b></span>'
-        f"{markup.bar(each.harm, scale, f'{each.name}: {format_harm(each.harm)}')}<small>{escape(format_harm(each.harm))}</small></div>"
+        f"{markup.draw_bar(each.harm, scale, f'{each.name}: {format_harm(each.harm)}')}<small>{escape(format_harm(each.harm))}</small></div>"
         for each in rivals
     )
-    return (
-        f'<figure class="forest"><div class="axis"><span></span><div>{ends}{markup.axis(scale)}</div><span></span></div>\n{bars}</figure>'
-    )
+    return f'<figure class="forest"><div class="axis"><span></span><div>{ends}{markup.draw_axis(scale)}</div><span></span></div>\n{bars}</figure>'

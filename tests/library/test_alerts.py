@@ -282,9 +282,9 @@ def test_prometheus_comes_to_the_same_figures_as_python(tmp_path: Path) -> None:
         {name: [(share * 10, 61)] for name, share in zip(names, live_, strict=True)}, dict(zip(names, reference, strict=True)), usual=0.01
     )
     expected = {
-        "psi": float(drift.psi(live_, reference)),
-        "psi_threshold": float(drift.window(live_ * rows, reference, 10_000, 0.01).threshold),
-        "psi_chance": float(drift.chance(reference, rows, 10_000)),
+        "psi": float(drift.compute_psi(live_, reference)),
+        "psi_threshold": float(drift.score_window(live_ * rows, reference, 10_000, 0.01).threshold),
+        "psi_chance": float(drift.compute_chance(reference, rows, 10_000)),
     }
     asked_for = [
         (f"{of}:{name}:{window}", value) for of in ("feature", "prediction") for name, value in expected.items() for window in ("1d", "7d")

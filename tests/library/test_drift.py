@@ -32,14 +32,14 @@ HALVES = np.array([0.5, 0.5])
 
 
 def test_psi_is_what_its_formula_says_and_an_empty_bin_has_a_small_share() -> None:
-    assert drift.psi(np.array([0.65, 0.35]), HALVES) == pytest.approx(0.15 * np.log(0.65 / 0.35))
-    assert drift.psi(np.array([1.0, 0.0]), HALVES) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(0.5 / drift.EMPTY))
-    assert drift.psi(np.array([HALVES, [0.65, 0.35]]), HALVES)[0] == 0
+    assert drift.compute_psi(np.array([0.65, 0.35]), HALVES) == pytest.approx(0.15 * np.log(0.65 / 0.35))
+    assert drift.compute_psi(np.array([1.0, 0.0]), HALVES) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(0.5 / drift.EMPTY))
+    assert drift.compute_psi(np.array([HALVES, [0.65, 0.35]]), HALVES)[0] == 0
 
 
 @pytest.mark.parametrize("bins", [2, 3, 10, 14, 52])
 def test_the_quantile_of_chi_square_is_near_the_exact_one_and_rather_above(bins: int) -> None:
-    found = drift.chance(np.full(bins, 1 / bins), 500, 10_000)
+    found = drift.compute_chance(np.full(bins, 1 / bins), 500, 10_000)
     assert 0.99 < found / (chi2.ppf(0.99999, bins - 1) * (1 / 500 + 1 / 10_000)) < 1.12
 
 
@@ -47,22 +47,24 @@ def test_of_samples_of_one_distribution_one_in_a_thousand_is_beyond_chance() -> 
     random = np.random.default_rng(0)
     tenths = np.full(10, 0.1)
     draws = random.multinomial(2000, tenths, size=20_000) / 2000
-    beyond = drift.psi(draws, tenths) > drift.chance(tenths, 2000, np.inf, sure=3.0902)
+    beyond = drift.compute_psi(draws, tenths) > drift.compute_chance(tenths, 2000, np.inf, sure=3.0902)
     assert beyond.mean() == pytest.approx(0.001, abs=0.0009)
 
 
 def test_the_threshold_is_the_largest_of_chance_what_matters_and_what_is_usual() -> None:
     few, many = np.array([150.0, 150.0]), np.array([1e6, 1e6])
-    assert drift.window(few / 3, HALVES, 1e6, 0).threshold == drift.chance(HALVES, 100, 1e6) > drift.FLOOR
-    assert drift.window(many, HALVES, 1e6, 0).threshold == drift.FLOOR
-    assert drift.window(many, HALVES, 1e6, 0.2).threshold == pytest.approx(0.22)
+    assert drift.score_window(few / 3, HALVES, 1e6, 0).threshold == drift.compute_chance(HALVES, 100, 1e6) > drift.FLOOR
+    assert drift.score_window(many, HALVES, 1e6, 0).threshold == drift.FLOOR
+    assert drift.score_window(many, HALVES, 1e6, 0.2).threshold == pytest.approx(0.22)
 
 
 def test_what_parts_of_the_training_data_do_is_usual_unless_it_may_be_chance() -> None:
     season, chance = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.51, 0.49], [0.49, 0.51]])
-    assert drift.usual(season, HALVES, 100) == pytest.approx(float(drift.psi(season[0], HALVES)))
-    assert drift.usual(np.array([[1.0, 0.0], [0.0, 1.0]]), HALVES, 100) == pytest.approx(float(drift.psi(np.array([1.0, 0.0]), HALVES)))
-    assert drift.usual(chance, HALVES, 100) == 0
+    assert drift.compute_usual(season, HALVES, 100) == pytest.approx(float(drift.compute_psi(season[0], HALVES)))
+    assert drift.compute_usual(np.array([[1.0, 0.0], [0.0, 1.0]]), HALVES, 100) == pytest.approx(
+        float(drift.compute_psi(np.array([1.0, 0.0]), HALVES))
+    )
+    assert drift.compute_usual(chance, HALVES, 100) == 0
 
 
 def test_seasons_of_the_training_data_are_usual_and_what_comes_at_random_is_not() -> None:
@@ -75,7 +77,7 @@ def test_seasons_of_the_training_data_are_usual_and_what_comes_at_random_is_not(
 
 def week(first: float, rows: int) -> drift.Window:
     """Return a window of which a share is in the first of two halves."""
-    return drift.window(np.array([first, 1 - first]) * rows, HALVES, 1e6, 0)
+    return drift.score_window(np.array([first, 1 - first]) * rows, HALVES, 1e6, 0)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def week(first: float, rows: int) -> drift.Window:
     ids=["both", "over", "just now", "the last day says nothing", "too few", "none"],
 )
 def test_a_week_has_drifted_when_its_last_day_does_not_say_no(seven: tuple[float, int], one: tuple[float, int], drifted: bool) -> None:
-    assert bool(drift.drifted(week(*seven), week(*one))) is drifted
+    assert bool(drift.has_drifted(week(*seven), week(*one))) is drifted
 
 
 # --- the report
@@ -135,7 +137,7 @@ def test_a_release_that_has_not_been_asked_for_a_week_is_not_judged() -> None:
 
 
 def test_bars_are_as_high_as_their_shares() -> None:
-    drawn = markup.pairs(["a", "b"], [0.5, 0.25], [0.0, 1.0], "x")
+    drawn = markup.draw_pairs(["a", "b"], [0.5, 0.25], [0.0, 1.0], "x")
     assert re.findall(r' height="([\d.]+)"/>', drawn) == ["70.0", "0.0", "35.0", "140.0"]
 
 

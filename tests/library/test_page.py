@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from slipway.gate import dataset, markup
-from slipway.gate.page import page
+from slipway.gate.page import format_page
 from slipway.rehearsal import data as rehearsal_data
 from slipway.rehearsal import report as rehearsal_report
 from slipway.report import NEXT, Best, Case, Data, Finding, Harm, Image, Judgement, Outcome, Side, Slice
@@ -123,7 +123,7 @@ def full(**changed: Any) -> Judgement:
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_the_verdict_is_said_by_word_and_by_colour(outcome: Outcome) -> None:
-    text = page(judged(verdict=outcome, reasons=["First reason.", "Second reason."], notes=["A note."]))
+    text = format_page(judged(verdict=outcome, reasons=["First reason.", "Second reason."], notes=["A note."]))
     assert f"<title>{outcome.value}: " in text
     assert re.search(f'<h1 class="verdict {outcome.value.lower()}">.*{outcome.value}</h1>', text)
     for said in ("First reason.", "Second reason.", "A note.", NEXT[outcome].replace("`", "")):
@@ -131,13 +131,15 @@ def test_the_verdict_is_said_by_word_and_by_colour(outcome: Outcome) -> None:
 
 
 def test_every_verdict_has_a_symbol_of_its_own() -> None:
-    found = {re.sub("[A-Z]+</h1>.*", "", page(judged(verdict=each)).split("</small>")[1], flags=re.DOTALL).strip() for each in Outcome}
+    found = {
+        re.sub("[A-Z]+</h1>.*", "", format_page(judged(verdict=each)).split("</small>")[1], flags=re.DOTALL).strip() for each in Outcome
+    }
     assert len(found) == len(Outcome)
 
 
 @pytest.mark.parametrize("judgement", [full(), judged(), judged(champion=None, harm=None)], ids=["full", "plain", "first release"])
 def test_a_page_is_whole_and_needs_nothing_from_outside(judgement: Judgement) -> None:
-    text = page(judgement)
+    text = format_page(judgement)
     found = read(text)
     assert dict(found.elements)["html"] == {"lang": "en"}
     assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in found.elements}
@@ -146,11 +148,11 @@ def test_a_page_is_whole_and_needs_nothing_from_outside(judgement: Judgement) ->
 
 
 def test_a_page_with_all_there_may_be_stays_small() -> None:
-    assert len(page(full()).encode()) < 150_000
+    assert len(format_page(full()).encode()) < 150_000
 
 
 def test_headings_are_in_order_and_pictures_say_what_they_are() -> None:
-    found = read(page(full()))
+    found = read(format_page(full()))
     levels = [int(each[1]) for each in found.headings()]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -161,7 +163,7 @@ def test_headings_are_in_order_and_pictures_say_what_they_are() -> None:
 
 def test_what_people_wrote_is_text_and_never_html() -> None:
     hostile = Side(tag=HOSTILE, digest=HOSTILE, manifest_sha256=HOSTILE, loss=1.0, metrics={HOSTILE: 1.0})
-    text = page(
+    text = format_page(
         full(
             reasons=[HOSTILE],
             notes=[HOSTILE],
@@ -207,7 +209,7 @@ def test_every_text_can_be_read_in_both_themes(theme: int) -> None:
 
 
 def test_both_sides_and_the_rules_are_named() -> None:
-    said = read(page(judged(rules="commit 0123abc"))).said
+    said = read(format_page(judged(rules="commit 0123abc"))).said
     for expected in ("v2.0.0", "v1.0.0", "ab" * 6, "cd" * 6, "12" * 6, "34" * 6, "56" * 6, "commit 0123abc", "2000 rows in 90 groups"):
         assert expected in said
     assert "with this one: 4" in said
@@ -216,13 +218,13 @@ def test_both_sides_and_the_rules_are_named() -> None:
 
 def test_what_is_not_there_yet_is_said() -> None:
     candidate = Side(tag="commit abc", digest="none", manifest_sha256="cd" * 32, loss=None, metrics={})
-    said = read(page(judged(candidate=candidate, reference_uses=None))).said
+    said = read(format_page(judged(candidate=candidate, reference_uses=None))).said
     assert "commit abc, no image yet" in said
     assert "how often it was used is not known" in said
 
 
 def test_a_first_release_is_held_against_a_trivial_model() -> None:
-    text = page(
+    text = format_page(
         judged(champion=None, harm=harm(-120, -110, -100, 0), sample=points(9, champion=False), over_time=[("a", 1, None), ("b", 2, None)])
     )
     said = read(text).said
@@ -235,12 +237,12 @@ def test_a_first_release_is_held_against_a_trivial_model() -> None:
 
 
 def test_what_was_not_compared_is_said() -> None:
-    assert "Not compared" in read(page(judged(verdict=Outcome.FAIL, harm=None))).said
+    assert "Not compared" in read(format_page(judged(verdict=Outcome.FAIL, harm=None))).said
 
 
 def test_the_metrics_of_both_sides_are_beside_each_other_and_a_dash_is_for_none() -> None:
     champion = Side(tag="v1", digest="none", manifest_sha256="", loss=43.5, metrics={"other": 0.5})
-    text = page(judged(champion=champion, best=Best(tag="v0.9", manifest_sha256="", loss=39.5, reference_sha256="")))
+    text = format_page(judged(champion=champion, best=Best(tag="v0.9", manifest_sha256="", loss=39.5, reference_sha256="")))
     assert "<td>loss (lower is better)</td><td>40</td><td>43.5</td>" in text
     assert "<td>error</td><td>41.25</td><td>–</td>" in text
     assert "<td>other</td><td>–</td><td>0.5</td>" in text
@@ -249,14 +251,14 @@ def test_the_metrics_of_both_sides_are_beside_each_other_and_a_dash_is_for_none(
 
 @pytest.mark.parametrize(("found", "tone"), [(harm(-3, -1, 1), "pass"), (harm(6, 7, 8), "fail"), (harm(-9, 0, 9), "inconclusive")])
 def test_the_bar_has_its_own_colour_whatever_else_refuses(found: Harm, tone: str) -> None:
-    assert f'<figure><div class="{tone}">' in page(judged(verdict=Outcome.FAIL, harm=found))
+    assert f'<figure><div class="{tone}">' in format_page(judged(verdict=Outcome.FAIL, harm=found))
 
 
 # --- slices
 
 
 def test_slices_that_fail_are_first_and_those_not_judged_say_so() -> None:
-    text = page(judged(slices=[part("fine", 0.5), part("tiny", None), part("bad", 0.0001, failed=True)]))
+    text = format_page(judged(slices=[part("fine", 0.5), part("tiny", None), part("bad", 0.0001, failed=True)]))
     found = re.findall(r'<div class="(\w+)"><span>(\w+) <b>([^<]+)</b>', text)
     assert found == [("fail", "bad", "✗ worse"), ("judged", "fine", "ok"), ("unjudged", "tiny", "not judged: too few")]
     assert "+8 (from +6 to +10), margin 5, p &lt; 0.001, 2000 rows" in text
@@ -264,7 +266,7 @@ def test_slices_that_fail_are_first_and_those_not_judged_say_so() -> None:
 
 
 def test_a_bar_that_is_too_wide_to_be_judged_does_not_squeeze_the_others() -> None:
-    text = page(judged(harm=None, slices=[part("fine", 0.5), part("tiny", None, half=1000)]))
+    text = format_page(judged(harm=None, slices=[part("fine", 0.5), part("tiny", None, half=1000)]))
     fine, tiny = re.findall(r'<line class="bar" x1="([\d.]+)%" x2="([\d.]+)%"', text)
     assert float(fine[1]) - float(fine[0]) > 40
     assert tiny == ("0.0", "100.0")
@@ -285,36 +287,36 @@ def test_a_bar_that_is_too_wide_to_be_judged_does_not_squeeze_the_others() -> No
     ids=["not known", "none", "some", "many"],
 )
 def test_rows_that_were_learnt_from_are_counted_and_named(overlap: list[int] | None, expected: str) -> None:
-    assert expected in read(page(judged(data=Data(expectations=30, findings=[], overlap=overlap)))).said
+    assert expected in read(format_page(judged(data=Data(expectations=30, findings=[], overlap=overlap)))).said
 
 
 def test_what_the_data_does_not_meet_is_a_table() -> None:
     found = Finding(column="height", expectation="at most 3", observed="5 of 9 rows", rows=[0, 7])
-    text = page(judged(data=Data(expectations=30, findings=[found], overlap=[])))
+    text = format_page(judged(data=Data(expectations=30, findings=[found], overlap=[])))
     assert "1 of 30 expectations" in text
     assert "<td>height</td><td>at most 3</td><td>5 of 9 rows</td><td>0, 7</td>" in text
-    assert "All 30 expectations on the training data hold." in page(judged())
+    assert "All 30 expectations on the training data hold." in format_page(judged())
 
 
 def test_behaviour_that_does_not_hold_is_marked() -> None:
     cases = [Case(name="a", kind="minimum", holds=True, told="fine"), Case(name="b", kind="direction", holds=False, told="lower")]
-    text = page(judged(behaviour=cases))
+    text = format_page(judged(behaviour=cases))
     assert '<td>a</td><td>minimum</td><td><b class="pass">✓ yes</b></td><td>fine</td>' in text
     assert '<td>b</td><td>direction</td><td><b class="fail">✗ no</b></td><td>lower</td>' in text
 
 
 def test_the_image_is_there_once_it_is_built() -> None:
-    assert "The built image" not in page(judged())
+    assert "The built image" not in format_page(judged())
     built = Image(golden_difference=2e-12, p99_ms=12.34, size_mb=412.0, base="python:3@sha256:0", failures=[])
-    good = read(page(judged(image=built))).said
+    good = read(format_page(judged(image=built))).said
     assert all(expected in good for expected in ("2e-12", "12.3 ms", "412 MB", "python:3@sha256:0", "Nothing is wrong with it."))
-    bad = read(page(judged(image=Image(golden_difference=None, p99_ms=None, size_mb=1.0, failures=["It did not start."])))).said
+    bad = read(format_page(judged(image=Image(golden_difference=None, p99_ms=None, size_mb=1.0, failures=["It did not start."])))).said
     assert "It did not start." in bad
     assert "Nothing is wrong" not in bad
 
 
 def test_sections_with_nothing_in_them_are_left_out() -> None:
-    said = read(page(judged())).said
+    said = read(format_page(judged())).said
     assert not any(each in said for each in ("in each slice", "Predicted", "Probability", "Error over time", "Behaviour"))
 
 
@@ -330,7 +332,7 @@ def test_sections_with_nothing_in_them_are_left_out() -> None:
     ],
 )
 def test_each_task_has_its_picture_of_both_sides(task: str, classes: int, title: str, diagonals: int) -> None:
-    text = page(judged(harm=None, task=task, sample=points(50, classes=classes)))
+    text = format_page(judged(harm=None, task=task, sample=points(50, classes=classes)))
     assert f"<h2>{title}</h2>" in text
     assert text.count('<line class="margin"') == diagonals
     assert re.findall(r"<h3>(\w+)</h3>", text) == ["candidate", "champion"]
@@ -340,17 +342,17 @@ def test_each_task_has_its_picture_of_both_sides(task: str, classes: int, title:
 
 def test_the_same_judgement_gives_the_same_page() -> None:
     judgement = full(task="binary", sample=points(100, classes=2))
-    assert page(judgement) == page(judgement)
+    assert format_page(judgement) == format_page(judgement)
 
 
 def test_points_of_a_class_stay_nearest_to_it() -> None:
-    moved = markup.beside([(float(each % 3), 0.5) for each in range(300)])
+    moved = markup.spread_points([(float(each % 3), 0.5) for each in range(300)])
     assert [round(across) for across, _ in moved] == [each % 3 for each in range(300)]
     assert len({across for across, _ in moved}) == 300
 
 
 def test_lines_have_their_first_and_last_label() -> None:
-    text = page(judged(over_time=[("monday", 1.0, 2.0), ("tuesday", 2.0, 1.0), ("sunday", 3.0, 0.0)]))
+    text = format_page(judged(over_time=[("monday", 1.0, 2.0), ("tuesday", 2.0, 1.0), ("sunday", 3.0, 0.0)]))
     assert '<div class="ends"><span>monday</span><span>sunday</span></div>' in text
     assert "tuesday" not in text
     assert text.count("<polyline") == 2
@@ -375,25 +377,25 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
     ids=["none", "zero", "alike", "tiny", "huge", "close", "not a number", "infinite"],
 )
 def test_whatever_the_values_they_can_be_drawn(values: list[float]) -> None:
-    scale = markup.spanning(values)
+    scale = markup.make_scale(values)
     assert scale.low < scale.high
     assert len(scale.ticks()) <= 6
     assert all(0 <= scale.at(value) <= 100 for value in values if value == value)
-    drawn = markup.lines([values], "x") + markup.scatter([(value, value) for value in values], scale, scale, ("x", "y"), False)
+    drawn = markup.draw_lines([values], "x") + markup.draw_scatter([(value, value) for value in values], scale, scale, ("x", "y"), False)
     assert re.findall(r'"[^"]*(?:nan|inf)[^"]*"', drawn) == []
 
 
 @pytest.mark.parametrize("found", [harm(-3, -1, 1), harm(50, 60, 70), harm(-90, -80, -70), harm(-1, 0, 1, 0), harm(2, 2, 2, 0)])
 def test_zero_margin_and_interval_are_where_they_belong(found: Harm) -> None:
-    scale = markup.spanning([found.low, found.high, found.margin, 0.0])
-    text = markup.bar(found, scale, "x")
+    scale = markup.make_scale([found.low, found.high, found.margin, 0.0])
+    text = markup.draw_bar(found, scale, "x")
     at = {kind: float(each) for kind, each in re.findall(r'class="(zero|margin|bar)" x1="([\d.]+)%"', text)}
     assert at == {"zero": scale.at(0), "margin": scale.at(found.margin), "bar": scale.at(found.low)}
     assert (at["zero"] < at["margin"]) == (found.margin > 0)
     assert f'<rect class="zone" width="{scale.at(found.margin)}%"' in text
     assert "◀" not in text
     assert "▶" not in text
-    assert "no difference" in markup.marks(found, scale)
+    assert "no difference" in markup.draw_marks(found, scale)
 
 
 # --- the rehearsal's page
@@ -426,7 +428,7 @@ def test_both_pages_have_the_same_frame(tmp_path: Path) -> None:
     text = rehearsal_report.format_page(rehearsal(), tmp_path)
     assert "<title>Rehearsal on local</title>" in text
     assert STYLE in text
-    assert STYLE in page(judged())
+    assert STYLE in format_page(judged())
     assert html.escape("<script>") in text
     assert "script" not in {tag for tag, _ in read(text).elements}
 
