@@ -184,9 +184,13 @@ def format_page(report: OutcomesReport) -> str:
 def _draw_bars(rivals: list[Rival]) -> str:
     scale = markup.make_scale([0.0, *(value for each in rivals for value in (each.harm.low, each.harm.high, each.harm.margin))])
     ends = '<div class="ends"><span>← the live release is better</span><span>it is worse →</span></div>'
-    bars = "".join(
-        f'<div class="{each.verdict.value.lower()}"><span>{escape(each.name)} <b>{each.verdict.value}</b></span>'
-        f"{markup.draw_bar(each.harm, scale, f'{each.name}: {format_harm(each.harm)}')}<small>{escape(format_harm(each.harm))}</small></div>"
-        for each in rivals
-    )
-    return f'<figure class="forest"><div class="axis"><span></span><div>{ends}{markup.draw_axis(scale)}</div><span></span></div>\n{bars}</figure>'
+    bars = "".join(_draw_rival(each, scale) for each in rivals)
+    axis = f'<div class="axis"><span></span><div>{ends}{markup.draw_axis(scale)}</div><span></span></div>'
+    return f'<figure class="forest">{axis}\n{bars}</figure>'
+
+
+def _draw_rival(rival: Rival, scale: markup.Scale) -> str:
+    harm = format_harm(rival.harm)
+    name = f"<span>{escape(rival.name)} <b>{rival.verdict.value}</b></span>"
+    bar = markup.draw_bar(rival.harm, scale, f"{rival.name}: {harm}")
+    return f'<div class="{rival.verdict.value.lower()}">{name}{bar}<small>{escape(harm)}</small></div>'
