@@ -109,8 +109,11 @@ def _run(root: Path, drafts: Path, step: str, *words: str) -> None:
 
 def _format_code(root: Path, drafts: Path) -> None:
     """Have ruff order the imports and break the lines, as `./run check` wants them."""
+    # What is imported from the project is found there, and not in the folder of the drafts.
+    settings = ["--config", str(root / "pyproject.toml"), "--config", f"src = [{json.dumps(str(root))}]"]
+    names = ["model", *(each.name for each in drafts.glob("*.py"))]
     for words in (["check", "--quiet", "--fix", "--select", "I"], ["format", "--quiet"]):
-        subprocess.run([sys.executable, "-m", "ruff", *words, "--config", str(root / "pyproject.toml"), "model"], cwd=drafts, check=True)
+        subprocess.run([sys.executable, "-m", "ruff", *words, *settings, *names], cwd=drafts, check=True)
 
 
 def _write_notes(project: Project, drafts: Path, source: Path) -> Path:
