@@ -1,4 +1,4 @@
-"""Other models in the same project: of scikit-learn, of public notebooks, of other packages. Their own tests take the road once."""
+"""Other models in the same project: of scikit-learn, of public notebooks, of other packages. Their own tests take the pipeline once."""
 
 import pytest
 
