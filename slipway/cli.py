@@ -130,6 +130,8 @@ VERBS = {
         "draft model/, data/ and validation/ for a table of your own: 0 all fits, 8 something is to be mended",
         option("file", help="CSV, as any program writes it, or Parquet"),
         option("--target", required=True, metavar="COLUMN", dest="column", help="the column to learn"),
+        option("--model", default="", metavar="FILE", help="draft build() from a fitted model (pickle, joblib, skops) without loading it"),
+        option("--answers", default="", metavar="COLUMN", help="the answers of the model before, to compare those of the new one with"),
         option("--dry-run", action="store_true", help="print the decisions, and change nothing"),
         option("--force", action="store_true", help="overwrite what a person has edited, too"),
     ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway import say
-from slipway.adopt import place
+from slipway.adopt import own_steps, place
 from slipway.errors import PipelineError
 from slipway.project import Project
 from slipway.say import line
@@ -50,13 +50,18 @@ class Adopted:
     exit_code: int
 
 
-def adopt(project: Project, file: str, column: str, dry_run: bool = False, force: bool = False) -> Adopted:
+def adopt(
+    project: Project, file: str, column: str, dry_run: bool = False, force: bool = False, model: str = "", answers: str = ""
+) -> Adopted:
     """Draft `model/`, `data/` and `validation/` for a table, say each decision, and check the outcome. Raises PipelineError."""
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
     _begin(project.root, drafts)
-    _run(project.root, drafts, "draft", str(source), column)
-    _run(project.root, drafts, "fit")
-    _format_code(project.root, drafts)
+    with own_steps.lend(project.root, drafts, bool(model)):
+        _run(project.root, drafts, "draft", str(source), column, model and str(Path(model).expanduser().absolute()), answers)
+        _format_code(project.root, drafts)
+        _refuse_unfit(project.root, drafts)
+        _fit(project.root, drafts, bool(model))
+        _format_code(project.root, drafts)
     notes = _write_notes(project, drafts, source)
     changed = place.find_changed(project.root, drafts)
     if dry_run:
@@ -66,12 +71,18 @@ def adopt(project: Project, file: str, column: str, dry_run: bool = False, force
     if not force:
         place.refuse_edited(project.root, changed, drafts)
     target = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["target"]
-    place.place(project.root, drafts, changed, {"name": source.name, "sha256": place.hash_file(source), "target": target})
+    place.place(project.root, drafts, changed, _describe_sources(source, target, model))
     line(f"\nwrote {', '.join(changed) if changed else 'nothing: all is as it was'}\n")
     found = subprocess.run([sys.executable, "-m", "slipway.cli", "doctor", "--model"], cwd=project.root, check=False)
     if not found.returncode:
         line(f"\nAll decisions: {notes.relative_to(project.root)}. Next: read them and the drafts, then\n{NEXT}")
     return Adopted(found.returncode)
+
+
+def _describe_sources(source: Path, target: str, model: str) -> dict[str, str]:
+    """Return what was adopted: the table, what is learnt of it, and the model's file, by their hashes."""
+    made_by = {"model": Path(model).name, "model_sha256": place.hash_file(Path(model).expanduser())} if model else {}
+    return {"name": source.name, "sha256": place.hash_file(source), "target": target, **made_by}
 
 
 NEXT = """    git add --all
@@ -105,6 +116,23 @@ def _run(root: Path, drafts: Path, step: str, *words: str) -> None:
     if done.returncode:
         what = f"adopt ended in its step {step} with code {done.returncode}. Nothing was changed."
         raise PipelineError(f"{what} Next: report it, with the lines above.")
+
+
+def _refuse_unfit(root: Path, drafts: Path) -> None:
+    """Raise PipelineError where a draft cannot be fitted; the drafts stay."""
+    if refusal := json.loads((drafts / PLAN).read_text(encoding="utf-8"))["refusal"]:
+        raise PipelineError(f"{refusal}. Nothing of the project was changed; the drafts are in {drafts.relative_to(root)}/.")
+
+
+def _fit(root: Path, drafts: Path, modelled: bool) -> None:
+    """Fit what was drafted. Raises PipelineError."""
+    try:
+        _run(root, drafts, "fit")
+    except PipelineError as error:
+        if not modelled:
+            raise
+        where = drafts.relative_to(root)
+        raise PipelineError(f"{error} This is about the drafts in {where}/, and nothing of the project was changed.") from error
 
 
 def _format_code(root: Path, drafts: Path) -> None:

@@ -85,7 +85,7 @@ def _decide(column: "pd.Series[Any]", draft: Draft) -> Decision:
     if times:
         draft = replace(draft, declared=times.declare(draft, bool(kind.missing)), left_out="")
         return Decision(name, TIME, f"{times.describe()}{missing}", draft, times)
-    role = _name_role(name, kind, draft)
+    role = name_role(name, kind, draft)
     if role == CODE and kind.name == "number":
         draft = replace(draft, declared=_declare_code(draft))
     return Decision(name, role, f"{_DESCRIBE[role](kind)}{missing}", draft)
@@ -132,7 +132,8 @@ def _is_key(name: str, kind: Kind) -> bool:
     return bool(KEY_NAME.search(name)) and (whole or kind.name == "text") and len(kind.counts) >= LEAST_GROUPS
 
 
-def _name_role(name: str, kind: Kind, draft: Draft) -> str:
+def name_role(name: str, kind: Kind, draft: Draft) -> str:
+    """Return which kind of feature a column is."""
     if kind.name == "bool":
         return FLAG
     if kind.name == "number":

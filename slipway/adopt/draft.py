@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 
 from slipway.adopt import files
-from slipway.adopt.decide import CODE, FEATURES, GROUP, TARGET, TEXT, TIME, Decision, decide_columns
+from slipway.adopt.before import Before, read_before
+from slipway.adopt.decide import CODE, FEATURES, GROUP, TARGET, TEXT, TIME, Decision
 from slipway.adopt.files import Target
 from slipway.adopt.table import Source, drop_rows, find_target, read_source, write_rows
 from slipway.doctor.constants import propose_task
@@ -41,36 +42,45 @@ class Drafted:
     decisions: list[Decision]
     notes: list[str]
     linear: bool
+    model: str = ""
+    refusal: str = ""
+    answers: str = ""
 
 
-def draft(table: Path, target: str, folder: Path, ask: Ask) -> Drafted:
+def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | None = None) -> Drafted:
     """Write `model/`, and all rows into data/train.csv, below a folder. Raises PipelineError."""
+    before = before or Before()
     source = read_source(table)
     column = find_target(source.raw, target)
+    before.find_answers(source.raw, column)
     raw, notes = _drop_unlabelled(source, column)
     steps = list(find_header_steps([str(each) for each in raw.table]))
     load = files.format_load(Format(raw), [], [step for _, step in steps])
     rows = run_load(load, _write(raw, folder))
     column = str(rows.columns[list(map(str, raw.table)).index(column)])
     raw, rows, rare = _drop_rare(raw, rows, column)
-    learn = describe_target(rows[column], ask)
-    decisions = decide_columns(rows, column, learn.task)
+    learn = describe_target(rows[column], before.choose_ask(ask))
+    decisions = before.decide_columns(raw, rows, column, learn.task)
     _refuse_nothing(decisions, column)
     codes = {str(name) for name, each in zip(raw.table, decisions, strict=True) if each.role == CODE}
     raw = _drop_personal(raw, decisions)
     linear = files.is_linear(decisions, len(rows))
     _write(raw, folder)
     estimator = files.format_estimator(decisions, learn, linear)
-    for name, text in {
-        "features": files.format_features(decisions, learn),
+    drafts = {
+        "features": files.format_features(before.order_features(decisions), learn),
         "data": files.format_load(Format(raw, codes), decisions, [step for _, step in steps]),
         "estimator": estimator,
         "steps": files.format_steps(estimator),
         "metrics": files.format_metrics(learn, linear),
-    }.items():
+    }
+    drafts.update(before.draft_files(folder, learn))
+    for name, text in drafts.items():
         if text:
             (folder / "model" / f"{name}.py").write_text(text, encoding="utf-8")
-    return Drafted(learn, decisions, [*source.notes, *notes, *rare, *(why for why, _ in steps), *_count_twins(rows)], linear)
+    notes = [*source.notes, *before.notes, *notes, *rare, *(why for why, _ in steps), *_count_twins(rows)]
+    refusal = before.find_refusal(folder, decisions, learn)
+    return Drafted(learn, decisions, notes, linear, before.title, refusal, before.answers_column)
 
 
 def _write(raw: Raw, folder: Path) -> Path:
@@ -173,7 +183,7 @@ def format_notes(drafted: Drafted) -> list[str]:
     target = drafted.target
     positive = f"; the probability of {target.positive!r} is answered" if target.positive is not None else ""
     trees = "histogram gradient boosting, with its own categories and gaps"
-    kind = "a linear model: rows are few, or there is prose" if drafted.linear else trees
+    kind = drafted.model or ("a linear model: rows are few, or there is prose" if drafted.linear else trees)
     widest = max(len(each.column) for each in drafted.decisions)
     columns = [f"{each.column:<{min(widest, 30)}}  {each.role}: {each.reason}" for each in drafted.decisions]
     return [f"task: {target.task}{positive}", f"estimator: {kind}", *drafted.notes, *columns]
@@ -195,13 +205,14 @@ def _plan(drafted: Drafted) -> dict[str, Any]:
     columns = [[each.column, each.role, each.reason] for each in drafted.decisions]
     slices = [each.column for each in drafted.decisions if each.role in FEATURES and each.role not in (TEXT, TIME)]
     target, notes = drafted.target.column, format_notes(drafted)
-    return {"target": target, "order": order and order.column, "columns": columns, "slices": slices, "notes": notes}
+    plan = {"target": target, "order": order and order.column, "columns": columns, "slices": slices, "notes": notes}
+    return plan | {"refusal": drafted.refusal, "answers": drafted.answers}
 
 
-def main(table: str, target: str) -> int:
+def main(table: str, target: str, model: str = "", answers: str = "") -> int:
     """Draft for a table, into the folder that this runs in. Returns the exit code."""
     try:
-        drafted = draft(Path(table), target, Path.cwd(), ask_person)
+        drafted = draft(Path(table), target, Path.cwd(), ask_person, read_before(model, answers))
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

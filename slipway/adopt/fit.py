@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from model import features
 from slipway import project
 from slipway.adopt import split
+from slipway.adopt.answers import compare_answers
 from slipway.adopt.draft import PLAN
 from slipway.adopt.files import LOWER, format_thresholds
 from slipway.adopt.table import write_rows
@@ -71,7 +72,10 @@ def finish(folder: Path) -> list[str]:
     write_rows(raw, pd.Series(held), reference)
     write_rows(raw, pd.Series(~held), path)
     learnt = _learn(rows[~held].reset_index(drop=True), rows[held].reset_index(drop=True), path)
-    return [f"held back: {held.sum():,} of {len(rows):,} rows, {how}; {why}", *_write_judges(folder, learnt, plan)]
+    notes = [f"held back: {held.sum():,} of {len(rows):,} rows, {how}; {why}", *_write_judges(folder, learnt, plan)]
+    if before := plan.get("answers"):
+        notes.append(compare_answers(learnt.answers(learnt.held), learnt.held[before], learnt.classes))
+    return notes
 
 
 def _write_judges(folder: Path, learnt: Learnt, plan: Mapping[str, Any]) -> Iterator[str]:
