@@ -132,7 +132,8 @@ def _fit(root: Path, drafts: Path, modelled: bool) -> None:
         if not modelled:
             raise
         where = drafts.relative_to(root)
-        raise PipelineError(f"{error} This is about the drafts in {where}/, and nothing of the project was changed.") from error
+        hint = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["hint"]
+        raise PipelineError(f"{error}{hint} This is about the drafts in {where}/, and nothing of the project was changed.") from error
 
 
 def _format_code(root: Path, drafts: Path) -> None:

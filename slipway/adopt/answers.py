@@ -21,7 +21,7 @@ NEW = "These rows are new to it; the model before may have learnt from them."
 
 def compare_answers(answers: Values, before: "pd.Series[Any]", classes: Sequence[Any] | None) -> str:
     """Return how far the answers to some rows differ from those of the model before, and what that means."""
-    known = before.notna().to_numpy()
+    known = (before.notna() & (before.astype(str).str.strip() != "")).to_numpy()
     head = f"answers in {before.name}, on {int(known.sum()):,} rows held back"
     numbers = pd.to_numeric(before[known], errors="coerce")
     if not known.any():

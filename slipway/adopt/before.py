@@ -14,13 +14,14 @@ from slipway.adopt.fitted import Fitted, read_fitted
 from slipway.adopt.own_steps import find_unwritten, read_parameters
 from slipway.adopt.place import STEPS
 from slipway.adopt.rebuild import draft_estimator
-from slipway.adopt.seen import answer_by_model, decide_seen, find_misfit, order_features
+from slipway.adopt.seen import answer_by_model, decide_seen, find_misfit, match_columns, order_features
 from slipway.adopt.table import find_target
 from slipway.doctor.reading import Raw
 from slipway.errors import PipelineError
 from slipway.serving.trusted import BOOSTING
 
 Ask = Callable[[str, Sequence[str]], str]
+UNKNOWN = "The file does not name the columns that the model saw: adopt a table of these columns and the target alone."
 BALANCED = re.compile(r"class_weight=\"balanced|auto_class_weights=\"Balanced\"")
 
 
@@ -59,6 +60,7 @@ class Before:
         """Decide what each column is."""
         names = list(map(str, raw.table))
         self.answers_column = str(rows.columns[names.index(self.answers_raw)]) if self.answers_raw else ""
+        self.fitted = self.fitted and match_columns(self.fitted, list(map(str, rows)))
         return decide_seen(rows, target, task, self.fitted, self.answers_column)
 
     def order_features(self, decisions: Sequence[Decision]) -> list[Decision]:
@@ -87,6 +89,12 @@ class Before:
         if not self.fitted:
             return ""
         return find_unwritten(folder, self.own) or find_misfit(self.fitted, decisions, learn.task, learn.column)
+
+    @property
+    def hint(self) -> str:
+        """Say what to try where the draft cannot be fitted on the table."""
+        unknown = self.fitted is not None and self.fitted.columns is None
+        return f" {UNKNOWN}" if unknown else ""
 
 
 def _format_metrics(learn: Target, estimator: str) -> str:

@@ -7,7 +7,7 @@ import json
 import sys
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Drafted:
     model: str = ""
     refusal: str = ""
     answers: str = ""
+    hint: str = ""
 
 
 def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | None = None) -> Drafted:
@@ -74,13 +75,16 @@ def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Non
         "steps": files.format_steps(estimator),
         "metrics": files.format_metrics(learn, linear),
     }
-    drafts.update(before.draft_files(folder, learn))
+    _write_model(folder, drafts | before.draft_files(folder, learn))
+    notes = [*source.notes, *before.notes, *notes, *rare, *(why for why, _ in steps), *_count_twins(rows)]
+    refusal = before.find_refusal(folder, decisions, learn)
+    return Drafted(learn, decisions, notes, linear, before.title, refusal, before.answers_column, before.hint)
+
+
+def _write_model(folder: Path, drafts: Mapping[str, str]) -> None:
     for name, text in drafts.items():
         if text:
             (folder / "model" / f"{name}.py").write_text(text, encoding="utf-8")
-    notes = [*source.notes, *before.notes, *notes, *rare, *(why for why, _ in steps), *_count_twins(rows)]
-    refusal = before.find_refusal(folder, decisions, learn)
-    return Drafted(learn, decisions, notes, linear, before.title, refusal, before.answers_column)
 
 
 def _write(raw: Raw, folder: Path) -> Path:
@@ -206,7 +210,7 @@ def _plan(drafted: Drafted) -> dict[str, Any]:
     slices = [each.column for each in drafted.decisions if each.role in FEATURES and each.role not in (TEXT, TIME)]
     target, notes = drafted.target.column, format_notes(drafted)
     plan = {"target": target, "order": order and order.column, "columns": columns, "slices": slices, "notes": notes}
-    return plan | {"refusal": drafted.refusal, "answers": drafted.answers}
+    return plan | {"refusal": drafted.refusal, "answers": drafted.answers, "hint": drafted.hint}
 
 
 def main(table: str, target: str, model: str = "", answers: str = "") -> int:

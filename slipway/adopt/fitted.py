@@ -1,6 +1,5 @@
 """What a model's file tells of the model: its estimator, the columns and classes that it saw, and the versions that made it."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import Any
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 
+from slipway.adopt.boosters import read_booster_columns, read_xgboost_version
 from slipway.adopt.libraries import Public, find_public, names_no_model, read_versions
 from slipway.adopt.model_file import BY_HAND, read_model
 from slipway.adopt.pickle_arrays import read_number, read_values
-from slipway.adopt.pickle_tree import Blob, Name, Record, find_records
+from slipway.adopt.pickle_tree import Name, Record, find_records
 from slipway.adopt.refused import refuse_code, refuse_packages
 from slipway.errors import PipelineError
 from slipway.say import one_line
@@ -20,8 +20,6 @@ from slipway.serving.trusted import BOOSTING
 # Attributes that hold an estimator within another one, in the order in which they are asked.
 WITHIN = ("best_estimator_", "estimator_", "estimator", "regressor_", "regressor", "base_estimator")
 DEEPEST = 12
-# How XGBoost ends what it stores: with its version, as three small numbers.
-XGBOOST = re.compile(rb"version\[#L\0{7}\x03i(.)i(.)i(.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,14 @@ class Fitted:
 
     def format_notes(self) -> list[str]:
         """Return what is known of it, a line each."""
-        saw = f"{len(self.columns)} columns by name" if self.columns else f"{self.count} columns without names" if self.count else ""
-        fitted = f"It saw {saw}. " if saw else ""
+        counted = f"{self.count} columns without names" if self.count else "columns that the file does not name"
+        saw = f"{len(self.columns)} columns by name" if self.columns else counted
         read = "It was loaded after its check" if self.loaded else "It was not loaded, only read"
         first = [
             f"model: {self.title} of {self.file}, a {self.form}",
-            f"{fitted}{read}: build() fits it anew, and takes nothing of what it learnt",
+            f"It saw {saw}. {read}: build() fits it anew, and takes nothing of what it learnt",
         ]
-        return [*first, self.format_versions()]
+        return [*first, *filter(None, [self.format_versions()])]
 
 
 def read_fitted(path: Path) -> Fitted:
@@ -174,10 +172,12 @@ def classifies(fitted: Fitted) -> bool | None:
 
 def _find_columns(estimator: Record) -> tuple[str, ...] | None:
     for each in find_within(estimator):
-        names = each.state.get("feature_names_in_")
-        values = read_values(names) if isinstance(names, Record) else names
+        written = each.state.get("feature_names_in_")
+        values = read_values(written) if isinstance(written, Record) else written
         if isinstance(values, list) and values and all(isinstance(name, str) for name in values):
             return tuple(values)
+        if names := read_booster_columns(each.state):
+            return tuple(names)
     return None
 
 
@@ -199,8 +199,6 @@ def _read_made_with(estimator: Record) -> dict[str, str]:
         state = record.state
         if isinstance(written := state.get("_sklearn_version"), str):
             found.setdefault("scikit-learn", one_line(written, 20))
-        if record.path == "xgboost.core.Booster" and isinstance(handle := state.get("handle"), bytes | Blob):
-            tail = handle.tail if isinstance(handle, Blob) else handle
-            if version := XGBOOST.search(tail):
-                found["xgboost"] = ".".join(str(each[0]) for each in version.groups())
+        if record.path == "xgboost.core.Booster" and (version := read_xgboost_version(record)):
+            found["xgboost"] = version
     return found

@@ -23,10 +23,11 @@ from slipway.serving.manifest import ReleaseError
 from slipway.serving.release import load_model
 from slipway.serving.trusted import NotTrusted, find_nodes
 
-MOST_BYTES = 4 << 30
+# A compressed file that holds more is not unpacked.
+MOST_BYTES = 2 << 30
 PART = 1 << 20
 EXPECTED = "Expected: a pickle, a joblib file or a skops file of a fitted scikit-learn, XGBoost, LightGBM or CatBoost model"
-BY_HAND = "write the pipeline that was fitted in model/estimator.py"
+BY_HAND = "write its pipeline by hand in model/estimator.py"
 PICKLED = "--model with the pickle or joblib file that it was made from, or " + BY_HAND
 RETRAINED = "./run adopt with the table alone, which drafts a baseline, and beat it"
 ZLIB_INSTEAD = "joblib.dump(model, FILE, compress=3) where it was made"

@@ -61,7 +61,9 @@ def read_tree(source: Source, read_array: ReadArray | None = None) -> Tree:
             if opcode.name == "STOP":
                 return Tree(reader.stack[-1], reader.names, reader.protocol, reader.joblib)
             reader.follow(opcode.name, argument)
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+    except (IndexError, KeyError, TypeError, AttributeError) as error:
+        raise NotRead("its opcodes do not fit together") from error
+    except (ValueError, OverflowError) as error:
         raise NotRead(" ".join(str(error).split())[:100] or type(error).__name__) from error
     raise NotRead("it has no end")
 

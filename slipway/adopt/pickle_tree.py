@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-# Of bytes only short ones are kept, and the end of the others.
+# Of bytes only short ones are kept, and the beginning and the end of the others.
 KEPT, TAIL = 1 << 14, 200
 # Python's own ways to write bytes.
 BYTES = ("_codecs.encode", "builtins.bytearray", "__builtin__.bytearray")
@@ -34,13 +34,14 @@ class Name:
 
 @dataclass(frozen=True)
 class Blob:
-    """Bytes that are too many to keep: how many, and the last of them."""
+    """Bytes that are too many to keep: how many, the first and the last of them."""
 
     size: int
+    head: bytes
     tail: bytes
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Record:
     """What Python would make by a call: the class or function, its arguments, the states that were set, and what was put into it."""
 
@@ -82,7 +83,7 @@ class Tree:
 def keep_short(value: Any) -> Any:
     """Return a value without what is long in it."""
     if isinstance(value, bytes | bytearray) and len(value) > KEPT:
-        return Blob(len(value), bytes(value[-TAIL:]))
+        return Blob(len(value), bytes(value[:KEPT]), bytes(value[-TAIL:]))
     return bytes(value) if isinstance(value, bytearray) else value
 
 

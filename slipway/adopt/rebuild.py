@@ -9,9 +9,11 @@ from typing import Any
 
 from slipway.adopt.expressions import NotTaken, format_imports, format_items, format_plain, is_parameter
 from slipway.adopt.fitted import Fitted, find_class, get_class_name
-from slipway.adopt.libraries import BUILT_IN, find_public, list_parameters, names_library
+from slipway.adopt.libraries import BUILT_IN, find_public, list_parameters, names_library, names_no_model
 from slipway.adopt.pickle_arrays import INDEX, read_number, read_values
 from slipway.adopt.pickle_tree import Name, Record
+from slipway.adopt.renamed import NAMES, translate_value, was_chosen, was_set
+from slipway.doctor.source import quote
 from slipway.say import one_line
 from slipway.serving.trusted import BOOSTING
 
@@ -21,12 +23,9 @@ DEEPEST, MOST_VALUES, MOST_STEPS = 30, 5000, 100_000
 MISSING = object()
 # Parameters that name a place on a disk: nothing is read from or written to where a file says.
 PLACES = re.compile(r"memory|snapshot_file|save_snapshot|train_dir|callbacks|.*_(dir|file|filename|path)")
-# Parameters by their names of today.
-RENAMED = {"base_estimator": "estimator", "sparse": "sparse_output"}
-# Values by which an old version said that nothing was chosen; and that a part was fitted before, which it is not here.
-NOT_CHOSEN = ("deprecated", "warn", "prefit")
 # Without `solver` nothing in them is by chance.
 SURE = ("ElasticNet", "Lasso", "LinearRegression", "LinearSVR", "LogisticRegression", "Ridge", "RidgeClassifier")
+OUTPUTS = ("default", "pandas", "polars")
 WRAPPED = ("FrozenEstimator", "GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
 DOCSTRING = '"""What is fitted: the model of `{file}`, drafted by `./run adopt` from its names and parameters."""'
 
@@ -106,7 +105,11 @@ class Writer:
         if name.module.startswith("numpy.random"):
             self.notes.append("a generator of random numbers is drafted as 0")
             return "0"
-        return self._format_call(record, name, depth) or self._format_object(record, name, depth)
+        if call := self._format_call(record, name, depth):
+            return call
+        if names_no_model(name):
+            raise NotTaken(f"a value of {name.path}")
+        return self._format_object(record, name, depth)
 
     def _format_call(self, record: Record, name: Name, depth: int) -> str:
         """Return the call of one of Python's own types, nothing for what is another object."""
@@ -156,25 +159,27 @@ class Writer:
                 continue
             if parameter is None or text != self._format_default(parameter):
                 arguments.append(text if _is_positional(key, parameters) else f"{key}={text}")
-        return f"{written}({', '.join([*arguments, *self._list_fixed(record, kind, parameters)])})"
+        return f"{written}({', '.join([*arguments, *self._list_fixed(record, kind, parameters)])}){_format_output(record)}"
 
     def _list_parameters(self, record: Record, kind: type | None, parameters: Mapping[str, Parameter]) -> Iterator[tuple[str, Any]]:
         """Yield the parameters that an object was made with, in the order of its class."""
-        state = record.state
+        state, name = record.state, get_class_name(record)
         others = (state.get(each) for each in ("kwargs", "_other_params"))
         extra: dict[Any, Any] = next((each for each in others if isinstance(each, dict)), {})
         known = {key: value for key, value in {**extra, **state}.items() if is_parameter(key)}
-        found = {key if key in parameters else RENAMED.get(key, key): value for key, value in known.items()}
+        found = {key if key in parameters else NAMES.get(key, key): value for key, value in known.items()}
         names = [*(each for each in parameters if each in found), *(each for each in extra if each in found and each not in parameters)]
-        for key in names if kind else [each for each in found if each in self.signatures.get(get_class_name(record), found)]:
+        for key in names if kind else [each for each in found if each in self.signatures.get(name, found)]:
             value = found[key]
             if PLACES.fullmatch(key) and value is not None:
-                self.notes.append(f"{get_class_name(record)}: {key} is left out, since it names a place on a disk")
-            elif not isinstance(value, str) or value not in NOT_CHOSEN:
+                self.notes.append(f"{name}: {key} is left out, since it names a place on a disk")
+            elif not kind:
                 yield key, value
-        gone = [key for key in found if kind and key not in names and key not in _list_attributes(kind)]
+            elif was_chosen(name, key, value):
+                yield key, translate_value(name, key, value)
+        gone = [key for key, value in found.items() if kind and key not in {*names, *_list_attributes(kind)} and was_set(key, value)]
         if gone:
-            self.notes.append(f"{get_class_name(record)}: {', '.join(gone)}: no parameter of the version here, left out")
+            self.notes.append(f"{name}: {', '.join(gone)}: no parameter of the version here, left out")
 
     def _format_default(self, parameter: Parameter) -> str:
         default = parameter.default
@@ -202,6 +207,13 @@ def _list_attributes(kind: type) -> set[str]:
         return {*vars(kind()), "kwargs"}
     except TypeError:  # it has to be made with something
         return {"kwargs"}
+
+
+def _format_output(record: Record) -> str:
+    """Return the call by which a step was told to return a table, nothing where it was not."""
+    config = record.state.get("_sklearn_output_config")
+    form = config.get("transform") if isinstance(config, dict) else None
+    return f".set_output(transform={quote(form)})" if form in OUTPUTS else ""
 
 
 def _top(record: Record) -> str:

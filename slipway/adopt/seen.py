@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from slipway.adopt.decide import CODE, LEFT_OUT, NUMBER, TARGET, Decision, decide_columns, name_role
-from slipway.adopt.fitted import Fitted, classifies
+from slipway.adopt.decide import CODE, LEFT_OUT, NUMBER, TARGET, TIME, Decision, decide_columns, name_role
+from slipway.adopt.fitted import Fitted, classifies, find_class, find_last
 from slipway.doctor.draft import draft_columns
 from slipway.doctor.kinds import read_kind
 from slipway.say import one_line
@@ -33,6 +33,13 @@ def answer_by_model(fitted: Fitted, ask: Ask) -> Ask:
     return choose
 
 
+def match_columns(fitted: Fitted, names: Sequence[str]) -> Fitted:
+    """Return a model with its columns as a table calls them: LightGBM writes blanks as `_`."""
+    written = {"_".join(name.split(" ")): name for name in names}
+    columns = tuple(each if each in names else written.get(each, each) for each in fitted.columns or ())
+    return replace(fitted, columns=columns or None)
+
+
 def decide_seen(rows: pd.DataFrame, target: str, task: str, fitted: Fitted | None, answers: str = "") -> list[Decision]:
     """Decide what each column is: as for a table alone, and then by what the model saw. A column of answers is none of them."""
     found = {each.column: each for each in decide_columns(rows.drop(columns=[answers] if answers else []), target, task)}
@@ -50,6 +57,8 @@ def _hold(decision: Decision, column: "pd.Series[Any]", columns: Sequence[str]) 
         return decision.leave_out("the model did not see it") if decision.is_feature else decision
     if decision.reason.startswith(KEPT_OUT) or "known only afterwards" in decision.reason or not decision.draft:
         return decision
+    if decision.times and not decision.is_feature:
+        return replace(decision, role=TIME, reason=f"the model saw it; else: {decision.reason}")
     kind = read_kind([column])
     if decision.is_feature and not (decision.role == CODE and kind.name == "number"):
         return decision
@@ -67,6 +76,10 @@ def order_features(decisions: Sequence[Decision], fitted: Fitted | None) -> list
 def find_misfit(fitted: Fitted, decisions: Sequence[Decision], task: str, target: str) -> str:
     """Say why a model cannot be fitted on the columns of a table; nothing where it can."""
     kind, name = classifies(fitted), f"{one_line(fitted.file, 60)} ({fitted.title})"
+    last = find_class(find_last(fitted.estimator))
+    if last and not hasattr(last, "predict"):
+        what = f"ends with {last.__name__}, which does not predict"
+        return f"{name} {what}. Expected: the pipeline with its model. Next: --model with that file"
     if kind is not None and kind == (task == "regression"):
         what = f"answers {'classes' if kind else 'numbers'}, and {target} is the target of a {task} task"
         return f"{name} {what}. Expected: {'some classes' if kind else 'an amount'}. Next: --target with the column that it learnt"

@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.impute import SimpleImputer
@@ -41,7 +41,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PowerTransformer, StandardScaler, TargetEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from slipway.adopt import answers, draft, own_steps
+from slipway.adopt import answers, draft, own_steps, seen
 from slipway.adopt.before import Before, read_before
 from slipway.adopt.files import Target
 from slipway.adopt.fitted import classifies, read_fitted
@@ -271,6 +271,19 @@ def test_the_owner_s_own_parts_are_listed(tmp_path: Path) -> None:
         own_steps.find_unwritten(tmp_path, drafted.own)
 
 
+def test_what_a_person_wrote_in_steps_stays_theirs(tmp_path: Path) -> None:
+    drafts = tmp_path / "build"
+    for folder in (tmp_path, drafts):
+        (folder / "model").mkdir(parents=True)
+        (folder / "model" / "estimator.py").write_text("from model.steps import Own\n")
+    (tmp_path / "model" / "steps.py").write_text("class Own: ...\n")
+    with own_steps.lend(tmp_path, drafts, needed=True):
+        assert (drafts / "model" / "steps.py").read_text() == "class Own: ...\n"
+    assert not (drafts / "model" / "steps.py").exists()  # so that it is not recorded as a draft
+    with own_steps.lend(tmp_path, drafts, needed=False):
+        assert not (drafts / "model" / "steps.py").exists()
+
+
 def test_the_versions_are_said(tmp_path: Path) -> None:
     here = read_fitted(write(tmp_path, pickle.dumps(fit("forest")))).installed["scikit-learn"]
     old = pickle.dumps(fit("forest"), 2).replace(here.encode(), b"1.2.2")
@@ -282,6 +295,23 @@ def test_the_versions_are_said(tmp_path: Path) -> None:
         "the file does not say which lightgbm made it" in each
         for each in read_fitted(write(tmp_path, pickle.dumps(fit("lightgbm")))).format_notes()
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        (xgboost.XGBRegressor(n_estimators=2), ("size", "rooms in all")),
+        (xgboost.XGBRegressor(n_estimators=200), ("size", "rooms in all")),
+        (lightgbm.LGBMRegressor(n_estimators=2, verbose=-1), ("size", "rooms_in_all")),
+    ],
+)
+def test_a_booster_alone_says_its_columns(model: Any, named: tuple[str, ...], tmp_path: Path) -> None:
+    rows = X[["size", "rooms"]].rename(columns={"rooms": "rooms in all"})
+    for protocol in PROTOCOLS:
+        found = read_fitted(write(tmp_path, pickle.dumps(model.fit(rows, AMOUNT), protocol)))
+        assert found.columns == named
+        assert seen.match_columns(found, list(map(str, rows))).columns == tuple(rows)
+    assert read_fitted(write(tmp_path, pickle.dumps(model.fit(rows.to_numpy(), AMOUNT)))).columns is None
 
 
 def test_what_an_old_version_called_otherwise_is_found(tmp_path: Path) -> None:
@@ -306,6 +336,34 @@ def test_a_parameter_that_is_no_more_is_said_and_a_place_on_a_disk_is_left_out(t
     assert "elsewhere" not in drafted.text
     assert "Pipeline: memory is left out, since it names a place on a disk" in drafted.notes
     assert "LogisticRegression: multi_clas: no parameter of the version here, left out" in drafted.notes
+
+
+@pytest.mark.parametrize(
+    ("model", "old", "text"),
+    [
+        (
+            RandomForestClassifier(random_state=0),
+            {"max_features": "auto", "min_impurity_split": None},
+            "RandomForestClassifier(random_state=0)",
+        ),
+        (RandomForestRegressor(random_state=0), {"max_features": "auto", "criterion": "mse"}, "RandomForestRegressor(random_state=0)"),
+        (LogisticRegression(), {"penalty": "l2", "l1_ratio": None, "multi_class": "auto"}, "LogisticRegression()"),
+        (
+            LogisticRegression(),
+            {"penalty": "l1", "solver": "liblinear"},
+            'LogisticRegression(penalty="l1", solver="liblinear", random_state=0)',
+        ),
+        (CalibratedClassifierCV(), {"base_estimator": LogisticRegression(C=2.0), "cv": "prefit"}, "(estimator=LogisticRegression(C=2.0))"),
+        (StandardScaler().set_output(transform="pandas"), {}, 'StandardScaler().set_output(transform="pandas")'),
+    ],
+)
+def test_values_of_old_versions_are_those_of_today(model: Any, old: dict[str, Any], text: str, tmp_path: Path) -> None:
+    if "base_estimator" in old:
+        del model.estimator
+    vars(model).update(old)
+    drafted = draft_estimator(read_fitted(write(tmp_path, pickle.dumps(model))))
+    assert text in drafted.text
+    assert not any("no parameter" in each for each in drafted.notes)
 
 
 def test_a_model_in_a_dict_is_found_and_several_are_not_guessed(tmp_path: Path) -> None:
@@ -553,6 +611,11 @@ MISFITS: dict[str, tuple[Callable[[], Any], str, str]] = {
         "saw 2 columns without names, and this table has ",
     ),
     "another target": (lambda: fit("forest"), "amount", "answers classes, and amount is the target of a regression task"),
+    "a step without a model": (
+        lambda: make_pipeline(prepare(), StandardScaler()),
+        "amount",
+        "ends with StandardScaler, which does not predict",
+    ),
     "a class of the owner's": (lambda: make_pipeline(Own(), Ridge()), "amount", "which the file only names"),
 }
 
@@ -623,3 +686,5 @@ def test_answers_are_compared(ours: Any, before: Any, classes: list[Any] | None,
 def test_rows_without_an_answer_are_left_out() -> None:
     before = pd.Series(TRUTH, name="old").where(lambda each: each > 1)
     assert answers.compare_answers(TRUTH, before, None).startswith("answers in old, on 90 rows held back: largest difference 0,")
+    labels = pd.Series(["yes", "", None, "no"], name="old", dtype=object)
+    assert "on 2 rows held back: 100.0% get the same class" in answers.compare_answers(np.array([0.9, 0, 0, 0.1]), labels, ["no", "yes"])
