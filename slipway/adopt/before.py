@@ -35,6 +35,11 @@ class Before:
     own: list[str] = field(default_factory=list)
     answers_raw: str = ""
     answers_column: str = ""
+    needs: dict[str, list[str]] = field(default_factory=dict)
+    ordered: bool = False
+
+    def read_rows(self, rows: pd.DataFrame, target: str) -> None:
+        """Take note of the rows, which a fitted model is not read by."""
 
     @property
     def title(self) -> str:

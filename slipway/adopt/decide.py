@@ -81,14 +81,28 @@ def _decide(column: "pd.Series[Any]", draft: Draft) -> Decision:
     times = read_times(kind)
     if reason := _find_fault(name, kind, draft, times):
         return Decision(name, LEFT_OUT, reason, draft, times)
+    if name_role(name, kind, draft) == CODE and kind.name == "number" and not times:
+        return _name_feature(kind, replace(draft, declared=_declare_code(draft)), None, CODE)
+    return _name_feature(kind, draft, times, name_role(name, kind, draft))
+
+
+def _name_feature(kind: Kind, draft: Draft, times: Times | None, role: str) -> Decision:
     missing = f", {_count_missing(kind)} missing" if kind.missing else ""
     if times:
         draft = replace(draft, declared=times.declare(draft, bool(kind.missing)), left_out="")
-        return Decision(name, TIME, f"{times.describe()}{missing}", draft, times)
-    role = name_role(name, kind, draft)
-    if role == CODE and kind.name == "number":
-        draft = replace(draft, declared=_declare_code(draft))
-    return Decision(name, role, f"{_DESCRIBE[role](kind)}{missing}", draft)
+        return Decision(draft.column, TIME, f"{times.describe()}{missing}", draft, times)
+    return Decision(draft.column, role, f"{_DESCRIBE[role](kind)}{missing}", draft)
+
+
+def keep_column(column: "pd.Series[Any]", decision: Decision) -> Decision:
+    """Return a column as the feature that its cells make it, whatever else it may be: who wrote a model wants it."""
+    if decision.draft is None:
+        return decision
+    kind, draft = read_kind([column]), replace(decision.draft, left_out="")
+    role = NUMBER if kind.name == "number" else name_role(draft.column, kind, draft)
+    if kind.name == "number" and decision.role == CODE:
+        [draft] = draft_columns([column.to_frame()], [draft.column])
+    return _name_feature(kind, draft, decision.times, role)
 
 
 def _find_fault(name: str, kind: Kind, draft: Draft, times: Times | None) -> str:

@@ -213,15 +213,33 @@ def format_steps(estimator: str) -> str:
     return head + "".join(found) if found else ""
 
 
-def format_metrics(target: Target, linear: bool) -> str:
-    """Return `model/metrics.py`."""
+# Losses by name, and what to say of them; those of a regression first.
+LOSSES = {
+    "absolute": "The absolute error, which the notebook looked at.",
+    "squared": "Squared, as the notebook judged; `losses.absolute` where large errors should not count more.",
+    "poisson_deviance": "Counts: their spread grows with their mean.",
+    "log_loss": "Probabilities: minus the logarithm of what was given to the true class.",
+    "brier": "The squared error of a probability, which the notebook looked at.",
+    "balanced_log_loss": "Probabilities, each class with the same weight in all: the estimator weighs them so.",
+}
+OF_REGRESSION = ("absolute", "squared", "poisson_deviance")
+
+
+def format_metrics(target: Target, linear: bool, loss: str = "") -> str:
+    """Return `model/metrics.py`, with the loss of a name where that fits the task."""
+    if loss and (loss in OF_REGRESSION) == (target.task == "regression"):
+        binary = target.task == "binary"
+        body = REGRESSION if loss in OF_REGRESSION else BINARY if binary else MULTICLASS
+        return METRICS.format(
+            imports="from sklearn.metrics import roc_auc_score\n" if binary else "", why=LOSSES[loss], loss=loss, body=body
+        )
     if target.task != "regression":
-        why = "Probabilities: minus the logarithm of what was given to the true class."
+        why = LOSSES["log_loss"]
         imports = "from sklearn.metrics import roc_auc_score\n" if target.task == "binary" else ""
         body = BINARY if target.task == "binary" else MULTICLASS
         return METRICS.format(imports=imports, why=why, loss="log_loss", body=body)
     if target.is_count and not linear:
-        return METRICS.format(imports="", why="Counts: their spread grows with their mean.", loss="poisson_deviance", body=REGRESSION)
+        return METRICS.format(imports="", why=LOSSES["poisson_deviance"], loss="poisson_deviance", body=REGRESSION)
     why = "Squared, so that the mean is the best answer; `losses.absolute` where large errors should not count more."
     return METRICS.format(imports="", why=why, loss="squared", body=REGRESSION)
 
