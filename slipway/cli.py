@@ -132,6 +132,7 @@ VERBS = {
         option("--target", required=True, metavar="COLUMN", dest="column", help="the column to learn"),
         option("--model", default="", metavar="FILE", help="draft build() from a fitted model (pickle, joblib, skops) without loading it"),
         option("--answers", default="", metavar="COLUMN", help="the answers of the model before, to compare those of the new one with"),
+        option("--notebook", default="", metavar="FILE", help="take the estimator of a notebook, which is read and never run"),
         option("--dry-run", action="store_true", help="print the decisions, and change nothing"),
         option("--force", action="store_true", help="overwrite what a person has edited, too"),
     ),

@@ -51,16 +51,25 @@ class Adopted:
 
 
 def adopt(
-    project: Project, file: str, column: str, dry_run: bool = False, force: bool = False, model: str = "", answers: str = ""
+    project: Project,
+    file: str,
+    column: str,
+    dry_run: bool = False,
+    force: bool = False,
+    model: str = "",
+    answers: str = "",
+    notebook: str = "",
 ) -> Adopted:
     """Draft `model/`, `data/` and `validation/` for a table, say each decision, and check the outcome. Raises PipelineError."""
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
     _begin(project.root, drafts)
     with own_steps.lend(project.root, drafts, bool(model)):
-        _run(project.root, drafts, "draft", str(source), column, model and str(Path(model).expanduser().absolute()), answers)
+        made_by = (each and str(Path(each).expanduser().absolute()) for each in (model, notebook))
+        _run(project.root, drafts, "draft", str(source), column, answers, *made_by)
         _format_code(project.root, drafts)
         _refuse_unfit(project.root, drafts)
-        _fit(project.root, drafts, bool(model))
+        place.add_packages(project.root, drafts / PLAN, dry_run)
+        _fit(project.root, drafts, bool(model or notebook))
         _format_code(project.root, drafts)
     notes = _write_notes(project, drafts, source)
     changed = place.find_changed(project.root, drafts)
@@ -71,7 +80,7 @@ def adopt(
     if not force:
         place.refuse_edited(project.root, changed, drafts)
     target = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["target"]
-    place.place(project.root, drafts, changed, _describe_sources(source, target, model))
+    place.place(project.root, drafts, changed, _describe_sources(source, target, {"model": model, "notebook": notebook}))
     line(f"\nwrote {', '.join(changed) if changed else 'nothing: all is as it was'}\n")
     found = subprocess.run([sys.executable, "-m", "slipway.cli", "doctor", "--model"], cwd=project.root, check=False)
     if not found.returncode:
@@ -79,9 +88,10 @@ def adopt(
     return Adopted(found.returncode)
 
 
-def _describe_sources(source: Path, target: str, model: str) -> dict[str, str]:
-    """Return what was adopted: the table, what is learnt of it, and the model's file, by their hashes."""
-    made_by = {"model": Path(model).name, "model_sha256": place.hash_file(Path(model).expanduser())} if model else {}
+def _describe_sources(source: Path, target: str, others: dict[str, str]) -> dict[str, str]:
+    """Return what was adopted: the table, what is learnt of it, and the file of a model or a notebook, by their hashes."""
+    found = {name: Path(file).expanduser() for name, file in others.items() if file}
+    made_by = {name: file.name for name, file in found.items()} | {f"{name}_sha256": place.hash_file(file) for name, file in found.items()}
     return {"name": source.name, "sha256": place.hash_file(source), "target": target, **made_by}
 
 
@@ -110,7 +120,7 @@ def _run(root: Path, drafts: Path, step: str, *words: str) -> None:
     command = [sys.executable, "-m", f"slipway.adopt.{step}", *words]
     done = subprocess.run(command, cwd=drafts, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     reason = done.stderr.rpartition("error: ")
-    if done.returncode == 2 and reason[1]:
+    if done.returncode in (1, 2) and reason[1]:  # 1: the model that was drafted is refused
         raise PipelineError(reason[2].strip())
     print(done.stderr, end="", file=sys.stderr)
     if done.returncode:

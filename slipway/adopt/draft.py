@@ -8,7 +8,7 @@ import sys
 import types
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from slipway.adopt import files
 from slipway.adopt.before import Before, read_before
 from slipway.adopt.decide import CODE, FEATURES, GROUP, TARGET, TEXT, TIME, Decision
 from slipway.adopt.files import Target
+from slipway.adopt.notebook.study import Study, read_study
 from slipway.adopt.table import Source, drop_rows, find_target, read_source, write_rows
 from slipway.doctor.constants import propose_task
 from slipway.doctor.datasets import find_header_steps
@@ -46,9 +47,11 @@ class Drafted:
     refusal: str = ""
     answers: str = ""
     hint: str = ""
+    needs: dict[str, list[str]] = field(default_factory=dict)
+    ordered: bool = False
 
 
-def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | None = None) -> Drafted:
+def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Study | None = None) -> Drafted:
     """Write `model/`, and all rows into data/train.csv, below a folder. Raises PipelineError."""
     before = before or Before()
     source = read_source(table)
@@ -59,6 +62,7 @@ def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Non
     load = files.format_load(Format(raw), [], [step for _, step in steps])
     rows = run_load(load, _write(raw, folder))
     column = str(rows.columns[list(map(str, raw.table)).index(column)])
+    before.read_rows(rows, column)
     raw, rows, rare = _drop_rare(raw, rows, column)
     learn = describe_target(rows[column], before.choose_ask(ask))
     decisions = before.decide_columns(raw, rows, column, learn.task)
@@ -78,7 +82,8 @@ def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Non
     _write_model(folder, drafts | before.draft_files(folder, learn))
     notes = [*source.notes, *before.notes, *notes, *rare, *(why for why, _ in steps), *_count_twins(rows)]
     refusal = before.find_refusal(folder, decisions, learn)
-    return Drafted(learn, decisions, notes, linear, before.title, refusal, before.answers_column, before.hint)
+    known = (before.title, refusal, before.answers_column, before.hint, before.needs, before.ordered)
+    return Drafted(learn, decisions, notes, linear, *known)
 
 
 def _write_model(folder: Path, drafts: Mapping[str, str]) -> None:
@@ -206,17 +211,21 @@ def ask_person(question: str, answers: Sequence[str]) -> str:
 
 def _plan(drafted: Drafted) -> dict[str, Any]:
     order = next((each for each in drafted.decisions if each.times and each.role in (GROUP, TIME)), None)
+    if drafted.ordered and order is None:  # times that order the rows, and are no feature
+        order = next((each for each in drafted.decisions if each.times and not each.times.form), None)
     columns = [[each.column, each.role, each.reason] for each in drafted.decisions]
     slices = [each.column for each in drafted.decisions if each.role in FEATURES and each.role not in (TEXT, TIME)]
     target, notes = drafted.target.column, format_notes(drafted)
     plan = {"target": target, "order": order and order.column, "columns": columns, "slices": slices, "notes": notes}
-    return plan | {"refusal": drafted.refusal, "answers": drafted.answers, "hint": drafted.hint}
+    return plan | {"refusal": drafted.refusal, "answers": drafted.answers, "hint": drafted.hint, **drafted.needs}
 
 
-def main(table: str, target: str, model: str = "", answers: str = "") -> int:
+def main(table: str, target: str, answers: str = "", model: str = "", notebook: str = "") -> int:
     """Draft for a table, into the folder that this runs in. Returns the exit code."""
     try:
-        drafted = draft(Path(table), target, Path.cwd(), ask_person, read_before(model, answers))
+        drafted = draft(
+            Path(table), target, Path.cwd(), ask_person, read_study(notebook, model, answers) if notebook else read_before(model, answers)
+        )
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slipway import git
 from slipway.errors import PipelineError
+from slipway.say import line
 
 STEPS = "model/steps.py"
 # What adopt wrote last, by which an edit is told; and where the rows are from.
@@ -63,6 +64,23 @@ def refuse_edited(root: Path, changed: Sequence[str], drafts: Path) -> None:
             f"{', '.join(edited)}: edited since the project began or was adopted, and the drafts are others. Nothing was changed; "
             f"the drafts are in {drafts.relative_to(root)}/. Next: take from them what you want, or --force to overwrite your files."
         )
+
+
+def add_packages(root: Path, plan: Path, dry_run: bool) -> None:
+    """Add what the drafts import to `requirements/serve.in`. Raises PipelineError where it is not installed: nothing can be fitted then."""
+    found = json.loads(plan.read_text(encoding="utf-8"))
+    path, lacking = root / "requirements" / "serve.in", ", ".join(found.get("lacking", ()))
+    before = path.read_text(encoding="utf-8")
+    wanted = [each for each in found.get("packages", ()) if each not in before.splitlines()]
+    added = "" if dry_run or not wanted else f", and {path.relative_to(root)} has it now"
+    if added:
+        path.write_text(before.rstrip("\n") + "\n" + "".join(f"{each}\n" for each in wanted), encoding="utf-8")
+        line(f"added to {path.relative_to(root)}: {', '.join(wanted)}; then ./run lock")
+    if lacking:
+        what = f"model/estimator.py of the drafts imports {lacking}, which is not installed{added}. Nothing else was changed"
+        by_hand = "its package into requirements/serve.in and ./run lock, or its code into the notebook"
+        way = "./run lock" if found.get("packages") else by_hand
+        raise PipelineError(f"{what}; the drafts are in {plan.parent.relative_to(root)}/. Next: {way}, then adopt again.")
 
 
 def place(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, str]) -> None:
