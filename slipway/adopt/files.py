@@ -28,7 +28,7 @@ SPLIT_TIMES = '''
 def split_times(times: pd.DataFrame) -> NDArray[np.float64]:
     """Return month, day of the week (0 is Monday) and hour of each column of times, shape (n, 3 columns)."""
     parts = [pd.to_datetime(times[name], format="ISO8601", errors="coerce").dt for name in times]
-    return np.column_stack([column for each in parts for column in (each.month, each.dayofweek, each.hour)]).astype(float)
+    return np.column_stack([column for each in parts for column in (each.month, each.day_of_week, each.hour)]).astype(float)
 '''
 FILL_TEXT = '''
 
@@ -251,6 +251,7 @@ def format_thresholds(text: str, floors: Mapping[str, float], order: str = "") -
     """Return `validation/thresholds.toml` with other floors, and the column of times in the example for the age of data."""
     text = re.sub(r'^# column = ".*"$', lambda _: f"# column = {quote(order or 'day')}", text, flags=re.MULTILINE)
     blocks = "".join(f"[floors.{name}]\n{'max' if name in LOWER else 'min'} = {value:g}\n" for name, value in floors.items())
+    blocks = blocks or "[floors]\n"  # no figure of the baseline is better than a trivial model's
     without = re.sub(r"^\[floors[^\n]*\n(?:[^\[#\n][^\n]*\n)*", "", text, flags=re.MULTILINE)
     heading = re.compile(r"^# Limits on the metrics[^\n]*\n(?:# drafted[^\n]*\n)?", re.MULTILINE)
     note = "# drafted by ./run adopt: the baseline, with room; make them what the business needs\n"

@@ -15,6 +15,7 @@ from slipway.adopt import decide, draft, files, fit, place, split, table
 from slipway.adopt.times import find_forms
 from slipway.doctor.kinds import read_kind
 from slipway.errors import PipelineError
+from slipway.rules import load_thresholds
 
 
 def take_first(question: str, answers: Sequence[str]) -> str:
@@ -189,11 +190,14 @@ def test_parquet_is_read_as_what_it_holds(tmp_path: Path) -> None:
 THRESHOLDS = Path(cli.ROOT, "validation", "thresholds.toml")
 
 
-def test_floors_take_the_place_of_others_and_nothing_else_changes() -> None:
+def test_floors_take_the_place_of_others_and_nothing_else_changes(tmp_path: Path) -> None:
     text = THRESHOLDS.read_text(encoding="utf-8")
     once = files.format_thresholds(text, {"log_loss": 0.5, "accuracy": 0.7}, "dteday")
     assert "[floors.log_loss]\nmax = 0.5\n[floors.accuracy]\nmin = 0.7\n" in once
     assert "mean_absolute_error" not in once
+    path = tmp_path / "thresholds.toml"
+    path.write_text(files.format_thresholds(once, {}, "dteday"), encoding="utf-8")
+    assert load_thresholds(path).floors == {}  # where no figure is better than a trivial model's
     assert files.format_thresholds(once, {"log_loss": 0.5, "accuracy": 0.7}, "dteday") == once
     assert [each for each in text.splitlines() if each not in once.splitlines()] == [
         "[floors.mean_absolute_error]",
