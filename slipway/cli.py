@@ -34,6 +34,17 @@ def option(name: str, **settings: Any) -> tuple[str, dict[str, Any]]:
 
 # A verb's module is imported when the verb is called, since MLflow and Great Expectations cost some seconds.
 VERBS = {
+    "adopt": Verb(
+        "slipway.adopt",
+        "draft model/, data/ and validation/ for a table of your own: 0 all fits, 8 something is to be mended",
+        option("file", help="CSV, as any program writes it, or Parquet"),
+        option("--target", required=True, metavar="COLUMN", dest="column", help="the column to learn"),
+        option("--model", default="", metavar="FILE", help="draft build() from a fitted model (pickle, joblib, skops) without loading it"),
+        option("--answers", default="", metavar="COLUMN", help="the answers of the model before, to compare those of the new one with"),
+        option("--notebook", default="", metavar="FILE", help="take the estimator of a notebook, which is read and never run"),
+        option("--dry-run", action="store_true", help="print the decisions, and change nothing"),
+        option("--force", action="store_true", help="overwrite what a person has edited, too"),
+    ),
     "train": Verb(
         "pipeline.train",
         "fit the model on data/train.csv and write build/bundle",
@@ -124,17 +135,6 @@ VERBS = {
         "check model/, GitHub, the host and the registry, and say what to correct: 0 nothing, 8 something, 2 unknown",
         option("--fix", action="store_true", help="do what `gh` can do, each after showing it and a yes"),
         option("--model", action="store_true", help="check model/, data/ and validation/ only"),
-    ),
-    "adopt": Verb(
-        "slipway.adopt",
-        "draft model/, data/ and validation/ for a table of your own: 0 all fits, 8 something is to be mended",
-        option("file", help="CSV, as any program writes it, or Parquet"),
-        option("--target", required=True, metavar="COLUMN", dest="column", help="the column to learn"),
-        option("--model", default="", metavar="FILE", help="draft build() from a fitted model (pickle, joblib, skops) without loading it"),
-        option("--answers", default="", metavar="COLUMN", help="the answers of the model before, to compare those of the new one with"),
-        option("--notebook", default="", metavar="FILE", help="take the estimator of a notebook, which is read and never run"),
-        option("--dry-run", action="store_true", help="print the decisions, and change nothing"),
-        option("--force", action="store_true", help="overwrite what a person has edited, too"),
     ),
     "drift": Verb(
         "slipway.watch.drift",
