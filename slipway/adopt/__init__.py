@@ -54,11 +54,11 @@ def adopt(
     project: Project,
     file: str,
     column: str,
-    dry_run: bool = False,
-    force: bool = False,
+    notebook: str = "",
     model: str = "",
     answers: str = "",
-    notebook: str = "",
+    dry_run: bool = False,
+    force: bool = False,
 ) -> Adopted:
     """Draft `model/`, `data/` and `validation/` for a table, say each decision, and check the outcome. Raises PipelineError."""
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"

@@ -52,6 +52,8 @@ class Decision:
     reason: str
     draft: Draft | None = None
     times: Times | None = None
+    # Rows with the same value belong together, and the model sees it as well.
+    groups: bool = False
 
     @property
     def is_feature(self) -> bool:

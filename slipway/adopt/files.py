@@ -91,7 +91,7 @@ def format_features(decisions: Sequence[Decision], target: Target) -> str:
     features = [each for each in decisions if each.is_feature and each.draft]
     left_out = [each for each in decisions if not each.is_feature and each.role != TARGET]
     comments = "".join(f"\n    # {' '.join(each.column.split())}: {each.role}, {each.reason}" for each in left_out)
-    group = next((quote(each.column) for each in decisions if each.role == GROUP), "None")
+    group = next((quote(each.column) for each in decisions if each.role == GROUP or each.groups), "None")
     constants = {
         "TASK": f"TASK = {quote(target.task)}",
         "TARGET": f"TARGET = {quote(target.column)}",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from slipway.adopt.decide import CODE, LEFT_OUT, NUMBER, TARGET, TIME, Decision, decide_columns, name_role
+from slipway.adopt.decide import CODE, GROUP, LEFT_OUT, NUMBER, TARGET, TIME, Decision, decide_columns, name_role
 from slipway.adopt.fitted import Fitted, classifies, find_class, find_last
 from slipway.doctor.draft import draft_columns
 from slipway.doctor.kinds import read_kind
@@ -58,13 +58,14 @@ def _hold(decision: Decision, column: "pd.Series[Any]", columns: Sequence[str]) 
     if decision.reason.startswith(KEPT_OUT) or "known only afterwards" in decision.reason or not decision.draft:
         return decision
     if decision.times and not decision.is_feature:
-        return replace(decision, role=TIME, reason=f"the model saw it; else: {decision.reason}")
+        return replace(decision, role=TIME, groups=decision.role == GROUP, reason=f"the model saw it; else: {decision.reason}")
     kind = read_kind([column])
     if decision.is_feature and not (decision.role == CODE and kind.name == "number"):
         return decision
     draft = replace(draft_columns([column.to_frame()], [decision.column])[0], left_out="", attribute=decision.draft.attribute)
     role = NUMBER if kind.name == "number" else name_role(decision.column, kind, draft)
-    return replace(decision, role=role, draft=draft, reason=f"the model saw it; else: {decision.reason}")
+    groups = decision.role == GROUP
+    return replace(decision, role=role, draft=draft, groups=groups, reason=f"the model saw it; else: {decision.reason}")
 
 
 def order_features(decisions: Sequence[Decision], fitted: Fitted | None) -> list[Decision]:

@@ -199,7 +199,7 @@ def list_inputs() -> list[str]:
 
 def list_columns() -> list[str]:
     """Return the columns of features, target and group."""
-    return [*list_inputs(), features.TARGET, *([features.GROUP] if features.GROUP else [])]
+    return list(dict.fromkeys([*list_inputs(), features.TARGET, *([features.GROUP] if features.GROUP else [])]))
 
 
 def hash_rows(rows: pd.DataFrame) -> "pd.Series[int]":

@@ -266,6 +266,22 @@ def test_columns_of_times_become_a_step(adopt: Compare) -> None:
     assert "loss = losses.squared" in (both.folder / "model" / "metrics.py").read_text()
 
 
+def test_a_day_that_the_notebook_reads_is_a_feature_and_what_rows_belong_to(adopt: Compare) -> None:
+    table = make_table()
+    table["day"] = pd.Series(pd.date_range("2025-01-01", periods=60).repeat(4)).dt.strftime("%Y-%m-%d")
+    both = adopt(
+        "price",
+        READ + "\ndf['day'] = pd.to_datetime(df['day'])\ndf['month'] = df['day'].dt.month",
+        "X, y = df[['size', 'age', 'month']], df['price']\n" + SPLIT,
+        "from sklearn.linear_model import Ridge\nridge = Ridge().fit(X_train, y_train)",
+        table=table,
+    )
+    assert_same_answers(both, both.ran["ridge"].predict(both.ran["X_test"]), "price")
+    features = (both.folder / "model" / "features.py").read_text()
+    assert 'GROUP: str | None = "day"' in features
+    assert "    day: date\n" in features
+
+
 def test_dummies_and_a_scaler_apart(adopt: Compare) -> None:
     both = adopt(
         "price",

@@ -66,7 +66,7 @@ class Read:
             return decision
         if decision.column not in self.drafts.columns:
             return decision.leave_out("the notebook does not use it") if decision.role in FEATURES else decision
-        kept = keep_column(rows[decision.column], decision)
+        kept = replace(keep_column(rows[decision.column], decision), groups=decision.role == GROUP)
         if decision.role in (LEFT_OUT, GROUP) and decision.column not in self.drafts.explicit:
             return replace(decision, reason=f"{decision.reason}; the notebook has it, since it does not drop it")
         return kept if decision.role in FEATURES else replace(kept, reason=f"{kept.reason}; the notebook names it, else: {decision.reason}")

@@ -103,7 +103,8 @@ def rebuild(learnt: Learnt, at: State, name: str) -> Rebuilt:
     packages = [line for each in modules for line in PACKAGES.get(each, ())]
     lacking = [each for each in modules if find_spec(each) is None]
     others = [each for each in modules if each not in PACKAGES]
-    explicit, notes = _list_explicit(at, whole), list(_describe(learnt, operations, used, at))
+    explicit = _list_explicit(at, whole) | {name for each in operations for name in each.reads}
+    notes = list(_describe(learnt, operations, used, at))
     if others:
         notes.append(f"model/ imports {', '.join(others)}: their packages have to be in requirements/serve.in")
     return Rebuilt(estimator, steps, search, packages, lacking, columns, explicit, notes)
