@@ -1,8 +1,10 @@
 """What each column of a table is: the target, a feature and of which kind, what groups or orders the rows, or why it is left out."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -133,10 +135,22 @@ def find_personal(name: str, kind: Kind) -> str:
 
 
 def names_its_row(name: str, kind: Kind) -> bool:
-    """Tell whether text without blanks is another one in nearly each row, as where a table has some rows twice; postal codes may be."""
+    """Tell whether a column numbers the rows, or is text without blanks that differs in nearly each row; postal codes may be such text."""
+    if _numbers_rows(kind):
+        return True
     rows = kind.counts.total()
     plain = kind.name == "text" and not any(" " in str(cell).strip() for cell in kind.counts)
     return plain and rows >= LEAST_GROUPS and len(kind.counts) > NEARLY * rows and not _is_called_code(name)
+
+
+def _numbers_rows(kind: Kind) -> bool:
+    """Tell whether whole numbers rise by even steps with few gaps, as in a sample of numbered rows."""
+    cells = [each for each in kind.counts if isinstance(each, int)]
+    rows = kind.missing + kind.counts.total()
+    if kind.name != "number" or len(cells) < max(LEAST_GROUPS, rows):
+        return False
+    steps = [then - first for first, then in pairwise(cells)]
+    return min(steps) > 0 and (cells[-1] - cells[0]) // math.gcd(*steps) < 2 * rows
 
 
 def _is_called_code(name: str) -> bool:

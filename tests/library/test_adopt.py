@@ -88,6 +88,15 @@ def test_what_tells_of_a_person_is_seen(name: str, cells: list[str], what: str) 
     assert decide.find_personal(name, read_kind([pd.Series(cells, name=name)])) == what
 
 
+@pytest.mark.parametrize(
+    ("numbers", "names"),
+    [(range(7, 5000, 42), True), ([*range(0, 420, 42), *range(462, 2100, 42)], True), ([3, 1, 2] * 40, False), (range(100, 0, -1), False)],
+    ids=["sampled", "with a gap", "repeated", "falling"],
+)
+def test_a_number_of_the_row_is_none_of_its_features(numbers: Sequence[int], names: bool) -> None:
+    assert decide.names_its_row("instant", read_kind([pd.Series([str(each) for each in numbers])])) is names
+
+
 def test_what_adds_up_to_the_target_is_left_out() -> None:
     draw = np.random.default_rng(0)
     features = {name: pd.Series(draw.integers(0, 50, 200)) for name in ("casual", "registered", "hour")}
