@@ -2,36 +2,24 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from slipway.adopt.disguises import find_disguises, find_summands
+from slipway.adopt.personal import find_personal
 from slipway.adopt.times import Times, read_times
 from slipway.doctor.draft import KEY_NAME, Draft, choose_limits, draft_columns
 from slipway.doctor.kinds import Kind, read_kind
-from slipway.gate.dataset import ROWS, score_alone
+from slipway.gate.dataset import ROWS
 from slipway.say import one_line
 
 NUMBER, FLAG, CATEGORY, CODE, TEXT, TIME = "number", "flag", "category", "code", "text", "time"
 FEATURES = (NUMBER, FLAG, CATEGORY, CODE, TEXT, TIME)
 TARGET, GROUP, LEFT_OUT = "target", "group", "left out"
-# Names of columns that say who somebody is, and cells that do.
-PERSONAL_NAME = re.compile(
-    r"(?i)(^|[^a-z])(e-?mails?|phones?|telephone|mobile|fax"
-    r"|(first|last|full|sur|family|given|middle|maiden|customer|user|client|patient)[_ ]?name|vorname|nachname"
-    r"|address|street|strasse|straße|ssn|iban|passport|ip_?address|date_?of_?birth|birth_?date|dob|geburtsdatum)([^a-z]|$)|^name$"
-)
-PERSONAL_CELL = {
-    "mail addresses": re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}"),
-    "telephone numbers": re.compile(r"(\+|00)\d[\d\s()/-]{7,}|\(?0\d{2,5}\)?[\s/-]\d[\d\s-]{4,}|\(\d{3}\)\s?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}"),
-    "bank accounts": re.compile(r"[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){3,7}( ?[A-Z0-9]{1,4})?"),
-}
-# Numbers from here on may be telephone numbers, where the column is called so.
-LIKE_TELEPHONE = 10**7
 CODE_NAME = re.compile(r"(?i)(^|[^a-z])(zip|zip_?code|postal_?code|postcode|plz|fips|sic|naics|icd|iso)([^a-z]|$)")
 # A key whose values repeat names what rows belong to, where so many values are there.
 LEAST_GROUPS, ROWS_A_GROUP = 20, 1.5
@@ -41,8 +29,6 @@ NEARLY = 0.9
 FEW_NUMBERS = 6
 # Text with so many words on the average is prose, with fewer a code or a name.
 WORDS = 3
-# A feature alone, or at most so many together, that explain this much of the target are its disguise.
-DISGUISE, SUM, SUMMANDS = 0.98, 0.99999, 3
 
 
 @dataclass(frozen=True)
@@ -120,18 +106,6 @@ def _find_fault(name: str, kind: Kind, draft: Draft, times: Times | None) -> str
     if _is_key(name, kind):
         return f"names what the row belongs to, with {len(kind.counts):,} values: the model would learn them by heart"
     return ""
-
-
-def find_personal(name: str, kind: Kind) -> str:
-    """Say what tells of a person in a column, by its name or by most of its cells; nothing where nothing does."""
-    words = [str(cell).strip() for cell in kind.counts]
-    for what, form in PERSONAL_CELL.items():
-        if kind.name == "text" and sum(bool(form.fullmatch(word)) for word in words) > len(words) / 2:
-            return what
-    called = PERSONAL_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name))
-    if not called or len(kind.counts) <= kind.counts.total() / 10:  # what often repeats is a category
-        return ""
-    return f"it is called {one_line(name, 40)}" if kind.name != "number" or min(kind.counts) >= LIKE_TELEPHONE else ""
 
 
 def names_its_row(name: str, kind: Kind) -> bool:
@@ -261,31 +235,3 @@ def read_values(column: "pd.Series[Any]", decision: Decision) -> "pd.Series[Any]
     if decision.role == NUMBER:
         return pd.to_numeric(column.map(lambda cell: cell.strip() or None if isinstance(cell, str) else cell), errors="coerce")
     return pd.Series(pd.factorize(column)[0], index=column.index)
-
-
-def find_disguises(features: dict[str, "pd.Series[Any]"], truth: "pd.Series[Any]", regression: bool) -> Iterator[tuple[str, str]]:
-    """Yield each feature that alone tells the target, with the reason to leave it out."""
-    for name, values in features.items():
-        score = score_alone(values, truth, regression)
-        if score > DISGUISE:
-            yield name, f"alone tells the target ({score:.3f} of 1): it is the target in disguise, or known only afterwards"
-
-
-def find_summands(features: dict[str, "pd.Series[Any]"], truth: "pd.Series[Any]") -> list[str]:
-    """Return the two or three numbers of which the target is a sum, by least squares; none where nothing else would be left."""
-    complete = {name: values for name, values in features.items() if values.notna().all() and values.nunique() > 1}
-    if len(truth) < 2 * len(complete) or truth.nunique() < SUMMANDS:
-        return []
-    needed = _find_summands(complete, truth.to_numpy(dtype=float))
-    return needed if 1 < len(needed) <= SUMMANDS and len(features) > len(needed) else []
-
-
-def _find_summands(features: dict[str, "pd.Series[Any]"], truth: "np.typing.NDArray[np.float64]") -> list[str]:
-    if not features:
-        return []
-    matrix = np.column_stack([(each - each.mean()) / each.std() for each in features.values()])
-    centred = truth - truth.mean()
-    weights, *_ = np.linalg.lstsq(matrix, centred, rcond=None)
-    if 1 - np.sum((centred - matrix @ weights) ** 2) / np.sum(centred**2) < SUM:
-        return []
-    return [name for name, weight in zip(features, weights, strict=True) if abs(weight) > 0.01 * centred.std()]

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from slipway import cli
 from slipway.adopt import decide, draft, files, fit, place, split, table
+from slipway.adopt.disguises import find_summands
+from slipway.adopt.personal import find_personal
 from slipway.adopt.times import find_forms
 from slipway.doctor.kinds import read_kind
 from slipway.errors import PipelineError
@@ -85,7 +87,7 @@ def test_each_column_is_what_it_holds() -> None:
     ],
 )
 def test_what_tells_of_a_person_is_seen(name: str, cells: list[str], what: str) -> None:
-    assert decide.find_personal(name, read_kind([pd.Series(cells, name=name)])) == what
+    assert find_personal(name, read_kind([pd.Series(cells, name=name)])) == what
 
 
 @pytest.mark.parametrize(
@@ -101,9 +103,9 @@ def test_what_adds_up_to_the_target_is_left_out() -> None:
     draw = np.random.default_rng(0)
     features = {name: pd.Series(draw.integers(0, 50, 200)) for name in ("casual", "registered", "hour")}
     total = features["casual"] + features["registered"]
-    assert decide.find_summands(features, total) == ["casual", "registered"]
-    assert decide.find_summands(features, total + draw.normal(0, 5, 200)) == []
-    assert decide.find_summands({name: features[name] for name in ("casual", "registered")}, total) == []  # nothing would be left
+    assert find_summands(features, total) == ["casual", "registered"]
+    assert find_summands(features, total + draw.normal(0, 5, 200)) == []
+    assert find_summands({name: features[name] for name in ("casual", "registered")}, total) == []  # nothing would be left
 
 
 @pytest.mark.parametrize(
