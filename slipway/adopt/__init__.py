@@ -62,35 +62,49 @@ def adopt(
 ) -> Adopted:
     """Draft `model/`, `data/` and `validation/` for a table, say each decision, and check the outcome. Raises PipelineError."""
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
-    _begin(project.root, drafts)
-    with own_steps.lend(project.root, drafts, bool(model)):
-        made_by = (each and str(Path(each).expanduser().absolute()) for each in (model, notebook))
-        _run(project.root, drafts, "draft", str(source), column, answers, *made_by)
-        _format_code(project.root, drafts)
-        _refuse_unfit(project.root, drafts)
-        place.add_packages(project.root, drafts / PLAN, dry_run)
-        _fit(project.root, drafts, bool(model or notebook))
-        _format_code(project.root, drafts)
-    notes = _write_notes(project, drafts, source)
-    changed = place.find_changed(project.root, drafts)
-    if dry_run:
-        names = ", ".join(changed) or "nothing"
-        line(f"\nNothing was changed. The drafts are in {drafts.relative_to(project.root)}/; they would change {names}.")
-        return Adopted(0)
-    if not force:
-        place.refuse_edited(project.root, changed, drafts)
-    target = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["target"]
-    place.place(project.root, drafts, changed, _describe_sources(source, target, {"model": model, "notebook": notebook}))
+    made_by = {name: str(Path(each).expanduser().absolute()) for name, each in (("model", model), ("notebook", notebook)) if each}
+    try:
+        _draft(project.root, drafts, dry_run, source, column, answers, made_by)
+        notes = _write_notes(project, drafts, source)
+        changed = place.find_changed(project.root, drafts)
+        if dry_run:
+            names = ", ".join(changed) or "nothing"
+            line(f"\nNothing was changed. The drafts are in {drafts.relative_to(project.root)}/; they would change {names}.")
+            return Adopted(0)
+        if not force:
+            place.refuse_edited(project.root, changed, drafts)
+        place.place(project.root, drafts, changed, _describe_sources(source, drafts, made_by))
+        place.add_packages(project.root, drafts / PLAN)
+    except OSError as error:
+        raise PipelineError(f"adopt cannot read or write a file: {error}. Next: put that right, then adopt again.") from error
     line(f"\nwrote {', '.join(changed) if changed else 'nothing: all is as it was'}\n")
-    found = subprocess.run([sys.executable, "-m", "slipway.cli", "doctor", "--model"], cwd=project.root, check=False)
+    return _check(project.root, notes)
+
+
+def _draft(root: Path, drafts: Path, dry_run: bool, source: Path, column: str, answers: str, made_by: dict[str, str]) -> None:
+    """Write all drafts into a folder. Raises PipelineError."""
+    _begin(root, drafts)
+    with own_steps.lend(root, drafts, "model" in made_by):
+        _run(root, drafts, "draft", str(source), column, answers, made_by.get("model", ""), made_by.get("notebook", ""))
+        _format_code(root, drafts)
+        _refuse_unfit(root, drafts)
+        place.refuse_lacking(root, drafts / PLAN, dry_run)
+        _fit(root, drafts, bool(made_by))
+        _format_code(root, drafts)
+
+
+def _check(root: Path, notes: Path) -> Adopted:
+    """Have the doctor check the project."""
+    found = subprocess.run([sys.executable, "-m", "slipway.cli", "doctor", "--model"], cwd=root, check=False)
     if not found.returncode:
-        line(f"\nAll decisions: {notes.relative_to(project.root)}. Next: read them and the drafts, then\n{NEXT}")
+        line(f"\nAll decisions: {notes.relative_to(root)}. Next: read them and the drafts, then\n{NEXT}")
     return Adopted(found.returncode)
 
 
-def _describe_sources(source: Path, target: str, others: dict[str, str]) -> dict[str, str]:
+def _describe_sources(source: Path, drafts: Path, others: dict[str, str]) -> dict[str, str]:
     """Return what was adopted: the table, what is learnt of it, and the file of a model or a notebook, by their hashes."""
-    found = {name: Path(file).expanduser() for name, file in others.items() if file}
+    target = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["target"]
+    found = {name: Path(file) for name, file in others.items()}
     made_by = {name: file.name for name, file in found.items()} | {f"{name}_sha256": place.hash_file(file) for name, file in found.items()}
     return {"name": source.name, "sha256": place.hash_file(source), "target": target, **made_by}
 

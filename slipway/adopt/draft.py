@@ -226,6 +226,9 @@ def main(table: str, target: str, answers: str = "", model: str = "", notebook: 
         drafted = draft(
             Path(table), target, Path.cwd(), ask_person, read_study(notebook, model, answers) if notebook else read_before(model, answers)
         )
+    except OSError as error:
+        print(f"error: a file cannot be read or written: {error}. Next: put that right, then adopt again.", file=sys.stderr)
+        return PipelineError.exit_code
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -258,6 +258,9 @@ def main() -> int:
     try:
         with threadpool_limits(limits=1):
             notes = finish(project.load(Path.cwd()).root)
+    except OSError as error:
+        print(f"error: a file cannot be read or written: {error}. Next: put that right, then adopt again.", file=sys.stderr)
+        return PipelineError.exit_code
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -66,17 +66,22 @@ def refuse_edited(root: Path, changed: Sequence[str], drafts: Path) -> None:
         )
 
 
-def add_packages(root: Path, plan: Path, dry_run: bool) -> None:
-    """Add what the drafts import to `requirements/serve.in`. Raises PipelineError where it is not installed: nothing can be fitted then."""
-    found = json.loads(plan.read_text(encoding="utf-8"))
-    path, lacking = root / "requirements" / "serve.in", ", ".join(found.get("lacking", ()))
+def add_packages(root: Path, plan: Path) -> bool:
+    """Add the packages that the drafts import to `requirements/serve.in`, and tell whether any was added."""
+    path = root / "requirements" / "serve.in"
     before = path.read_text(encoding="utf-8")
-    wanted = [each for each in found.get("packages", ()) if each not in before.splitlines()]
-    added = "" if dry_run or not wanted else f", and {path.relative_to(root)} has it now"
-    if added:
+    wanted = [each for each in json.loads(plan.read_text(encoding="utf-8")).get("packages", ()) if each not in before.splitlines()]
+    if wanted:
         path.write_text(before.rstrip("\n") + "\n" + "".join(f"{each}\n" for each in wanted), encoding="utf-8")
         line(f"added to {path.relative_to(root)}: {', '.join(wanted)}; then ./run lock")
-    if lacking:
+    return bool(wanted)
+
+
+def refuse_lacking(root: Path, plan: Path, dry_run: bool) -> None:
+    """Raise PipelineError where the drafts import what is not installed: nothing can be fitted then."""
+    found = json.loads(plan.read_text(encoding="utf-8"))
+    if lacking := ", ".join(found.get("lacking", ())):
+        added = ", and requirements/serve.in has it now" if not dry_run and add_packages(root, plan) else ""
         what = f"model/estimator.py of the drafts imports {lacking}, which is not installed{added}. Nothing else was changed"
         by_hand = "its package into requirements/serve.in and ./run lock, or its code into the notebook"
         way = "./run lock" if found.get("packages") else by_hand
@@ -87,8 +92,15 @@ def place(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, 
     """Put drafts in the place of the project's files, and record what was put there."""
     for name in (*changed, RECORD):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-    for name in changed:
-        shutil.copyfile(drafts / name, root / name)
+    parts = {name: root / f"{name}.part" for name in changed}
+    try:
+        for name, part in parts.items():  # a full disk ends it here, before anything is replaced
+            shutil.copyfile(drafts / name, part)
+        for name, part in parts.items():
+            part.replace(root / name)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
     if STEPS in read_record(root).get("files", {}) and not (drafts / STEPS).is_file() and not find_edited(root, [STEPS]):
         (root / STEPS).unlink(missing_ok=True)  # of a draft before
     files = {name: hash_file(root / name) for name in FILES if (drafts / name).is_file()}

@@ -295,3 +295,21 @@ def test_an_edit_is_told_from_a_draft(tmp_path: Path) -> None:
     (tmp_path / "model" / "features.py").write_text("edited\n")
     with pytest.raises(PipelineError, match=r"model/features.py: edited .* Nothing was changed.* --force"):
         place.refuse_edited(tmp_path, place.find_changed(tmp_path, drafts), drafts)
+
+
+def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafts, names = tmp_path / "build" / "adopt", ["model/features.py", "model/metrics.py"]
+    for folder, text in ((tmp_path, "mine\n"), (drafts, "drafted\n")):
+        (folder / "model").mkdir(parents=True)
+        for name in names:
+            (folder / name).write_text(text)
+
+    def fill(_: Path, to: Path) -> None:
+        to.write_bytes(b"draf")
+        if to.name.startswith("metrics"):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", fill)
+    with pytest.raises(OSError, match="No space left"):
+        place.place(tmp_path, drafts, names, {})
+    assert {path.name: path.read_text() for path in (tmp_path / "model").iterdir()} == {"features.py": "mine\n", "metrics.py": "mine\n"}

@@ -113,14 +113,14 @@ def _split(at: State, node: ast.Call, arguments: Arguments) -> Several:
     kept = [each for each in node.keywords if each.arg and each.arg != "random_state"]
     written = ", ".join(f"{each.arg}={ast.unparse(each.value)}" for each in kept)
     text = f"rows were split by train_test_split({written}); adopt holds rows back in its own way, see below"
-    found = [each.say(at.place(node), text) if isinstance(each, Frame) else each for each in arguments.positional]
+    found = [each.add_note(at.place(node), text) if isinstance(each, Frame) else each for each in arguments.positional]
     return Several(tuple(each for each in found for _ in (0, 1)))
 
 
 def _read(at: State, node: ast.Call, arguments: Arguments) -> Frame:
     """Return the table that is read, with its times where the notebook reads them as such."""
     frame = Frame(tuple(Part((each,), kind=kind) for each, kind in at.kinds.items()))
-    frame = frame.say(at.place(node), f"`{one_line(ast.unparse(node), 60)}`: the table given here stands for what this reads")
+    frame = frame.add_note(at.place(node), f"`{one_line(ast.unparse(node), 60)}`: the table given here stands for what this reads")
     times = arguments.named.get("parse_dates")
     for each in frames.list_names(times.literal()) if isinstance(times, Made) and isinstance(times.node, ast.List) else []:
         if frame.find(each):
@@ -223,7 +223,7 @@ def _call_series(column: Frame | Computed, name: str, arguments: Arguments, plac
 def _call_frame(at: State, node: ast.Call, frame: Frame, name: str, arguments: Arguments) -> Value:
     if name in frames.FEWER_ROWS:
         if name in ("dropna", "query"):
-            return frame.say(at.place(node), f"{name} leaves rows out; here all rows of the table are taken: leave them out in load")
+            return frame.add_note(at.place(node), f"{name} leaves rows out; here all rows of the table are taken: leave them out in load")
         return frame
     if name in (*frames.ROWS_ONLY, *frames.INTO_ARRAY, "to_numpy"):
         return frame
@@ -246,4 +246,4 @@ def _call_frame(at: State, node: ast.Call, frame: Frame, name: str, arguments: A
         return frame.select([column], alone=True)
     if name in ("isnull", "isna", "describe", "info", "corr", "groupby", "plot", "hist", "nunique", "mean", "median", "sum"):
         raise NotFollowed(f".{name}() is known only when it is run")
-    return frame.say(at.place(node), f".{name}() of the table is not followed; the table given here has to be as it is after that")
+    return frame.add_note(at.place(node), f".{name}() of the table is not followed; the table given here has to be as it is after that")

@@ -155,7 +155,7 @@ def set_columns(at: State, target: ast.Subscript | ast.Attribute, value: Value) 
         raise NotFollowed("several columns are computed at once")
     if names in at.kinds and names not in computed.reads and names != at.target:
         what = f"{names!r} is computed here, and is a column of the table, too: taken from the table"
-        at.values[owner] = frame.say(at.place(target), what)
+        at.values[owner] = frame.add_note(at.place(target), what)
         return
     at.values[owner] = frame.compute(Operation(names, computed.node, computed.reads, at.place(target)), computed.kind)
 

@@ -33,7 +33,7 @@ def call_estimator(at: State, node: ast.Call, receiver: Made | Searched, name: s
         if isinstance(receiver, Made) and isinstance(rows, Frame):
             if name == "transform" and at.fitted.get(text := ast.unparse(receiver.node), rows.columns) != rows.columns:
                 what = f"`{one_line(text, 60)}` was fitted on other rows or columns; here it is fitted on {', '.join(rows.columns)}"
-                rows = rows.say(at.place(node), what)
+                rows = rows.add_note(at.place(node), what)
             return transform(at, receiver, rows)
         raise NotFollowed("what is transformed is not followed")
     if name in ("set_params", "set_output") and isinstance(receiver, Made):

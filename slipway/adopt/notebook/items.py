@@ -125,7 +125,7 @@ def _select(at: State, frame: Frame, node: ast.Subscript) -> Value:
 def _select_rows(at: State, frame: Frame, node: ast.Subscript) -> Frame:
     if any(isinstance(each, ast.Compare | ast.Invert | ast.BitAnd) for each in ast.walk(node.slice)):
         what = f"rows are chosen by `{ast.unparse(node.slice)}`; here all rows of the table are taken: leave them out in load"
-        return frame.say(at.place(node), what)
+        return frame.add_note(at.place(node), what)
     return frame
 
 

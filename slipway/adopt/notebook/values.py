@@ -82,7 +82,7 @@ class Frame:
     alone: bool = False  # one column, as a Series
     notes: tuple[tuple[Place, str], ...] = ()  # what to say of the rows, where they reach the model
 
-    def say(self, place: Place, text: str) -> "Frame":
+    def add_note(self, place: Place, text: str) -> "Frame":
         """Return the frame with a sentence for people, once for each place."""
         return self if (place, text) in self.notes else replace(self, notes=(*self.notes, (place, text)))
 
