@@ -21,7 +21,8 @@ from slipway.serving.manifest import canonical, sha256
 RELEASE_CODE = ("service", "model", "slipway/serving")
 RELEASE_FILES = ("requirements/serve.txt", "slipway/__init__.py")
 RELEASE = "release"
-START_SECONDS = 60
+# A busy host may take twenty times as long as a quiet one to start a service; meanwhile the release before serves.
+START_SECONDS = 180
 # How a service answers when its own code, or the model's, failed.
 FAILED = 500
 LOG_BYTES = 1_000_000

@@ -18,12 +18,11 @@ from slipway.errors import Busy, PipelineError
 from slipway.operate import docker_engine, registry
 from slipway.operate.chain import Deployment
 from slipway.operate.docker_engine import CONFINED, STAYING, format_log_end
-from slipway.operate.process import wait_for_reason
+from slipway.operate.process import START_SECONDS, wait_for_reason
 from slipway.operate.targets import Fetch, haproxy, images
 from slipway.operate.targets.images import LOCK, PROJECT
 from slipway.project import Project
 
-START_SECONDS = 60
 # An older lock belongs to a run that was killed: one that does not run, and one whose connection nobody ended.
 NOT_RUNNING_SECONDS, RUNNING_SECONDS = 300, 1800
 

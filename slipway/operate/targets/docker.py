@@ -11,8 +11,9 @@ from docker.models.containers import Container
 from slipway.errors import PipelineError
 from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, format_line, parse_history
+from slipway.operate.process import START_SECONDS
 from slipway.operate.targets import Fetch, haproxy, images
-from slipway.operate.targets.containers import START_SECONDS, LockContainer, build_fetch, create_release, wait_ready
+from slipway.operate.targets.containers import LockContainer, build_fetch, create_release, wait_ready
 from slipway.operate.targets.haproxy import Slots
 from slipway.operate.targets.images import LABEL, PROJECT, Images, read_deployment
 from slipway.operate.targets.monitoring import Monitoring
