@@ -1,6 +1,6 @@
 """A verb that is killed with SIGKILL at each of its steps: a release that is complete and proven serves, and the verb can be run again.
 
-At each when the page is written, which takes half an hour; at every twelfth otherwise, on local at every 24th.
+At each when the page is written, which takes half an hour; at six of them otherwise, from the first to the last.
 Two releases, each judged against the other, are deployed over each other by turns, so nothing has to be trained or judged in between.
 """
 
@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -48,11 +48,14 @@ def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
 
 
 @pytest.fixture
-def every(request: pytest.FixtureRequest, road: Road) -> int:
-    """How many steps further the next kill is; a step on this machine is each change of a file."""
-    if request.config.getoption("--write-faults"):
-        return 1
-    return 24 if road.target == "local" else 12
+def select(request: pytest.FixtureRequest) -> Callable[[list[str]], list[int]]:
+    """How to select the steps to be killed at, counted from 1."""
+    return lambda steps: spread(len(steps), len(steps) if request.config.getoption("--write-faults") else 6)
+
+
+def spread(steps: int, kills: int) -> list[int]:
+    """Return so many numbers of steps, evenly from the first to the last."""
+    return sorted({1 + round(each * (steps - 1) / (kills - 1)) for each in range(kills)})
 
 
 @fault(
@@ -62,13 +65,13 @@ def every(request: pytest.FixtureRequest, road: Road) -> int:
     docker="As on local. In the instant in which it takes the lock: after five minutes, for which a rollback does not wait.",
     kubernetes="As on local, once the lock has not been renewed for 20 s, for which a rollback does not wait.",
 )
-def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, every: int) -> None:
+def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, select: Callable[[list[str]], list[int]]) -> None:
     wrong = list[str]()
     road.stand(A, B)
     with suffers(B):
         steps = killed(road, 0, tmp_path, "deploy", A)
         road.serves(A)
-        for number in range(1, len(steps) + 1, every):
+        for number in select(steps):
             tag = B if road.standing()[-1] == A else A
             wrong += [f"{steps[number - 1]}: {each}" for each in after(road, steps, number, tmp_path, "deploy", tag)]
         if road.standing()[-1] != B:
@@ -83,13 +86,13 @@ def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, e
     docker="As on local.",
     kubernetes="As on local.",
 )
-def test_a_rollback_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, every: int) -> None:
+def test_a_rollback_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, select: Callable[[list[str]], list[int]]) -> None:
     wrong = list[str]()
     road.stand(A, B)
     with suffers(B):
         steps = killed(road, 0, tmp_path, "rollback", "--to", A)
         road.serves(A)
-        for number in range(1, len(steps) + 1, every):
+        for number in select(steps):
             tag = B if serving(road) == {A} else A
             wrong += [f"{steps[number - 1]}: {each}" for each in after(road, steps, number, tmp_path, "rollback", "--to", tag)]
         if serving(road) != {B}:
