@@ -117,7 +117,7 @@ def sum_live_seconds(events: Sequence[Event], digest: str, now: datetime) -> flo
     ends = [datetime.fromisoformat(each.at) for each in switches[1:]] + [now]
     return sum(
         (end - datetime.fromisoformat(each.at)).total_seconds()
-        for each, end in zip(switches, ends, strict=True)
+        for each, end in zip(switches, ends, strict=False)
         if each.release and each.release.digest == digest
     )
 
