@@ -17,7 +17,7 @@ def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False,
     git.refuse_changes(project.root, "deploy")
     terms = Terms(ref or git.find_default_branch(project.root), judge_again, approved_by, reason)
     promotion.refuse_half(terms)
-    commit = git.find_tag_commit(project.root, tag)
+    tag, commit = promotion.find_commit(project, tag)
     target = targets.load_target(project)
     digest = target.find_digest(commit)
     files = target.fetch_release(digest)
@@ -35,4 +35,5 @@ def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False,
         done = switch.record_switch(project, target, journal.DEPLOY, "", Done(state.live, new, switched, time.monotonic() - start), files)
         switch.attempt("what is no longer needed was not stopped", lambda: switch.stop_unneeded(target, new, state, check_lock))
         switch.attempt(switch.NOT_NOTIFIED, lambda: switch.notify_monitoring(target, new, check_lock))
+        switch.attempt("whether it was live on staging is not known", lambda: promotion.report_staging(project, new))
         return done

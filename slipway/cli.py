@@ -17,6 +17,7 @@ from slipway.say import summary
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
+ENVIRONMENT = "production (default), or staging, as [environments.staging] in project.toml describes it"
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 
@@ -201,6 +202,7 @@ def parser() -> argparse.ArgumentParser:
             options.add_argument(each, **settings)
         if "--target" not in verb.options:
             options.add_argument("--target", choices=project.TARGETS, help="where it runs; default: [deploy] target in project.toml")
+            options.add_argument("--environment", choices=project.ENVIRONMENTS, default=project.PRODUCTION, help=ENVIRONMENT)
     return top
 
 
@@ -208,10 +210,11 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on a checkout and return its exit code, which `slipway/errors.py` lists."""
     options = vars(parser().parse_args(arguments))
     verb, target = options.pop("verb"), options.pop("target", None)
+    environment = options.pop("environment", project.PRODUCTION)
     http_client.bypass_proxy()
     try:
         with show_warnings():
-            done = _run_verb(verb, project.load(root, target), options)
+            done = _run_verb(verb, project.load(root, target, environment), options)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         summary(f"**{verb}**: {error}")

@@ -11,6 +11,7 @@ from slipway import http_client
 from slipway.errors import PipelineError
 
 TARGETS = ("docker", "local", "kubernetes")
+PRODUCTION, STAGING = ENVIRONMENTS = ("production", "staging")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Project:
     """One checkout, and where its service runs."""
 
     root: Path
-    name: str
+    name: str  # of what runs: each environment has its own, and with it its own lock, chain and hold
     image_name: str  # with its registry, without a tag
     target: str
     address: str
@@ -48,6 +49,13 @@ class Project:
     watch: Watch | None = None
     context: str | None = None  # of the kubeconfig, where it is not the current one
     target_named: bool = False  # on the command line
+    environment: str = PRODUCTION
+    has_staging: bool = False
+
+    @property
+    def product(self) -> str:
+        """The project's name, whatever the environment: that of its image here and of its model in MLflow."""
+        return self.name.removesuffix(f"-{self.environment}") if self.environment != PRODUCTION else self.name
 
     @property
     def as_image(self) -> bool:
@@ -77,7 +85,7 @@ class Project:
     @property
     def state(self) -> Path:
         """What deploying leaves on this machine; not in git."""
-        return self.root / ".deploy"
+        return self.root / ".deploy" / ("" if self.environment == PRODUCTION else self.environment)
 
     @property
     def host(self) -> str:
@@ -99,16 +107,18 @@ NAMES = {
     "watch": tuple(each.name for each in fields(Watch)),
     "template": ("url", "version", "library"),
 }
-TOP = ("name", "title", "description", *NAMES)
+# What may differ in another environment.
+DIFFERS = (*NAMES["deploy"], "watch")
+TOP = ("name", "title", "description", "environments", *NAMES)
 
 
-def load(root: Path, target: str | None = None) -> Project:
-    """Read a project. `IMAGE_REPOSITORY` in the environment goes before the file. Raises PipelineError."""
+def load(root: Path, target: str | None = None, environment: str = PRODUCTION) -> Project:
+    """Read a project in one of its environments. `IMAGE_REPOSITORY` in the environment goes before the file. Raises PipelineError."""
     path = root / "project.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         _refuse_unknown(values, path)
-        project = _build_project(root, target, values)
+        project = _build_project(root, target, _select_environment(values, environment, path), environment)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PipelineError(
             f"{path} cannot be read: {error!r}. "
@@ -120,11 +130,26 @@ def load(root: Path, target: str | None = None) -> Project:
     return project
 
 
-def _build_project(root: Path, target: str | None, values: dict[str, Any]) -> Project:
+def _select_environment(values: dict[str, Any], environment: str, path: Path) -> dict[str, Any]:
+    """Return what holds in an environment: that of production, but for what differs. Monitoring has ports of its own, or there is none."""
+    if environment == PRODUCTION:
+        return values
+    differs = values.get("environments", {}).get(environment)
+    if differs is None:
+        raise PipelineError(
+            f"There is no environment {environment!r} in {path}. Expected: a section [environments.{environment}] with what differs from "
+            "production, such as its address. Nothing was changed. Next: add it there, or leave out --environment."
+        )
+    watch = {"watch": differs["watch"]} if "watch" in differs else {}
+    deploy = values["deploy"] | {name: value for name, value in differs.items() if name != "watch"}
+    return {name: value for name, value in values.items() if name != "watch"} | watch | {"deploy": deploy}
+
+
+def _build_project(root: Path, target: str | None, values: dict[str, Any], environment: str) -> Project:
     deploy, budget = values["deploy"], values["budget"]
     return Project(
         root=root,
-        name=values["name"],
+        name=values["name"] if environment == PRODUCTION else f"{values['name']}-{environment}",
         image_name=(os.environ.get("IMAGE_REPOSITORY") or values["image"]["repository"]).lower(),
         target=target or deploy["target"],
         address=str(deploy["address"]),
@@ -135,6 +160,8 @@ def _build_project(root: Path, target: str | None, values: dict[str, Any]) -> Pr
         watch=Watch(**values["watch"]) if "watch" in values else None,
         context=deploy.get("context"),
         target_named=target is not None,
+        environment=environment,
+        has_staging=STAGING in values.get("environments", {}),
     )
 
 
@@ -154,6 +181,10 @@ def _refuse_unknown(values: dict[str, Any], path: Path) -> None:
     found = [("", name, TOP) for name in values] + [
         (f"[{section}] ", name, NAMES[section]) for section, inner in values.items() if section in NAMES for name in inner
     ]
+    for environment, differs in values.get("environments", {}).items():
+        found += [("[environments] ", environment, ENVIRONMENTS[1:])]
+        found += [(f"[environments.{environment}] ", name, DIFFERS) for name in differs]
+        found += [(f"[environments.{environment}.watch] ", name, NAMES["watch"]) for name in differs.get("watch", {})]
     for where, name, known in found:
         if name not in known:
             close = get_close_matches(name, known, n=1)

@@ -96,7 +96,7 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
     (bundle / "bins.json").write_bytes(parts.canonical(serveable.make_bins(rows, learnt).model_dump(mode="json")))
     kept = data_reference.read_reference(project)
     return parts.Manifest(
-        project=project.name,
+        project=project.product,
         dirty=bool(git.list_changes(project.root)) or not kept.held,
         **_describe_code(project),
         task=features.TASK,

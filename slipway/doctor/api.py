@@ -37,6 +37,11 @@ class Repository:
     project: Project
     fetch_any: Fetch
 
+    @property
+    def environment(self) -> str:
+        """The environment on GitHub that is checked."""
+        return self.project.environment
+
     def fetch(self, path: str) -> Any:
         """Return what the API has below the repository, None where there is no such thing. Raises Unavailable."""
         return self.fetch_any(f"/repos/{self.name}{path}")

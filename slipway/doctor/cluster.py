@@ -114,10 +114,10 @@ def check_admission(what: str, target: Kubernetes) -> Finding:
 
 
 def check_pull(what: str, target: Kubernetes) -> Finding:
-    """Have a node pull the image that production names, in a pod that ends at once."""
-    digest = target.read_production()
+    """Have a node pull the image that the environment's pointer names, in a pod that ends at once."""
+    digest = target.read_pointer()
     if digest is None:
-        return good(what, f"{target.project.image_name} answers, production is not set yet")
+        return good(what, f"{target.project.image_name} answers, {target.project.environment} is not set yet")
     pod = _make_pod(target, target.locate_release(digest))
     name = pods.read_name(pod)
     target.cluster.kill_pods(name)

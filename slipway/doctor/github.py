@@ -1,4 +1,4 @@
-"""Check what GitHub's workflows need: the settings of the repository, its rules, the environment `production` and its secrets."""
+"""Check what GitHub's workflows need: the settings of the repository, its rules, the environment and its secrets."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from slipway.doctor.api import Fetch, Repository, Unavailable, is_runner
 from slipway.doctor.finding import Command, Finding, good, limit, mend, unseen
-from slipway.operate.workflow import ENVIRONMENT, list_secrets
-from slipway.project import Project
+from slipway.operate.workflow import list_secrets
+from slipway.project import PRODUCTION, Project
 
 # So begins what GitHub answers where a plan does not have something.
 PLAN = "Upgrade to GitHub"
@@ -157,7 +157,7 @@ def _make_rules(repo: Repository, target: str, ref: str, rules: list[dict[str, A
     return repo.call("POST", "rulesets", name=f"slipway: {target}", target=target, enforcement="active", conditions=conditions, rules=rules)
 
 
-# --- the environment `production`
+# --- the environment: `production`, or `staging`
 
 
 def _check_environment(what: str, repo: Repository) -> Finding:
@@ -165,34 +165,34 @@ def _check_environment(what: str, repo: Repository) -> Finding:
     if repo.limited:
         why = "The secrets for the host are the whole repository's, so a workflow on any branch can read them."
         return limit(what, "this plan has none for a private repository", why, "make the repository public, or take a plan that has them")
-    found, path = repo.fetch(f"/environments/{ENVIRONMENT}"), f"environments/{ENVIRONMENT}"
+    found, path = repo.fetch(f"/environments/{repo.environment}"), f"environments/{repo.environment}"
     restrict = repo.call("PUT", path, deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True})
-    wanted = {(repo.branch, "branch"), (TAGS, "tag")}
+    wanted = {(repo.branch, "branch"), *([(TAGS, "tag")] if repo.environment == PRODUCTION else [])}
     calls = {each: repo.call("POST", f"{path}/deployment-branch-policies", name=each[0], type=each[1]) for each in sorted(wanted)}
-    if wrong := _describe_misplaced(found):
+    if wrong := _describe_misplaced(repo, found):
         return mend(what, *wrong, "", restrict, *calls.values())
     listed = (repo.fetch(f"/{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", ())
     open_to = {(each["name"], each.get("type", "branch")) for each in listed}
     if missing := sorted(wanted - open_to):
         why = f"A rollback runs on {repo.branch}, a deploy on a tag: both are refused unless they are listed."
         names = " and ".join(name for name, _ in missing)
-        return mend(what, f"{ENVIRONMENT} is not for {names}", why, "", *(calls[each] for each in missing))
+        return mend(what, f"{repo.environment} is not for {names}", why, "", *(calls[each] for each in missing))
     if more := sorted(name for name, _ in open_to - wanted):
         why = "A workflow there can read the secrets for the host."
-        return mend(what, f"{ENVIRONMENT} is also for {', '.join(more)}", why, f"take that away on {repo.page('environments')}")
-    return good(what, f"{ENVIRONMENT}, for {' and '.join(sorted(name for name, _ in open_to))}")
+        return mend(what, f"{repo.environment} is also for {', '.join(more)}", why, f"take that away on {repo.page('environments')}")
+    return good(what, f"{repo.environment}, for {' and '.join(sorted(name for name, _ in open_to))}")
 
 
-def _describe_misplaced(found: dict[str, Any] | None) -> tuple[str, str] | None:
+def _describe_misplaced(repo: Repository, found: dict[str, Any] | None) -> tuple[str, str] | None:
     """Return what is wrong with an environment before it comes to single refs, and why that matters; None where nothing is."""
     if found is None:
-        return f"there is no {ENVIRONMENT}", "The secrets for the host have no place, and a tag is not deployed."
+        return f"there is no {repo.environment}", "The secrets for the host have no place, and a tag is not deployed."
     policy = found.get("deployment_branch_policy")
     if not policy:
         why = "A workflow on any branch can read the secrets for the host, before anybody has read the workflow."
-        return f"{ENVIRONMENT} is open to every branch", why
+        return f"{repo.environment} is open to every branch", why
     if policy["protected_branches"]:
-        return f"{ENVIRONMENT} is for protected branches only", "Tags are refused, so nothing is deployed."
+        return f"{repo.environment} is for protected branches only", "Tags are refused, so nothing is deployed."
     return None
 
 
@@ -200,9 +200,9 @@ def _check_reviewers(what: str, repo: Repository) -> Finding:
     if repo.limited or (repo.private and not _is_enterprise(repo)):
         why = "For a private repository only GitHub Enterprise has them. Whoever may push a tag deploys; what stops a bad one is the gate."
         return limit(what, "not enforced by this plan", why, "none, if that is meant; or make the repository public, or take that plan")
-    page, found = repo.page("environments"), repo.fetch(f"/environments/{ENVIRONMENT}")
+    page, found = repo.page("environments"), repo.fetch(f"/environments/{repo.environment}")
     if found is None:
-        return unseen(what, f"there is no {ENVIRONMENT} yet", "mend the environment first")
+        return unseen(what, f"there is no {repo.environment} yet", "mend the environment first")
     rules = found.get("protection_rules", ())
     named = [each for rule in rules if rule["type"] == "required_reviewers" for each in rule.get("reviewers", ())]
     if not named:
@@ -227,11 +227,11 @@ def _check_secrets(what: str, repo: Repository) -> Finding:
     wide = {each["name"] for each in (repo.fetch("/actions/secrets?per_page=100") or {}).get("secrets", ())} & set(needed)
     if wide and not repo.limited:
         calls = [Command(("secret", "delete", name, "--repo", repo.name)).format() for name in sorted(wide)]
-        fix = f"{'; '.join(calls)}, once they are in {ENVIRONMENT}"
+        fix = f"{'; '.join(calls)}, once they are in {repo.environment}"
         return mend(what, f"{', '.join(sorted(wide))} for the whole repository", "A workflow on any branch can read them.", fix)
-    own = {} if repo.limited else repo.fetch(f"/environments/{ENVIRONMENT}/secrets?per_page=100") or {}
+    own = {} if repo.limited else repo.fetch(f"/environments/{repo.environment}/secrets?per_page=100") or {}
     held = wide if repo.limited else {each["name"] for each in own.get("secrets", ())}
-    place, option = ("the repository", "") if repo.limited else (ENVIRONMENT, f" --env {ENVIRONMENT}")
+    place, option = ("the repository", "") if repo.limited else (repo.environment, f" --env {repo.environment}")
     if missing := [name for name in needed if name not in held]:
         fix = "; ".join(f"gh secret set {name}{option} --repo {repo.name} < FILE" for name in missing)
         return mend(what, f"not set in {place}: {', '.join(missing)}", "A tag ends with `deploy skipped`, a rollback red.", fix)

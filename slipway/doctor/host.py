@@ -23,7 +23,7 @@ from slipway.operate.switch import KEPT
 from slipway.operate.targets import haproxy
 from slipway.operate.targets.containers import parse_time
 from slipway.operate.targets.proxy import Proxy
-from slipway.operate.workflow import ENVIRONMENT, list_secrets
+from slipway.operate.workflow import list_secrets
 from slipway.project import Project
 from slipway.tracking import ledger
 
@@ -37,7 +37,7 @@ def check_host(project: Project) -> Iterator[Finding]:
     """Yield what is found of the place where the project's service runs."""
     variable = {"docker": "DOCKER_HOST", "kubernetes": "KUBECONFIG"}.get(project.target)
     if variable and is_runner() and not os.environ.get(variable):
-        fix = f"set {', '.join(list_secrets(project.target))} in the environment {ENVIRONMENT}"
+        fix = f"set {', '.join(list_secrets(project.target))} in the environment {project.environment}"
         yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
     elif project.target == "kubernetes":
         yield from cluster.check_cluster(project)
@@ -155,8 +155,8 @@ def check_port(what: str, project: Project, client: docker.DockerClient) -> Find
 
 def check_registry(what: str, project: Project, client: docker.DockerClient) -> Finding:
     """Check that the host reaches the registry, as it pulls from there."""
-    found = registry.fetch_digest(client, f"{project.image_name}:production")
-    return good(what, f"{project.image_name} answers, production is {found[:19] if found else 'not set yet'}")
+    found = registry.fetch_digest(client, f"{project.image_name}:{project.environment}")
+    return good(what, f"{project.image_name} answers, {project.environment} is {found[:19] if found else 'not set yet'}")
 
 
 def _run_container(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:

@@ -149,7 +149,7 @@ def _explain_refusal(where: str, error: Exception) -> str:
 def build_image(project: Project, commit: str, labels: dict[str, str]) -> str:
     """Build the release's image and return its name here. Raises PipelineError with the end of the build's log."""
     client = connect()
-    name = f"{project.name}:{commit}"
+    name = f"{project.product}:{commit}"
     base = _find_base(project, client)
     options = [item for key, value in {**labels, **base}.items() for item in ("--label", f"{key}={value}")]
     dockerfile = str(project.root / "infra" / "Dockerfile")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from slipway.errors import Held
@@ -108,6 +109,17 @@ def find_origin(events: Sequence[Event], live: Deployment | None) -> Deployment 
     """
     last = [each.release for each in events if each.release][-1:]
     return last[0] if last and live in list_proven(events) else live
+
+
+def sum_live_seconds(events: Sequence[Event], digest: str, now: datetime) -> float:
+    """Return for how many seconds in all the release of a digest was live."""
+    switches = [each for each in events if each.release]
+    ends = [datetime.fromisoformat(each.at) for each in switches[1:]] + [now]
+    return sum(
+        (end - datetime.fromisoformat(each.at)).total_seconds()
+        for each, end in zip(switches, ends, strict=False)
+        if each.release and each.release.digest == digest
+    )
 
 
 def describe_event(kind: str, reason: str) -> str:

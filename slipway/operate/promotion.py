@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,16 +13,16 @@ from pydantic import ValidationError
 
 from slipway import git, report, rules
 from slipway.errors import PipelineError
-from slipway.operate import targets
+from slipway.operate import journal, targets
 from slipway.operate.chain import Deployment
 from slipway.operate.switch import read_state
 from slipway.operate.targets import Target
-from slipway.project import Project
+from slipway.project import PRODUCTION, STAGING, Project, load
 from slipway.report import Best, Judgement, Outcome
-from slipway.say import line
+from slipway.say import line, summary
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
 
-LIVE, PRODUCTION, NONE = "live", "production", "none"
+LIVE, NONE = "live", "none"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def resolve_champion(project: Project, champion: str) -> Champion | None:
         return Champion(champion, inside if inside.is_file() else folder.with_name("gate.json"))
     target = targets.load_target(project)
     if champion == PRODUCTION:
-        digest = target.read_production()
+        digest = target.read_pointer()
         return load_champion(target, digest) if digest else None
     live = read_state(target).live
     return load_champion(target, live.digest, live.tag) if live else None
@@ -92,6 +93,28 @@ def read_manifest(files: Path, digest: str, commit: str) -> Manifest:
     return manifest
 
 
+def find_commit(project: Project, name: str) -> tuple[str, str]:
+    """Return the name that a release is deployed under, and its commit. Raises PipelineError.
+
+    Production takes tags alone, staging any commit, which then is the name.
+    """
+    if project.environment == PRODUCTION:
+        return name, git.find_tag_commit(project.root, name)
+    commit = git.find_commit(project.root, name)
+    return (commit[:12] if commit.startswith(name) else name), commit
+
+
+def report_staging(project: Project, new: Deployment) -> None:
+    """Print whether a release was live on staging, and how long, where staging is reached as production is. Raises PipelineError."""
+    if project.environment != PRODUCTION or not project.has_staging:
+        return
+    staging = targets.load_target(load(project.root, environment=STAGING))
+    seconds = journal.sum_live_seconds(staging.read_history(), new.digest, datetime.now(UTC))
+    text = f"{new.tag} was live on staging for {seconds / 3600:.1f} hours" if seconds else f"{new.tag} was never live on staging"
+    line(f"{text}, says {staging.format_address()}")
+    summary(text)
+
+
 @dataclass(frozen=True)
 class Terms:
     """How a release is let through: by the rules of which git ref, judged again in any case or not, and who answers for it, and why."""
@@ -108,6 +131,8 @@ def find_verdict(project: Project, target: Target, new: Deployment, files: Path,
     Raises PipelineError where it carries none, or one on another release.
     """
     judged = read_verdict(new, files)
+    if project.environment != PRODUCTION:
+        return judged  # the merge was judged against production; what else is tried on staging is no champion
     why = "elsewhere" if terms.again else explain_outdated(project, judged, live, terms.ref)
     if why:
         line(f"the verdict was made {why}: judging again")

@@ -16,7 +16,6 @@ from slipway.say import append_to_workflow, line, output, summary, warn
 HOST, KNOWN, KEY = SECRETS = ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")
 KUBECONFIG = "DEPLOY_KUBECONFIG"
 SHAPE = re.compile(r"[\w.-]+@(?P<name>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?")
-ENVIRONMENT = "production"
 # How a job ended, and what GitHub calls that of a deployment.
 STATES = {"success": "success", "failure": "failure", "cancelled": "error"}
 SECONDS = 30
@@ -97,7 +96,7 @@ def record(project: Project, tag: str, outcome: str) -> None:
     """Record a deployment of a tag, or of what is live, with how it ended. Whatever goes wrong here is a warning."""
     try:
         found = tag or _find_live_tag(project)
-        _send_deployment(found, STATES[outcome])
+        _send_deployment(project.environment, found, STATES[outcome])
     except (httpx.HTTPError, PipelineError, KeyError, ValueError) as error:
         why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
         text = f"GitHub's list of deployments does not show this one: {why}. The live release is not affected."
@@ -114,11 +113,11 @@ def _find_live_tag(project: Project) -> str:
     return found.tag
 
 
-def _send_deployment(tag: str, state: str) -> None:
+def _send_deployment(environment: str, tag: str, state: str) -> None:
     run = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
     url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
     headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
-    what = {"ref": tag, "environment": ENVIRONMENT, "auto_merge": False, "required_contexts": []}
+    what = {"ref": tag, "environment": environment, "auto_merge": False, "required_contexts": []}
     with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
         deployment = client.post(url, json=what).raise_for_status().json()
         client.post(f"{url}/{deployment['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()

@@ -126,4 +126,4 @@ def promoted(project: Project, files: Path, tag: str, digest: str) -> None:
     """Record the live release, from a release's files. Without MLflow's packages, as where a workflow operates, `./run track` does that."""
     if find_spec("mlflow"):
         with best_effort("the live release"):
-            entry(project, files).serves(tag, digest)
+            entry(project, files).serves(tag, digest, project.environment)

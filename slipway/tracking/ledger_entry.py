@@ -19,7 +19,7 @@ from slipway.serving.manifest import Data, Manifest, read
 if TYPE_CHECKING:  # it brings scipy along, and a rollback has no time for that
     from slipway.report import Judgement
 
-CANDIDATE, PRODUCTION = "candidate", "production"
+CANDIDATE = "candidate"
 # What MLflow takes at once, and how long its names and values may be.
 PARAMETERS, METRICS, NAME, VALUE, DIGEST = 100, 500, 250, 500, 36
 MOST_COUNTED = 1000
@@ -46,10 +46,10 @@ class Entry:
         """Move an alias to the version."""
         self.mlflow.set_registered_model_alias(self.project, alias, self.version)
 
-    def serves(self, tag: str, digest: str) -> None:
-        """Record that it serves as the release of a tag."""
+    def serves(self, tag: str, digest: str, environment: str) -> None:
+        """Record that it serves as the release of a tag in an environment."""
         self.mark(image_digest=digest, release=tag)
-        self.point(PRODUCTION)
+        self.point(environment)
 
     def keep(self, documents: list[Path]) -> None:
         """Keep documents with the run."""
@@ -74,15 +74,15 @@ def open_entry(project: Project, uri: str, bundle: Path) -> Entry:
     experiment = _find_experiment(mlflow, project, uri)
     found = mlflow.search_runs([experiment], f"tags.manifest_sha256 = '{sha}' and tags.recorded = 'whole'", max_results=1)
     run = found[0].info.run_id if found else _record_run(mlflow, experiment, bundle, manifest, sha)
-    return Entry(mlflow, project.name, experiment, run, _register_version(mlflow, project.name, run, manifest, sha))
+    return Entry(mlflow, project.product, experiment, run, _register_version(mlflow, project.product, run, manifest, sha))
 
 
 def _find_experiment(mlflow: MlflowClient, project: Project, uri: str) -> str:
     """Return the id of the project's experiment. A server knows where to keep files; with a database alone they are kept beside it."""
-    if found := mlflow.get_experiment_by_name(project.name):
+    if found := mlflow.get_experiment_by_name(project.product):
         return str(found.experiment_id)
     folder = None if uri.startswith("http") else (project.root / "mlartifacts").as_uri()
-    return str(mlflow.create_experiment(project.name, artifact_location=folder, tags=KIND))
+    return str(mlflow.create_experiment(project.product, artifact_location=folder, tags=KIND))
 
 
 def _record_run(mlflow: MlflowClient, experiment: str, bundle: Path, manifest: Manifest, sha: str) -> str:

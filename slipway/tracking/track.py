@@ -55,5 +55,5 @@ def _record_bundle(project: Project) -> None:
 def _record_live(project: Project, files: Path, tag: str, digest: str) -> None:
     found = ledger.entry(project, files, PATIENCE)
     found.mark(verdict=Judgement.model_validate_json((files / "gate.json").read_bytes()).verdict.value)
-    found.serves(tag, digest)
+    found.serves(tag, digest, project.environment)
     line(f"recorded: {tag} serves, version {found.version}")

@@ -111,7 +111,7 @@ def test_the_doctor_sees_a_cluster_that_is_as_it_should_be(road: Road) -> None:
         ["cluster", "access", "token", "admission", "image pull", "metrics"],
         True,
     )
-    assert seen["image pull"].found == f"a node has pulled {str(road.place.read_production())[:19]}"
+    assert seen["image pull"].found == f"a node has pulled {str(road.place.read_pointer())[:19]}"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_doctor_says_what_is_to_mend(road: Road, path: str, by: dict[str, st
 
 
 def test_an_image_that_no_node_can_pull_is_told(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Kubernetes, "read_production", lambda _: f"sha256:{64 * '0'}")
+    monkeypatch.setattr(Kubernetes, "read_pointer", lambda _: f"sha256:{64 * '0'}")
     seen = found(road)["image pull"]
     assert (seen.state, "The release cannot be started: ErrImagePull" in seen.found) == (MEND, True), seen
 

@@ -327,7 +327,7 @@ def test_the_first_deploy(road: Road) -> None:
         *("served tag", "served digest", "running digest", "manifest sha256", "golden answers")
     ]
     assert [row for row in proven if row[4].strip() == "NO"] == []
-    assert road.place.read_production() == road.digests[A]
+    assert road.place.read_pointer() == road.digests[A]
     named = {name: image.partition("@")[0] for name, image in road.place.read_history()[-1].images.items()}
     assert named == {name: IMAGES[name] for name in STANDS_ON[road.target]}
     refused(road.run("rollback"), 2, f"{A} is the first release of the chain", "Next: ./run rollback --to TAG.")
@@ -341,7 +341,7 @@ def test_a_deploy_under_load(road: Road) -> None:
     road.serves(B)
     assert seen.failures == []
     assert set(seen.summary()["by_release"]) == {A, B}
-    assert road.place.read_production() == road.digests[B]
+    assert road.place.read_pointer() == road.digests[B]
     assert (state(road)["live"]["tag"], state(road)["rollback_to"]) == (B, A)
     shown = road.must("status").text
     assert f"{B} on {road.target}, {road.place.format_address()}" in shown
@@ -472,7 +472,7 @@ def test_rolling_back_twice_goes_two_releases_back(road: Road, request: pytest.F
     road.serves(B)
     assert seen.failures == []
     assert set(seen.summary()["by_release"]) == {B, C}
-    assert road.place.read_production() == road.digests[B]
+    assert road.place.read_pointer() == road.digests[B]
     # The second needs neither registry nor MLflow.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     registry: Registry | None = request.getfixturevalue("registry") if road.project.as_image else None

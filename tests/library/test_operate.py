@@ -10,6 +10,11 @@ from typing import Any
 import pytest
 
 from model import behaviour
+from slipway import project
+from slipway.errors import Held
+from slipway.operate import targets
+from slipway.operate.process import free_port
+from slipway.operate.switch import read_state
 from tests.conftest import Road, link_environment
 from tests.library.test_lifecycle import NO_FLOORS, pushed, shuffled, training_rows, write_rows
 
@@ -91,3 +96,32 @@ def test_a_release_that_cannot_be_judged_is_not_deployed(road: Road, run: Run) -
     assert "could not be judged against what is live now; the reason is above. Nothing was deployed." in done.stderr
     road.serves(A)
     (work / "made").unlink()
+
+
+def test_staging_has_a_chain_a_hold_and_a_pointer_of_its_own(road: Road) -> None:
+    road.checkout("main")
+    settings = road.root / "project.toml"
+    settings.write_text(
+        f'{settings.read_text(encoding="utf-8")}\n[environments.staging]\naddress = "127.0.0.1:{free_port()}"\n', encoding="utf-8"
+    )
+    road.commit("Staging")
+    road.stand(A)
+    staging = targets.load_target(project.load(road.root, "docker", "staging"))
+    on_staging = ("--environment", "staging")
+    try:
+        assert "was never live on staging" in road.must("deploy", A).out
+        for tag in (A, WEAK):  # judged as first releases; no champion on staging is asked
+            road.must("deploy", road.git("rev-parse", f"{tag}^{{commit}}")[:9], *on_staging)
+        live = read_state(staging).live
+        assert live is not None
+        assert (live.digest, live.tag, staging.read_pointer()) == (road.digests[WEAK], live.commit[:12], road.digests[WEAK])
+        road.must("rollback", "--reason", "a try", *on_staging)
+        refused = road.run("deploy", WEAK, *on_staging)
+        assert (refused.code, "Deploys are held" in refused.text) == (Held.exit_code, True)
+        road.serves(A)  # in production nothing has changed, and nothing is held
+        assert "was live on staging for 0.0 hours" in road.must("deploy", A).out
+        assert (road.standing(), road.place.read_pointer()) == ([A], road.digests[A])
+        unknown = road.run("deploy", live.commit)
+        assert (unknown.code, "There is no tag" in unknown.text) == (2, True)
+    finally:
+        staging.stop_all()

@@ -201,11 +201,11 @@ def test_the_road_over_ssh(far: Far, road: Road) -> None:
     road.serves(A)
     road.must("deploy", B)
     road.serves(B)
-    assert (state(road)["live"]["tag"], state(road)["rollback_to"], road.place.read_production()) == (B, A, road.digests[B])
+    assert (state(road)["live"]["tag"], state(road)["rollback_to"], road.place.read_pointer()) == (B, A, road.digests[B])
     assert f"{A} serves, was {B}: rollback in" in road.must("rollback").text
     road.serves(A)
     with near():
-        assert (road.standing(), road.place.read_production(), road.place.lock.read_holder()) == ([A], road.digests[A], None)
+        assert (road.standing(), road.place.read_pointer(), road.place.lock.read_holder()) == ([A], road.digests[A], None)
     assert "Accepted publickey" in (far.folder / "log").read_text()
 
 

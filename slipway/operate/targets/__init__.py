@@ -88,11 +88,11 @@ class Target(Protocol):
     def notify_monitoring(self, live: Deployment | None, start: bool = False) -> None:
         """Tell monitoring which releases run and which one is live; `start` starts it, too. Raises PipelineError."""
 
-    def read_production(self) -> str | None:
-        """Return the digest that the pointer `production` names, None before the first deploy."""
+    def read_pointer(self) -> str | None:
+        """Return the digest that the environment's pointer in the store names, None before the first deploy."""
 
-    def move_production(self, digest: str) -> None:
-        """Move the pointer `production`."""
+    def move_pointer(self, digest: str) -> None:
+        """Move the environment's pointer in the store, `production` or `staging`."""
 
     def append_event(self, event: Event) -> None:
         """Append to the history."""

@@ -49,7 +49,7 @@ class Images:
         return docker_engine.connect(self.near)
 
     def push_release(self, commit: str) -> str:
-        return registry.push_image(self.client, f"{self.project.name}:{commit}", self.project.image_name, commit)
+        return registry.push_image(self.client, f"{self.project.product}:{commit}", self.project.image_name, commit)
 
     def find_digest(self, commit: str) -> str:
         digest = registry.fetch_digest(self.client, f"{self.project.image_name}:{commit}")
@@ -92,11 +92,11 @@ class Images:
             return {}
         return {"base": base} if base else {}
 
-    def read_production(self) -> str | None:
-        return registry.fetch_digest(self.client, f"{self.project.image_name}:production")
+    def read_pointer(self) -> str | None:
+        return registry.fetch_digest(self.client, f"{self.project.image_name}:{self.project.environment}")
 
-    def move_production(self, digest: str) -> None:
-        registry.push_image(self.client, self.locate_release(digest), self.project.image_name, "production")
+    def move_pointer(self, digest: str) -> None:
+        registry.push_image(self.client, self.locate_release(digest), self.project.image_name, self.project.environment)
 
 
 def label_deployment(deployment: Deployment) -> dict[str, str]:

@@ -32,7 +32,7 @@ class Local:
         self.project = project
         self.state = project.state / "local"
         self.current = self.state / "current"
-        self.pointer, self.history_file = self.state / "production", self.state / "history.jsonl"
+        self.pointer, self.history_file = self.state / project.environment, self.state / "history.jsonl"
         self.lock = LockFile(self.state / "lock.json")
         self.supervisor = Supervisor(project, self.state)
         self.last_sequence: int | None = None
@@ -140,10 +140,10 @@ class Local:
     def notify_monitoring(self, live: Deployment | None, start: bool = False) -> None:
         """Do nothing: there is monitoring on the target docker only."""
 
-    def read_production(self) -> str | None:
+    def read_pointer(self) -> str | None:
         return _read(self.pointer)
 
-    def move_production(self, digest: str) -> None:
+    def move_pointer(self, digest: str) -> None:
         _write_whole(self.pointer, digest)
 
     def append_event(self, event: Event) -> None:
