@@ -20,8 +20,8 @@ def prune(project: Project, dry_run: bool, days: int, keep: int) -> Plan:
     with stored_images.open_store(project.image_name) as store:
         images = _list_images(store)  # first, so that what is deployed meanwhile is known to be wanted
         wanted = read_wanted(project, images)
-        missing = sorted(set(wanted.chain) - {each.digest for each in images})
-        images += [found for digest in missing if (found := store.fetch_image(digest))]
+        images = store.add_images(images, wanted.chain)
+        _refuse_another_target(images, wanted.chain)
         plan = retention.plan_removal(images, wanted, datetime.now(UTC), days, keep)
         line(retention.format_plan(plan, project.image_name, "would go" if dry_run else "go"))
         left = {} if dry_run else remove_images(store, plan)
@@ -65,7 +65,6 @@ def read_wanted(project: Project, images: Sequence[Stored]) -> Wanted:
         chain = {each.digest for each in read_state(targets.load_target(project)).recorded}
     except PipelineError as error:
         raise PipelineError(f"Nothing was removed, as it is not known what a rollback could want. {error}") from error
-    _refuse_another_target(images, chain)
     # In a workflow the default branch is checked out, whatever its name.
     branches = ["HEAD", git.find_default_branch(project.root) or "HEAD"]
     return Wanted(
@@ -77,14 +76,24 @@ def read_wanted(project: Project, images: Sequence[Stored]) -> Wanted:
 
 
 def _refuse_another_target(images: Sequence[Stored], chain: Collection[str]) -> None:
-    """Raise PipelineError where the pointer names a release that the target never had: then its chain is not the one that counts."""
+    """Raise PipelineError where the pointer names a release that the target never had: then its chain is not the one that counts.
+
+    An engine may push a release again under another digest, when it moves the pointer; its config is the same.
+    """
+    deployed = _list_configs(images, chain)
     for each in images:
-        if PRODUCTION in each.tags and each.digest not in chain:
+        if PRODUCTION in each.tags and each.digest not in chain and not deployed & _list_configs(images, [each.digest]):
             raise PipelineError(
                 f"The registry's pointer {PRODUCTION} names {each.digest[:19]}, which was never deployed here: this is another target, or "
                 "it was set up anew. Nothing was removed. "
                 "Next: set DOCKER_HOST or KUBECONFIG to production's; or ./run deploy TAG, then ./run prune."
             )
+
+
+def _list_configs(images: Sequence[Stored], digests: Collection[str]) -> set[str]:
+    found = [each for each in images if each.digest in digests]
+    parts = {part for each in found for part in each.parts}
+    return {each.config for each in images if each.config and each.digest in {*digests, *parts}}
 
 
 def remove_images(store: Store, plan: Plan) -> dict[str, str]:

@@ -19,8 +19,8 @@ SHOWN = 19
 class Stored:
     """What a registry has under a digest: an image, a list of images, or what is attached to an image.
 
-    `parts` are the images of a list, `subject` is what it is attached to, `blobs` are the sizes of its layers; `changed` is None where its
-    age is not known, `version` is GitHub's number for it.
+    `parts` are the images of a list, `subject` is what it is attached to, `config` is the id that an engine knows an image by, `blobs` are
+    the sizes of all that it is made of; `changed` is None where its age is not known, `version` is GitHub's number for it.
     """
 
     digest: str
@@ -28,6 +28,7 @@ class Stored:
     changed: datetime | None = None
     parts: tuple[str, ...] = ()
     subject: str = ""
+    config: str = ""
     blobs: Mapping[str, int] = field(default_factory=dict)
     version: int | None = None
 

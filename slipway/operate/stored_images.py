@@ -3,7 +3,7 @@
 import base64
 import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -39,8 +39,8 @@ class Store(Protocol):
     def list_images(self) -> list[Stored]:
         """Return what is stored, lists of images with their parts."""
 
-    def fetch_image(self, reference: str) -> Stored | None:
-        """Return what is stored under a tag or a digest, None where nothing is."""
+    def add_images(self, images: list[Stored], digests: Iterable[str]) -> list[Stored]:
+        """Return images, and what else is stored under digests, with its parts."""
 
     def remove_image(self, image: Stored) -> str:
         """Remove an image with all of its tags; returns why it was left, empty where it is gone."""
@@ -128,11 +128,15 @@ class Registry:
         for tag in self.list_tags():
             if image := self.fetch_image(tag):
                 found[image.digest] = add_tag(found.get(image.digest, image), tag)
-        more = [part for each in found.values() for part in each.parts]
+        return self.add_images(list(found.values()), [part for each in found.values() for part in each.parts])
+
+    def add_images(self, images: list[Stored], digests: Iterable[str]) -> list[Stored]:
+        """Return images, and what else is stored under digests, with its parts."""
+        found, more = {each.digest: each for each in images}, list(digests)
         while more:
-            if (digest := more.pop()) not in found and (part := self.fetch_image(digest)):
-                found[digest] = part
-                more += part.parts
+            if (digest := more.pop()) not in found and (image := self.fetch_image(digest)):
+                found[digest] = image
+                more += image.parts
         return list(found.values())
 
     def list_tags(self) -> list[str]:
@@ -158,6 +162,7 @@ class Registry:
             changed=self._read_created(manifest, config) if dated else None,
             parts=tuple(each["digest"] for each in manifest.get("manifests") or ()),
             subject=(manifest.get("subject") or {}).get("digest", ""),
+            config=config.get("digest", ""),
             blobs={each["digest"]: each["size"] for each in layers},
         )
 
@@ -236,9 +241,9 @@ class Packages:
         tags = tuple(version["metadata"]["container"]["tags"])
         return replace(image, tags=tags, changed=parse_time(version.get("updated_at") or version["created_at"]), version=version["id"])
 
-    def fetch_image(self, reference: str) -> Stored | None:
-        """Return what is stored under a tag or a digest, None where nothing is."""
-        return self.registry.fetch_image(reference)
+    def add_images(self, images: list[Stored], digests: Iterable[str]) -> list[Stored]:
+        """Return images, and what else is stored under digests, with its parts."""
+        return self.registry.add_images(images, digests)
 
     def remove_image(self, image: Stored) -> str:
         """Remove a version. GitHub refuses some, such as public ones that were downloaded more than 5,000 times."""

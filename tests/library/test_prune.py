@@ -451,6 +451,17 @@ def test_on_github_versions_go_with_what_belongs_to_them(work: Work, package: Pa
     assert f": {len(stays)} stay, {len(goes)} go" in capsys.readouterr().out
 
 
+def test_a_pointer_that_an_engine_pushed_in_another_form_is_that_of_the_same_release(work: Work, package: Package) -> None:
+    """A list of images comes to an engine of before as one of them, and goes back as that."""
+    image, _, live = push_list(package, work.commit())
+    again = json.loads(package.manifests[image]) | {"annotations": {"pushed": "again"}}
+    package.push(dump(again), "production")
+    assert work.prune() == 2
+    work.deployed = [live]
+    assert work.prune() == 0
+    assert len(package.left) == 4
+
+
 def test_what_github_does_not_remove_keeps_its_parts(work: Work, package: Package, capsys: pytest.CaptureFixture[str]) -> None:
     parts = push_list(package, aside(work))
     package.image()
