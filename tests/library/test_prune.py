@@ -462,6 +462,42 @@ def test_a_pointer_that_an_engine_pushed_in_another_form_is_that_of_the_same_rel
     assert len(package.left) == 4
 
 
+def test_what_is_deployed_or_pushed_while_images_are_listed_stays(work: Work, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = push_list(package, aside(work))
+    answer = GitHub.do_GET
+
+    def do_get(self: GitHub) -> None:
+        answer(self)
+        if "/versions?" in self.path and not work.deployed:
+            work.deployed = [parts[-1]]
+            package.versions[:] = [{**each, "metadata": {"container": {"tags": []}}} for each in package.versions[1:]]
+            package.push(package.manifests[parts[-1]], "production")
+
+    monkeypatch.setattr(GitHub, "do_GET", do_get)
+    assert work.prune() == 0
+    assert package.left == set(parts)
+
+
+@pytest.mark.parametrize("tags", [("latest",), ()])
+def test_what_github_left_out_of_its_list_keeps_its_parts(
+    tags: tuple[str, ...], work: Work, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the edge between two pages, while somebody else removes a version."""
+    work.commit()
+    package.image("first")
+    left_out = push_list(package, *tags)[-1]
+    work.deployed = [] if tags else [left_out]
+    before, answer = package.left, GitHub.answer
+
+    def leave_out(self: GitHub, status: int, content: Any, **headers: str) -> None:
+        listed = "/versions?" in self.path
+        answer(self, status, [each for each in content if each["name"] != left_out] if listed else content, **headers)
+
+    monkeypatch.setattr(GitHub, "answer", leave_out)
+    assert work.prune() == 0
+    assert package.left == before
+
+
 def test_what_github_does_not_remove_keeps_its_parts(work: Work, package: Package, capsys: pytest.CaptureFixture[str]) -> None:
     parts = push_list(package, aside(work))
     package.image()
