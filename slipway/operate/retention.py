@@ -137,4 +137,4 @@ def format_plan(plan: Plan, images: str, verb: str) -> str:
 
 
 def _format_day(image: Stored) -> str:
-    return f"{image.changed:%Y-%m-%d}" if image.changed else "with what it belongs to"
+    return f"{image.changed:%Y-%m-%d}" if image.changed else "–"

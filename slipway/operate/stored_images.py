@@ -93,11 +93,12 @@ class Login(httpx.Auth):
 def find_login(host: str) -> str:
     """Return the header for a registry, as `docker login` left it; empty where nobody logged in. Raises PipelineError."""
     from docker.auth import load_config  # imported here, as it costs time
+    from docker.credentials import StoreError
     from docker.errors import DockerException
 
     try:
         found = load_config().resolve_authconfig(host) or {}
-    except (DockerException, OSError, ValueError) as error:
+    except (DockerException, StoreError, OSError, ValueError) as error:
         raise PipelineError(f"Docker's config has no login for {host} that can be read: {error}. Next: docker login {host}.") from error
     login = {key.lower(): value for key, value in found.items()}
     if not login.get("username"):

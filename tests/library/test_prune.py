@@ -451,6 +451,28 @@ def test_on_github_versions_go_with_what_belongs_to_them(work: Work, package: Pa
     assert f": {len(stays)} stay, {len(goes)} go" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore:docker-credential-that-is-not-installed:UserWarning")
+def test_a_registry_gets_the_password_that_docker_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    basic = base64.b64encode(b"ada:secret").decode()
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("Authorization"))
+        return httpx.Response(200 if asked[-1] else 401, headers={"WWW-Authenticate": 'Basic realm="registry"'})
+
+    def ask(config: dict[str, Any]) -> int:
+        asked.clear()
+        (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        with httpx.Client(transport=httpx.MockTransport(answer), auth=stored_images.Login("images.invalid:5000")) as client:
+            return [client.get("http://images.invalid:5000/v2/").status_code for _ in range(2)][-1]
+
+    assert (ask({"auths": {"images.invalid:5000": {"auth": basic}}}), asked) == (200, [None, f"Basic {basic}", f"Basic {basic}"])
+    assert (ask({"auths": {}}), asked) == (401, [None, None])
+    with pytest.raises(PipelineError, match=r"no login for images.invalid:5000 that can be read: .* Next: docker login"):
+        ask({"credsStore": "that-is-not-installed"})
+
+
 def test_a_pointer_that_an_engine_pushed_in_another_form_is_that_of_the_same_release(work: Work, package: Package) -> None:
     """A list of images comes to an engine of before as one of them, and goes back as that."""
     image, _, live = push_list(package, work.commit())
