@@ -105,6 +105,13 @@ VERBS = {
         "allow deploys again, which a rollback holds back",
         option("--reason", default="", help="kept in the history"),
     ),
+    "prune": Verb(
+        "slipway.operate.prune",
+        "remove old images from the registry, none that was deployed, tagged or lately merged",
+        option("--dry-run", action="store_true", help="print what would go, and remove nothing"),
+        option("--days", type=int, default=30, help="what is younger stays; default: 30"),
+        option("--keep", type=int, default=20, metavar="MERGES", help="so many of the last merges stay; default: 20"),
+    ),
     "status": Verb("slipway.operate.status", "show what is live, and what a rollback would do", option("--json", **JSON)),
     "history": Verb("slipway.operate.status", "list deploys and rollbacks", option("--json", **JSON)),
     "host": Verb(

@@ -3,7 +3,7 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,6 +138,17 @@ def find_tag_commit(root: Path, tag: str) -> str:
         listed = f"Known, newest first: {', '.join(tags[:10])}." if tags else "There are no tags."
         raise PipelineError(f"There is no tag {tag!r}. {listed} Next: git fetch --tags, or git tag {tag or 'v1.0.0'} to make it.")
     return run_git(root, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")
+
+
+def list_tagged(root: Path) -> set[str]:
+    """Return the commits that have a tag."""
+    return set(run_git(root, "for-each-ref", "--format=%(objectname) %(*objectname)", "refs/tags").split())
+
+
+def select_known(root: Path, commits: Collection[str]) -> set[str]:
+    """Return those of some commits that the repository has."""
+    found = run_git(root, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin="".join(f"{each}\n" for each in sorted(commits)))
+    return {each.partition(" ")[0] for each in found.splitlines() if each.endswith(" commit")}
 
 
 def find_commit(root: Path, ref: str) -> str:

@@ -173,7 +173,8 @@ def registry() -> Iterator[Registry]:
     except ImageNotFound:
         client.images.pull(REGISTRY)
     published: Any = {"5000/tcp": ("127.0.0.1", port)}
-    container = client.containers.run(REGISTRY, detach=True, ports=published, labels={"tests": "registry"})
+    deletes = {"REGISTRY_STORAGE_DELETE_ENABLED": "true"}  # for ./run prune
+    container = client.containers.run(REGISTRY, detach=True, ports=published, labels={"tests": "registry"}, environment=deletes)
     try:
         found = Registry(f"127.0.0.1:{port}", container)
         found.wait()

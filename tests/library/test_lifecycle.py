@@ -5,6 +5,7 @@ Each test says with `road.stand` what it needs to be deployed, so each can run a
 
 import csv
 import gc
+import io
 import json
 import os
 import pickle
@@ -20,8 +21,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import docker
 import psutil
@@ -34,6 +37,7 @@ from slipway.cli import ROOT
 from slipway.operate import lock
 from slipway.operate.docker_engine import JUDGED, read_base
 from slipway.operate.process import free_port
+from slipway.operate.registry import fetch_digest, push_image
 from slipway.operate.targets import docker as on_docker
 from slipway.operate.targets import pods
 from slipway.operate.targets.kubernetes import Kubernetes
@@ -553,7 +557,7 @@ def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again(road: Road
 
 
 @pytest.mark.parametrize("road", both[1:], indirect=True)
-def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry: Registry) -> None:
+def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     road.stop()
     forget_images(road)  # a host that only pulls has no other name of an image than its digest
     for tag in (A, B, C, FAULTY):
@@ -573,8 +577,22 @@ def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry:
         with road.unchanged():
             needs = "is not on the host, and could not be pulled: "
             refused(road.run("rollback"), 2, needs, "It takes the registry, or a machine that has it: docker save there")
+    unmerged = push_unmerged(client, road)
+    monkeypatch.setattr("slipway.operate.prune.datetime", Mock(now=lambda zone: datetime.now(zone) + timedelta(days=31)))
+    assert " 1 go " in road.must("prune", "--keep", "1").text
+    assert fetch_digest(client, unmerged) is None
     assert f"{A} serves, was {B}" in road.must("rollback").text
     road.serves(A)
+
+
+def push_unmerged(client: docker.DockerClient, road: Road) -> str:
+    """Push an image for a commit that is neither tagged nor merged, and return its name."""
+    commit = road.git("commit-tree", "HEAD^{tree}", "-m", "Not merged")
+    name = f"{road.project.image_name}:{commit}"
+    client.images.build(fileobj=io.BytesIO(f"FROM {IMAGES['base']}\nLABEL of={commit}\n".encode()), tag=name)
+    push_image(client, name, road.project.image_name, commit)
+    client.images.remove(name, force=True)
+    return name
 
 
 def on_host(client: docker.DockerClient, road: Road) -> set[str]:

@@ -52,8 +52,8 @@ def jobs(name: str) -> dict[str, Any]:
     return found
 
 
-def test_the_project_has_its_six_workflows() -> None:
-    assert {path.stem for path in WORKFLOWS} >= {"ci", "train-validate-build-push", "deploy", "rollback", "drill", "doctor"}
+def test_the_project_has_its_workflows() -> None:
+    assert {path.stem for path in WORKFLOWS} >= {"ci", "train-validate-build-push", "deploy", "rollback", "drill", "doctor", "prune"}
 
 
 @each_workflow
@@ -226,6 +226,15 @@ def test_the_doctor_only_looks() -> None:
     assert set(job["permissions"].values()) == {"read"}
     assert set(parse(FOLDER / "doctor.yml")["on"]) == {"workflow_dispatch"}
     assert [CALLED.findall(script) for script in scripts(FOLDER / "doctor.yml")] == [["host"], ["doctor"]]
+
+
+def test_what_goes_from_the_registry_is_printed_first_and_never_without_the_host() -> None:
+    [job] = jobs("prune").values()
+    assert job["permissions"] == {"contents": "read", "packages": "write"}
+    checkout, (printed, removed) = job["steps"][0]["with"], job["steps"][-2:]
+    assert (checkout["ref"], checkout["fetch-depth"]) == ("${{ github.event.repository.default_branch }}", 0)
+    assert (printed["run"], printed["if"]) == ("./run prune --dry-run", "steps.host.outputs.there == 'true'")
+    assert (removed["run"], removed["if"]) == ("./run prune", "steps.host.outputs.there == 'true' && !inputs.dry_run")
 
 
 @pytest.mark.parametrize("name", ["deploy", "rollback"])

@@ -14,6 +14,7 @@ import pytest
 
 from slipway import project, rehearsal
 from tests.conftest import Registry
+from tests.library.test_prune import Hub
 from tests.template.workflows.scenario import Ran, Scenario
 
 pytestmark = pytest.mark.docker
@@ -272,6 +273,22 @@ def test_the_doctor_looks_at_the_host_from_where_deploys_run(story: Story) -> No
     )
     ran = story.on.press("doctor", secrets=False).ended(1)
     assert "none is named" in ran.summary
+
+
+def test_an_old_image_is_removed_once_that_was_printed(story: Story) -> None:
+    live, commit = standing(story), story.change("never merged")
+    story.on.git("push", "--quiet", "--force", "origin", f"{commit}:refs/heads/aside")
+    Hub(f"http://{story.on.registry}/v2/{story.on.name.lower()}").image(commit)
+    ran = story.on.press("prune", secrets=False).ended(0)
+    assert "No image was removed" in ran.summary
+    ran = story.on.press("prune", dry_run=True).ended(0)
+    assert "1 would go" in ran.summary
+    assert story.on.stored(commit)
+    ran = story.on.press("prune").ended(0)
+    assert ran.summary.index("1 would go") < ran.summary.index("1 went")
+    assert story.on.stored(commit) is None
+    assert all(story.on.stored(each) for each in (story.first, "production"))
+    story.serves(live)
 
 
 def test_the_drill_ends_with_the_time_to_restore(story: Story) -> None:
