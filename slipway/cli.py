@@ -114,9 +114,10 @@ VERBS = {
     ),
     "record": Verb(
         "slipway.operate.workflow",
-        "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
+        "in a workflow: record on GitHub which tag was deployed and how that ended, and keep its issue; only a warning where that fails",
         option("tag", nargs="?", default="", help="what was deployed; default: what is live"),
         option("--outcome", default="success", choices=["success", "failure", "cancelled"], help="how the job ended"),
+        option("--drill", action="store_true", help="it was a drill: keep only the issue of that"),
         hidden=True,
     ),
     "rejudge": Verb(
