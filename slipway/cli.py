@@ -89,6 +89,12 @@ VERBS = {
         option("--accept-contract", action="store_true", help="roll back even where callers have to change their requests"),
     ),
     "up": Verb("slipway.operate.upkeep", "start the proxy and monitoring ([watch] in project.toml) on the host, and print their addresses"),
+    "alert": Verb(
+        "slipway.operate.alert",
+        "show who receives alerts ([watch] notify in project.toml); give their secret, and send a test alert",
+        option("--test", action="store_true", help="send one alert, and wait until it is delivered"),
+        option("--secret", action="store_true", help="read the secret from the standard input, and write it to the host"),
+    ),
     "down": Verb(
         "slipway.operate.upkeep",
         "stop the service on this machine (local); with --remove, remove everything from a host or a cluster",
