@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # imported late: other targets do without the Docker SDK
 
     from slipway.operate.targets.monitoring import Monitoring
 
-NOBODY = "nobody"
+NOBODY = "page-only"
 # A receiver of a config without a route for tests waits for others of its group first, 30 seconds.
 WAIT_SECONDS, POLL_SECONDS, SILENT_SECONDS = 60, 0.5, 30
 PORT = 9093

@@ -68,7 +68,7 @@ def wanted(notify: str) -> dict[str, str]:
 
 def test_what_else_the_config_says_is_kept() -> None:
     before, after = (yaml.safe_load(each[monitoring.ALERTMANAGER]) for each in (FILES, wanted("slack")))
-    assert (before["route"].pop("receiver"), after["route"].pop("receiver")) == ("nobody", "slack")
+    assert (before["route"].pop("receiver"), after["route"].pop("receiver")) == ("page-only", "slack")
     assert before == after
 
 
