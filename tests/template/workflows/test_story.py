@@ -289,5 +289,6 @@ def test_the_drill_ends_with_the_time_to_restore(story: Story) -> None:
     story.merged()
     ran = story.on.press("drill", secrets=False).ended(0)
     assert "## Rehearsal on docker: passed" in ran.summary
+    assert "no issue to change" in ran.log
     assert json.loads((ran.artifacts / "drill" / "report.json").read_bytes())["requests"]["failed"] == 0
     assert (ran.artifacts / "drill" / "report.html").is_file()
