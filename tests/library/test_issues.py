@@ -9,15 +9,17 @@ import httpx
 import pytest
 from markdown_it import MarkdownIt
 
-from slipway import http_client
+from slipway import http_client, project, rehearsal
+from slipway.errors import PipelineError
 from slipway.operate import incident, workflow
 from slipway.operate.incident import Run
 from slipway.operate.issues import Issue, keep_issue
 from slipway.operate.journal import DEPLOY, RESUME, ROLLBACK, Event
+from slipway.rehearsal import demo
 from tests.library.test_host import ON_HOST, answering
 
 AT, PAGE = "2026-01-01T00:00:00+00:00", "https://here/o/r/actions/runs/9"
-HOSTILE = "off `x` ``y`` @everybody <img src=x> #12 ![a](//b)\n\n<!-- kept by the workflow: drill --> <script>a</script>"
+HOSTILE = "off ` ``y`` @everybody <img src=x> #12 ![a](//b)\n\n<!-- kept by the workflow: drill --> <script>a</script>"
 
 
 class GitHub(httpx.MockTransport):
@@ -105,7 +107,7 @@ def test_what_a_person_wrote_is_shown_and_does_nothing() -> None:
         incident.describe_drill(HOSTILE + "\n````\n@everybody", Run("drill", "", "failure", PAGE)),
     ):
         tokens = [each for block in MarkdownIt().parse(found.mark + found.body) for each in (block, *(block.children or []))]
-        plain = "".join(each.content for each in tokens if each.type in {"text", "html_inline", "html_block"})
+        plain = " ".join(each.content for each in tokens if each.type in {"text", "html_inline", "html_block"})
         assert {"@everybody", "<img", "#12", "<script"} & set(plain.replace(">", " ").split()) == set()
         assert [each.type for each in tokens if each.type in {"html_inline", "image", "link_open"}] == []
         assert "@everybody" in "".join(each.content for each in tokens if each.type in {"code_inline", "fence"})
@@ -153,6 +155,25 @@ def test_a_deploy_that_fails_on_a_host_that_is_gone_opens_it(monkeypatch: pytest
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none'}")
     workflow.record(ON_HOST, "v1.4.0", "failure")
     assert kept(there) == [("Production: deploy of v1.4.0 failed; what serves is unknown", "open")]
+
+
+def test_a_drill_that_a_step_ends_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    there, place = GitHub.reached(monkeypatch), replace(ON_HOST, root=tmp_path)
+    ours = replace(place, root=tmp_path / "build" / "rehearsal" / "project")
+    ours.root.mkdir(parents=True)
+
+    def fail(_: project.Project, progress: demo.Progress) -> None:
+        with progress.step("build and push v1.0.0"):
+            raise PipelineError("The image was not built: no space left on device. Next: ./run build again.")
+
+    for name, stand_in in {"choose_target": lambda _: ("docker", ""), "prepare": lambda *_: ours, "clear": lambda _: None}.items():
+        monkeypatch.setattr(rehearsal, name, stand_in)
+    monkeypatch.setattr(demo, "_rehearse", fail)
+    with pytest.raises(PipelineError):
+        demo.demo(place, keep=False)
+    workflow.record(place, "", "failure", drill=True)
+    assert "build and push v1.0.0" in there.issues[0]["body"]
+    assert "no space left on device" in there.issues[0]["body"]
 
 
 def test_a_red_drill_opens_one_with_its_report_and_a_green_one_closes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
