@@ -20,7 +20,7 @@ from slipway.errors import PipelineError
 from slipway.operate import alert, docker_engine, registry
 from slipway.operate.docker_engine import CONFINED
 from slipway.operate.switch import KEPT
-from slipway.operate.targets import haproxy, monitoring
+from slipway.operate.targets import haproxy
 from slipway.operate.targets.containers import parse_time
 from slipway.operate.targets.monitoring import Monitoring
 from slipway.operate.targets.proxy import Proxy
@@ -169,8 +169,8 @@ def check_alerts(what: str, project: Project, client: docker.DockerClient) -> Fi
         return good(what, f"{alert.find_receiver(place.load_files(), place.volume.read())} receives them; ./run alert --test tries it")
     except PipelineError as error:
         found, _, fix = str(error).partition(" Next: ")
-        nobody = monitoring.read_receiver(place.load_files()) == alert.NOBODY
-        return (note if nobody else mend)(what, found.rstrip("."), "Nobody learns at 3 a.m. that the service fails.", fix)
+        judge = note if isinstance(error, alert.Nobody) else mend
+        return judge(what, found.rstrip("."), "Nobody learns at 3 a.m. that the service fails.", fix)
 
 
 def _run_container(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:

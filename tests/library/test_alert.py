@@ -50,7 +50,8 @@ def test_alertmanager_s_counts_are_read() -> None:
 
 def test_the_reason_is_alertmanager_s_last() -> None:
     assert find_reason(LOG) == 'Post "<redacted>": connection refused'
-    assert find_reason('err="first"\n' + LOG + 'err="then \\u20ac\\n@x"\n') == "then € @x"
+    assert find_reason('err="first"\n' + LOG + 'err="then \\u20ac\\n@x\\x00"\n') == "then € @x\\x00"
+    assert find_reason("err=EOF\n") == "EOF"
     assert find_reason("") == "its log does not say why"
 
 
@@ -76,7 +77,7 @@ def test_what_else_the_config_says_is_kept() -> None:
     ("files", "there", "sentence"),
     [
         (FILES, FILES, 'Nobody receives alerts.*Next: under .watch. in project.toml, set notify = "webhook", or slack, teams, mail; then '),
-        (wanted("slack"), wanted("slack"), r"slack receives no alerts: .*webhook is not on the host\. Next: \./run alert --secret\."),
+        (wanted("slack"), wanted("slack"), r"slack receives no alerts: its secret is not on the host\. Next: \./run alert --secret\."),
         (wanted("slack"), {**FILES, monitoring.SECRET: "x"}, r"another Alertmanager config .* describe\. Next: \./run up\."),
         (wanted("slack"), {monitoring.SECRET: "x"}, r"Next: \./run up\."),
     ],
@@ -88,9 +89,18 @@ def test_what_keeps_alerts_from_a_receiver_is_named(files: dict[str, str], there
 
 
 def test_a_receiver_of_one_s_own_needs_no_secret_of_ours() -> None:
-    own = {**FILES, monitoring.ALERTMANAGER: "route: {receiver: pager}\nreceivers: [{name: pager}]\n"}
-    assert find_receiver(own, own) == "pager"
+    hook = "{name: slack, slack_configs: [{api_url_file: /etc/watch/secrets/hook}]}"
+    own = {**FILES, monitoring.ALERTMANAGER: f"route: {{receiver: slack}}\nreceivers: [{hook}]\n"}
+    assert find_receiver(own, own) == "slack"
     assert find_receiver(wanted("slack"), {**wanted("slack"), monitoring.SECRET: "x"}) == "slack"
+
+
+@pytest.mark.parametrize("config", ["", "route: [", "route: {}", "route: {receiver: slack}", "route: {receiver: slack}\nreceivers: [{}]"])
+def test_a_config_that_names_no_receiver_is_told(config: str) -> None:
+    with pytest.raises(PipelineError, match=r"^infra/watch/alertmanager\.yml .* Next: correct it there, then \./run up\.$"):
+        monitoring.choose_receiver(config, "slack")
+    with pytest.raises(PipelineError, match=r"has no receiver 'teams'; there are page-only\. "):
+        monitoring.choose_receiver("route: {receiver: page-only}\nreceivers: [{name: page-only}]", "teams")
 
 
 def test_where_there_is_no_alertmanager_of_ours_it_is_said() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -57,7 +58,7 @@ class Monitoring:
         """Return the files of infra/watch as project.toml has them."""
         files = load_files(self.project.root)
         notify = self.project.watch.notify if self.project.watch else ""
-        return {**files, ALERTMANAGER: choose_receiver(files[ALERTMANAGER], notify)} if notify else files
+        return {**files, ALERTMANAGER: choose_receiver(files.get(ALERTMANAGER, ""), notify)} if notify else files
 
     def notify(self, releases: Mapping[str, str], live: str | None) -> None:
         """Tell Prometheus, where there is one, which releases run and which one is live."""
@@ -207,19 +208,40 @@ def load_files(root: Path) -> dict[str, str]:
 
 
 def choose_receiver(config: str, notify: str) -> str:
-    """Return Alertmanager's config with this receiver of alerts."""
+    """Return Alertmanager's config with this receiver of alerts. Raises PipelineError."""
     import yaml  # a rollback does not need it
 
-    found = yaml.safe_load(config)
+    found = parse_alertmanager(config)
     found["route"]["receiver"] = notify
+    read_receiver(found)
     return str(yaml.safe_dump(found, sort_keys=False))
 
 
-def read_receiver(files: Mapping[str, str]) -> str:
-    """Return who receives alerts, by Alertmanager's config."""
+def parse_alertmanager(config: str) -> dict[str, Any]:
+    """Parse Alertmanager's config, as far as it says who receives alerts. Raises PipelineError."""
     import yaml
 
-    return str(yaml.safe_load(files[ALERTMANAGER])["route"]["receiver"])
+    try:
+        found: dict[str, Any] = yaml.safe_load(config)
+        if isinstance(found["route"]["receiver"], str) and all(each["name"] for each in found["receivers"]):
+            return found
+    except (KeyError, TypeError, yaml.YAMLError) as error:
+        raise _refuse_config(f"cannot be read: {error!r}") from error
+    raise _refuse_config("has a receiver without a name")
+
+
+def read_receiver(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who receives alerts: the receiver that the first route names. Raises PipelineError."""
+    name = config["route"]["receiver"]
+    found: list[dict[str, Any]] = [each for each in config["receivers"] if each["name"] == name]
+    if not found:
+        raise _refuse_config(f"has no receiver {name!r}; there are {', '.join(each['name'] for each in config['receivers'])}")
+    return found[0]
+
+
+def _refuse_config(what: str) -> PipelineError:
+    form = "route with a receiver, and receivers, each with a name"
+    return PipelineError(f"infra/watch/{ALERTMANAGER} {what}. Expected: {form}. Next: correct it there, then ./run up.")
 
 
 def format_facts(there: Mapping[str, str], releases: Mapping[str, str], live: str | None) -> dict[str, str]:
