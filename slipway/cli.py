@@ -90,6 +90,12 @@ VERBS = {
         option("--accept-contract", action="store_true", help="roll back even where callers have to change their requests"),
     ),
     "up": Verb("slipway.operate.upkeep", "start the proxy and monitoring ([watch] in project.toml) on the host, and print their addresses"),
+    "alert": Verb(
+        "slipway.operate.alert",
+        "show who receives alerts ([watch] notify in project.toml); give their secret, and send a test alert",
+        option("--test", action="store_true", help="send one alert, and wait until it is delivered"),
+        option("--secret", action="store_true", help="read the secret from the standard input, and write it to the host"),
+    ),
     "down": Verb(
         "slipway.operate.upkeep",
         "stop the service on this machine (local); with --remove, remove everything from a host or a cluster",
@@ -122,9 +128,10 @@ VERBS = {
     ),
     "record": Verb(
         "slipway.operate.workflow",
-        "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
+        "in a workflow: record on GitHub which tag was deployed and how that ended, and keep its issue; only a warning where that fails",
         option("tag", nargs="?", default="", help="what was deployed; default: what is live"),
         option("--outcome", default="success", choices=["success", "failure", "cancelled"], help="how the job ended"),
+        option("--drill", action="store_true", help="it was a drill: keep only the issue of that"),
         hidden=True,
     ),
     "rejudge": Verb(

@@ -12,6 +12,13 @@ from slipway.errors import PipelineError
 
 TARGETS = ("docker", "local", "kubernetes")
 PRODUCTION, STAGING = ENVIRONMENTS = ("production", "staging")
+# Who can receive alerts, by the names in infra/watch/alertmanager.yml, and what the secret is of each.
+NOTIFIED = {
+    "webhook": "the address of the webhook",
+    "slack": "the address of Slack's incoming webhook",
+    "teams": "the address of the workflow in Teams",
+    "mail": "the password of the mailbox",
+}
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,13 @@ class Bake:
 
 @dataclass(frozen=True)
 class Watch:
-    """The ports of monitoring on the host's loopback, and for how many days it keeps its data."""
+    """The ports of monitoring on the host's loopback, for how many days it keeps its data, and who receives alerts."""
 
     prometheus: int
     alertmanager: int
     grafana: int
     days: int
+    notify: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,13 @@ def _refuse_unknown(values: dict[str, Any], path: Path) -> None:
 
 def _refuse_unwatchable(watch: Watch | None, path: Path) -> None:
     # In less than eight days drift does not find enough.
-    for name, value in asdict(watch).items() if watch else ():
+    values = asdict(watch) if watch else {"notify": ""}
+    if (notify := values.pop("notify")) not in ("", *NOTIFIED):
+        raise PipelineError(
+            f"[watch] notify = {notify!r} in {path} is nobody who can receive alerts. Expected: {', '.join(NOTIFIED)}. "
+            "Correct it there, then ./run up."
+        )
+    for name, value in values.items():
         fits = type(value) is int and (8 <= value <= 3650 if name == "days" else 1 <= value <= 65535)
         if not fits:
             form = "a number of days from 8 to 3650" if name == "days" else "a port, such as 9090"

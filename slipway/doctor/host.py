@@ -15,13 +15,14 @@ from docker.errors import APIError, DockerException
 from slipway import http_client
 from slipway.doctor import cluster
 from slipway.doctor.api import is_runner
-from slipway.doctor.finding import Finding, good, mend
+from slipway.doctor.finding import Finding, good, mend, note
 from slipway.errors import PipelineError
-from slipway.operate import docker_engine, registry
+from slipway.operate import alert, docker_engine, registry
 from slipway.operate.docker_engine import CONFINED
 from slipway.operate.switch import KEPT
 from slipway.operate.targets import haproxy
 from slipway.operate.targets.containers import parse_time
+from slipway.operate.targets.monitoring import Monitoring
 from slipway.operate.targets.proxy import Proxy
 from slipway.operate.workflow import list_secrets
 from slipway.project import Project
@@ -159,6 +160,19 @@ def check_registry(what: str, project: Project, client: docker.DockerClient) -> 
     return good(what, f"{project.image_name} answers, {project.environment} is {found[:19] if found else 'not set yet'}")
 
 
+def check_alerts(what: str, project: Project, client: docker.DockerClient) -> Finding:
+    """Check that somebody receives alerts; whether they arrive, `./run alert --test` shows."""
+    if project.watch is None:
+        return note(what, "[watch] is not in project.toml", "Nothing watches the service, so nobody learns that it fails.")
+    place = Monitoring(project, client, Proxy(project, client).choose_image)
+    try:
+        return good(what, f"{alert.find_receiver(place.load_files(), place.volume.read())} receives them; ./run alert --test tries it")
+    except PipelineError as error:
+        found, _, fix = str(error).partition(" Next: ")
+        judge = note if isinstance(error, alert.Nobody) else mend
+        return judge(what, found.rstrip("."), "Nobody learns at 3 a.m. that the service fails.", fix)
+
+
 def _run_container(project: Project, client: docker.DockerClient, command: list[str], **settings: object) -> str:
     """Return what a command prints in a container on the host. Raises DockerException."""
     image = Proxy(project, client).choose_image()
@@ -178,4 +192,5 @@ CHECKS: dict[str, Callable[[str, Project, docker.DockerClient], Finding]] = {
     "clock": check_clock,
     "port": check_port,
     "registry": check_registry,
+    "alerts": check_alerts,
 }

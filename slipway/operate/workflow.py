@@ -1,17 +1,18 @@
-"""What runs in a workflow beside the steps: the way to where releases run, from secrets, and GitHub's own list of deployments."""
+"""What runs in a workflow beside the steps: the way to where releases run, from secrets; GitHub's list of deployments, and its issues."""
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-
-import httpx
 
 from slipway import http_client
 from slipway.errors import PipelineError
-from slipway.operate import targets
+from slipway.operate import incident, issues, targets
+from slipway.operate.incident import Run
+from slipway.operate.issues import Issue
 from slipway.operate.switch import read_state
 from slipway.project import Project
-from slipway.say import append_to_workflow, line, output, summary, warn
+from slipway.say import append_to_workflow, line, one_line, output, summary
 
 HOST, KNOWN, KEY = SECRETS = ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")
 KUBECONFIG = "DEPLOY_KUBECONFIG"
@@ -92,18 +93,48 @@ def _append_missing(path: Path, text: str) -> None:
         path.write_text(before + ("\n" if before and not before.endswith("\n") else "") + text + "\n", encoding="utf-8")
 
 
-def record(project: Project, tag: str, outcome: str) -> None:
-    """Record a deployment of a tag, or of what is live, with how it ended. Whatever goes wrong here is a warning."""
+def record(project: Project, tag: str, outcome: str, drill: bool = False) -> None:
+    """Record a deployment of a tag, or of what is live, with how it ended, and keep the issue of it; with `drill`, only that of the drill.
+
+    Whatever goes wrong here is a warning.
+    """
+    if not drill:
+        _attempt("GitHub's list of deployments does not show this one", lambda: _record_deployment(project, tag, outcome))
+    _attempt("GitHub's issue does not say so", lambda: line(issues.keep_issue(_describe(project, _read_run(tag, outcome), drill))))
+
+
+def _attempt(otherwise: str, act: Callable[[], None]) -> None:
     try:
+        act()
+    except Exception as error:  # GitHub or the host is down, or answers otherwise than it does today
+        why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
+        text = one_line(f"{otherwise}: {why}. The live release is not affected.")
+        line(f"::warning::{text}")
+        summary(f"warning: {text}")
+
+
+def _record_deployment(project: Project, tag: str, outcome: str) -> None:
+    if tag or outcome == "success":  # without either it is another release that is live
         found = tag or _find_live_tag(project)
         _send_deployment(project.environment, found, STATES[outcome])
-    except (httpx.HTTPError, PipelineError, KeyError, ValueError) as error:
-        why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
-        text = f"GitHub's list of deployments does not show this one: {why}. The live release is not affected."
-        warn(text)
-        summary(f"warning: {text}")
-    else:
         line(f"recorded on GitHub: {found}, {STATES[outcome]}")
+
+
+def _read_run(tag: str, outcome: str) -> Run:
+    return Run(os.environ["GITHUB_JOB"], tag, outcome, _format_run_url())
+
+
+def _describe(project: Project, run: Run, drill: bool) -> Issue:
+    if drill:
+        report = project.root / "build" / "rehearsal" / "report.md"
+        return incident.describe_drill(report.read_text(encoding="utf-8") if report.is_file() else "", run)
+    try:
+        state = read_state(targets.load_target(project))
+    except Exception:
+        if run.outcome == "success":
+            raise
+        return incident.describe_environment(ENVIRONMENT, "", [], run)  # that the host is gone may be why it failed
+    return incident.describe_environment(ENVIRONMENT, state.live.tag if state.live else "", state.events, run)
 
 
 def _find_live_tag(project: Project) -> str:
@@ -114,10 +145,14 @@ def _find_live_tag(project: Project) -> str:
 
 
 def _send_deployment(environment: str, tag: str, state: str) -> None:
-    run = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
+    run = _format_run_url()
     url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
     headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
     what = {"ref": tag, "environment": environment, "auto_merge": False, "required_contexts": []}
     with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
         deployment = client.post(url, json=what).raise_for_status().json()
         client.post(f"{url}/{deployment['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()
+
+
+def _format_run_url() -> str:
+    return f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"

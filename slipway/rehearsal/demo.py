@@ -72,6 +72,9 @@ def demo(project: Project, keep: bool) -> Ended:
     try:
         _rehearse(ours, progress)
         finished = True
+    except Exception:
+        rehearsal_report.write_unfinished(folder, chosen, progress.steps)
+        raise
     finally:
         if not (keep and finished):
             rehearsal.clear(ours)

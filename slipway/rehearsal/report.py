@@ -40,6 +40,13 @@ def write_report(
     return report
 
 
+def write_unfinished(folder: Path, target: str, steps: list[dict[str, Any]]) -> None:
+    """Write only `report.md`, of a rehearsal that did not come to its end: the steps, of which the last has the reason."""
+    rows = [[step["name"], f"{step['seconds']:.1f}", step["outcome"]] for step in steps]
+    text = f"## Rehearsal on {target}: FAILED\n\n{table(['step', 'seconds', 'outcome'], rows)}\n"
+    (folder / "report.md").write_text(text, encoding="utf-8")
+
+
 def has_passed(report: dict[str, Any]) -> bool:
     """Tell whether the rehearsal passed: the verdicts that its data can give, no failed request, a proven rollback."""
     verdicts = {name: found["verdict"] for name, found in report["verdicts"].items()}

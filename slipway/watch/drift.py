@@ -17,7 +17,7 @@ from slipway import http_client
 from slipway.errors import Drifted, OwnerError, PipelineError
 from slipway.gate import dataset
 from slipway.gate.predictor import open_predictor
-from slipway.operate import chain, promotion
+from slipway.operate import chain, issues, promotion
 from slipway.project import Project
 from slipway.say import line, summary
 from slipway.watch import write_report
@@ -26,7 +26,7 @@ from slipway.watch.drift_report import PREDICTIONS, BinCounts, DriftReport, Drif
 # By feature (the predictions have none) and bin.
 Figures = Mapping[str, Mapping[str, float]]
 LIVE = "release_recorded or on () topk(1, sum by (release) (increase(ml_prediction_bin_total[1d])))"
-LABEL, GITHUB_SECONDS, PROMETHEUS_SECONDS = "drift", 30, 60
+PROMETHEUS_SECONDS = 60
 
 
 def drift(project: Project, file: str, prometheus: str, release: str, all_seasons: bool, issue: bool) -> DriftReport | None:
@@ -187,27 +187,19 @@ def _combine(shares: Figures, usual: Figures, week: Figures, day: Figures | None
 def update_issue(report: DriftReport) -> None:
     """Open the issue, update it, or close it when it is over. Raises PipelineError where GitHub does not take it."""
     try:
-        repository, token = os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"]
-        url = f"{os.environ.get('GITHUB_API_URL') or 'https://api.github.com'}/repos/{repository}/issues"
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-        with http_client.open_client(url, headers=headers, timeout=GITHUB_SECONDS) as client:
-            line(_write_issue(client, url, report))
+        wanted = describe_issue(report)
+        line(issues.keep_issue(wanted) if wanted else "no issue to change")
     except (httpx.HTTPError, KeyError, ValueError) as error:
         raise PipelineError(f"The issue was not written: {error!r}. Next: run the workflow drift again.") from error
 
 
-def _write_issue(client: httpx.Client, url: str, report: DriftReport) -> str:
-    found = client.get(url, params={"labels": LABEL, "state": "open"}).raise_for_status().json()
-    at = f"{url}/{found[0]['number']}" if found else None
+def describe_issue(report: DriftReport) -> issues.Issue | None:
+    """Return how the issue is to be, None where that is undecided."""
     if report.verdict is DriftVerdict.DRIFT:
         names = report.drifted
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         title = f"Drift: {', '.join(names[:3])}{more}, since {report.release} was trained"
-        content: dict[str, Any] = {"title": title, "body": format_markdown(report)}
-        response = client.patch(at, json=content) if at else client.post(url, json={**content, "labels": [LABEL]})
-        return f"issue {response.raise_for_status().json()['number']}: {'updated' if at else 'opened'}"
-    if report.verdict is DriftVerdict.NO_DRIFT and at:
-        client.post(f"{at}/comments", json={"body": f"It is over.\n\n{format_markdown(report)}"}).raise_for_status()
-        client.patch(at, json={"state": "closed"}).raise_for_status()
-        return f"issue {found[0]['number']}: closed"
-    return "no issue to change"
+        return issues.Issue("drift", True, title, format_markdown(report))
+    if report.verdict is DriftVerdict.NO_DRIFT:
+        return issues.Issue("drift", False, "no drift", format_markdown(report))
+    return None

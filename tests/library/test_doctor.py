@@ -454,7 +454,8 @@ def test_a_host_is_looked_at_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{free_port()}")
     found = {each.what: each for each in host.check_host(at)}
-    assert {each.what: each.state for each in found.values()} == dict.fromkeys([*host.CHECKS, "certificate", "MLflow"], "ok")
+    states = dict.fromkeys([*host.CHECKS, "certificate", "MLflow"], "ok")
+    assert {each.what: each.state for each in found.values()} == {**states, "alerts": "to know"}
     assert "GB free" in found["disk"].found
     assert found["port"].found.endswith("is free")
     assert left(docker_engine.connect()) == []
@@ -471,6 +472,17 @@ def test_a_host_that_is_full_busy_and_far_from_its_registry(monkeypatch: pytest.
     assert at.address in found["port"].found
     assert found["registry"].fix == "The registry could not be asked. Next: docker login."
     assert left(docker_engine.connect()) == []
+
+
+@pytest.mark.docker
+def test_a_receiver_of_alerts_without_its_secret() -> None:
+    assert AT.watch
+    client = docker_engine.connect()
+    asked = [replace(AT, name="doctor-of-nothing", watch=watch) for watch in (None, AT.watch, replace(AT.watch, notify="slack"))]
+    nothing, nobody, slack = (host.check_alerts("alerts", each, client) for each in asked)
+    assert [each.state for each in (nothing, nobody, slack)] == ["to know", "to know", "to mend"]
+    assert (nobody.found[:22], slack.fix) == ("Nobody receives alerts", "./run alert --secret.")
+    assert client.volumes.list(filters={"name": "doctor-of-nothing"}) == []
 
 
 def left(client: docker.DockerClient) -> list[str]:

@@ -24,6 +24,7 @@ from slipway.watch import drift_report
 from slipway.watch.drift import Prometheus
 from slipway.watch.drift_report import PREDICTIONS, BinCounts, DriftVerdict
 from tests.conftest import Road
+from tests.library.test_issues import GitHub
 
 HALVES = np.array([0.5, 0.5])
 
@@ -203,49 +204,24 @@ def test_prometheus_is_asked_for_both_windows_of_the_live_release(monkeypatch: p
 # --- the issue
 
 
-class GitHub(httpx.MockTransport):
-    """Has issues, and takes what is said of them."""
-
-    def __init__(self, *open_issues: int) -> None:
-        super().__init__(self.answer)
-        self.open, self.told = list(open_issues), list[tuple[str, str, Any]]()
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        """Answer as GitHub does."""
-        assert request.headers["authorization"] == "Bearer secret"
-        if request.method == "GET":
-            assert dict(request.url.params) == {"labels": "drift", "state": "open"}
-            return httpx.Response(200, json=[{"number": each} for each in self.open])
-        self.told.append((request.method, request.url.path, json.loads(request.content)))
-        return httpx.Response(201, json={"number": (self.open or [7])[0]})
+def update_issue(first: float, rows: int = 1000) -> None:
+    """Update the issue for a feature with a share of its rows in the first of two bins."""
+    verb.update_issue(drift_report.judge_drift("v1.0.0", "a test", "now", [feature("x", first, rows)], 5000))
 
 
-def written(monkeypatch: pytest.MonkeyPatch, first: float, *open_issues: int) -> list[tuple[str, str, Any]]:
-    """Update the issue, and return what GitHub was told."""
-    there = GitHub(*open_issues)
-    for name, value in {"GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "secret", "GITHUB_API_URL": "https://github.invalid"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(http_client, "open_client", lambda _, **given: httpx.Client(transport=there, **given))
-    verb.update_issue(drift_report.judge_drift("v1.0.0", "a test", "now", [feature("x", first)], 5000))
-    return there.told
-
-
-def test_drift_opens_one_issue_and_updates_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    [(method, path, said)] = written(monkeypatch, 0.8)
-    assert (method, path, said["title"], said["labels"]) == ("POST", "/repos/o/r/issues", "Drift: x, since v1.0.0 was trained", ["drift"])
-    [(method, path, said)] = written(monkeypatch, 0.8, 3)
-    assert (method, path, said["title"]) == ("PATCH", "/repos/o/r/issues/3", "Drift: x, since v1.0.0 was trained")
-
-
-def test_the_issue_is_closed_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    [(_, comment, said), (_, path, closed)] = written(monkeypatch, 0.5, 3)
-    assert (comment, said["body"][:11], path, closed) == (
-        "/repos/o/r/issues/3/comments",
-        "It is over.",
-        "/repos/o/r/issues/3",
-        {"state": "closed"},
-    )
-    assert written(monkeypatch, 0.5) == []
+def test_drift_opens_one_issue_updates_it_and_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = GitHub.reached(monkeypatch)
+    update_issue(0.5)
+    assert there.issues == []
+    update_issue(0.8)
+    update_issue(0.9)
+    update_issue(0.5, rows=10)  # too few to tell
+    [issue] = there.issues
+    assert (issue["title"], issue["labels"], issue["state"]) == ("Drift: x, since v1.0.0 was trained", ["drift"], "open")
+    assert (there.comments, "PSI" in issue["body"]) == ([], True)
+    update_issue(0.5)
+    assert [each["state"] for each in there.issues] == ["closed"]
+    assert there.comments[0].startswith("It is over: no drift\n\n## ")
 
 
 def test_an_issue_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,7 @@ def answering(patch: pytest.MonkeyPatch, status: int) -> list[tuple[str, Any]]:
     patch.setattr(http_client, "open_client", lambda _, **settings: httpx.Client(**settings, transport=there))
     for name, value in {"SERVER_URL": "https://here", "API_URL": "https://api", "REPOSITORY": "o/r", "RUN_ID": "9", "TOKEN": "t"}.items():
         patch.setenv(f"GITHUB_{name}", value)
+    patch.delenv("GITHUB_JOB", raising=False)  # without it, no issue is kept
     return sent
 
 
@@ -91,7 +92,7 @@ def test_github_is_told_the_tag_and_how_it_ended(monkeypatch: pytest.MonkeyPatch
 def test_outside_a_workflow_what_is_not_set_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
     workflow.record(ON_HOST, "v1.4.0", "success")
-    assert "'GITHUB_SERVER_URL' is not set, as it is in a workflow. The live release is not affected." in capsys.readouterr().err
+    assert "'GITHUB_SERVER_URL' is not set, as it is in a workflow. The live release is not affected." in capsys.readouterr().out
 
 
 def test_what_github_does_not_take_is_a_warning(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:

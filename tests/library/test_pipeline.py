@@ -203,6 +203,8 @@ def test_what_watches_is_read_where_it_is_wanted(root: Path) -> None:
     assert project.load(root).watch is None
     (root / "project.toml").write_text(TOML + WATCH, encoding="utf-8")
     assert project.load(root).watch == project.Watch(9090, 9093, 3000, 30)
+    (root / "project.toml").write_text(TOML + WATCH + 'notify = "teams"\n', encoding="utf-8")
+    assert project.load(root).watch == project.Watch(9090, 9093, 3000, 30, "teams")
 
 
 @pytest.mark.parametrize(
@@ -213,6 +215,8 @@ def test_what_watches_is_read_where_it_is_wanted(root: Path) -> None:
         ("9093", '"9093"', "[watch] alertmanager = '9093' in "),
         ("30\n", "7\n", "[watch] days = 7 in "),
         ("30\n", "true\n", "[watch] days = True in "),
+        ("30\n", '30\nnotify = "slak"\n', "[watch] notify = 'slak' in "),
+        ("30\n", "30\nnotify = 9\n", "[watch] notify = 9 in "),
     ],
 )
 def test_ports_and_days_of_what_watches_are_numbers_that_can_be(root: Path, old: str, new: str, said: str) -> None:

@@ -4,7 +4,9 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -20,8 +22,10 @@ from slipway.project import Project, Watch
 # Where the volume stands in each of the containers, and what the verbs write there beside what infra/watch holds.
 FOLDER = "/etc/watch"
 TARGETS, FACTS, DRILLED = OWN = ("targets.json", "facts.yml", "drilled")
-# A person's own: `infra/watch/alertmanager.yml` says how secrets get there.
+# A person's own, such as what `./run alert --secret` writes for Alertmanager's user.
 SECRETS = "secrets/"
+SECRET, ALERTMANAGER_USER = f"{SECRETS}notify", 65534
+ALERTMANAGER = "alertmanager.yml"
 SERVICES = ("prometheus", "alertmanager", "grafana")
 # These read their config again on SIGHUP; Grafana reads its dashboards by itself.
 RELOADED = {
@@ -44,11 +48,17 @@ class Monitoring:
 
     def start(self, releases: Mapping[str, str], live: str | None) -> None:
         """Have all run as infra/compose.yaml and infra/watch describe them; changes nothing where they do. Raises PipelineError."""
-        self.volume.write(load_files(self.project.root), releases, live)
+        self.volume.write(self.load_files(), releases, live)
         started = self._start_services()
         for service in [each for each in RELOADED if each not in started]:
             self._reload(service)
         self._wait_ready()
+
+    def load_files(self) -> dict[str, str]:
+        """Return the files of infra/watch as project.toml has them."""
+        files = load_files(self.project.root)
+        notify = self.project.watch.notify if self.project.watch else ""
+        return {**files, ALERTMANAGER: choose_receiver(files.get(ALERTMANAGER, ""), notify)} if notify else files
 
     def notify(self, releases: Mapping[str, str], live: str | None) -> None:
         """Tell Prometheus, where there is one, which releases run and which one is live."""
@@ -102,6 +112,10 @@ class Monitoring:
             return False
         return service not in READY or docker_engine.run_command(container, READY[service])[0] == 0
 
+    def read_clock(self) -> datetime:
+        """Return the time on the host."""
+        return containers.parse_time(self.client.info()["SystemTime"])
+
     def find_container(self, service: str) -> Container | None:
         """Return the container of a service, None where there is none."""
         return containers.find_container(self.client, self._name(service))
@@ -132,9 +146,25 @@ class MonitoringVolume:
         with self.open() as (writer, there):
             self.write_changed(writer, there, format_facts(there, releases, live))
 
+    def write_secret(self, secret: str) -> None:
+        """Write the secret of who receives alerts, which only Alertmanager can read. Raises PipelineError."""
+        with self.open() as (writer, _):
+            containers.write_files(writer, FOLDER, {SECRET: secret}, only_for=ALERTMANAGER_USER)
+
+    def read(self) -> dict[str, str]:
+        """Return the files that are there; none where there is no volume. Raises PipelineError."""
+        if not self.exists():
+            return {}
+        with self.open() as (_, there):
+            return there
+
+    def exists(self) -> bool:
+        """Tell whether there is monitoring, or was to be."""
+        return bool(self.client.volumes.list(filters={"name": f"^{self.name}$"}))
+
     def write_drill(self) -> bool:
         """Note that a rollback was rehearsed just now, for the next `write_facts`; returns whether there is monitoring."""
-        if not self.client.volumes.list(filters={"name": f"^{self.name}$"}):
+        if not self.exists():
             return False
         with self.open() as (writer, there):
             self.write_changed(writer, there, {DRILLED: f"{time.time():.0f}\n"})
@@ -175,6 +205,43 @@ def load_files(root: Path) -> dict[str, str]:
     folder = root / "infra" / "watch"
     found = [path for path in sorted(folder.rglob("*")) if path.suffix in {".yml", ".json"}]
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in found}
+
+
+def choose_receiver(config: str, notify: str) -> str:
+    """Return Alertmanager's config with this receiver of alerts. Raises PipelineError."""
+    import yaml  # a rollback does not need it
+
+    found = parse_alertmanager(config)
+    found["route"]["receiver"] = notify
+    read_receiver(found)
+    return str(yaml.safe_dump(found, sort_keys=False))
+
+
+def parse_alertmanager(config: str) -> dict[str, Any]:
+    """Parse Alertmanager's config, as far as it says who receives alerts. Raises PipelineError."""
+    import yaml
+
+    try:
+        found: dict[str, Any] = yaml.safe_load(config)
+        if isinstance(found["route"]["receiver"], str) and all(each["name"] for each in found["receivers"]):
+            return found
+    except (KeyError, TypeError, yaml.YAMLError) as error:
+        raise _refuse_config(f"cannot be read: {error!r}") from error
+    raise _refuse_config("has a receiver without a name")
+
+
+def read_receiver(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who receives alerts: the receiver that the first route names. Raises PipelineError."""
+    name = config["route"]["receiver"]
+    found: list[dict[str, Any]] = [each for each in config["receivers"] if each["name"] == name]
+    if not found:
+        raise _refuse_config(f"has no receiver {name!r}; there are {', '.join(each['name'] for each in config['receivers'])}")
+    return found[0]
+
+
+def _refuse_config(what: str) -> PipelineError:
+    form = "route with a receiver, and receivers, each with a name"
+    return PipelineError(f"infra/watch/{ALERTMANAGER} {what}. Expected: {form}. Next: correct it there, then ./run up.")
 
 
 def format_facts(there: Mapping[str, str], releases: Mapping[str, str], live: str | None) -> dict[str, str]:

@@ -47,22 +47,39 @@ class Ran:
 
 
 class GitHub(BaseHTTPRequestHandler):
-    """Takes deployments and their statuses."""
+    """Takes deployments and their statuses, and keeps issues."""
 
     posted: list[tuple[str, dict[str, Any]]]
+    issues: list[dict[str, Any]]
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.posted.append((self.path, asked))
-        self.send_response(201)
-        self.end_headers()
-        self.wfile.write(b'{"id": 7}')
+        asked = self.read()
+        if self.path.endswith("/issues"):
+            self.issues.append({"number": len(self.issues) + 1, "state": "open", **asked})
+            return self.answer(201, self.issues[-1])
+        if "/issues/" not in self.path:
+            self.posted.append((self.path, asked))
+        return self.answer(201, {"id": 7})
+
+    def do_PATCH(self) -> None:
+        self.issues[int(self.path.rpartition("/")[2]) - 1].update(self.read())
+        self.answer(200, {})
 
     def do_GET(self) -> None:
-        """Tell nothing, as a token without rights is told nothing."""
-        self.send_response(404)
+        """Tell nothing but the open issues, as a token without rights is told nothing."""
+        if "/issues?" in self.path:
+            return self.answer(200, [each for each in self.issues if each["state"] == "open"])
+        return self.answer(404, {"message": "Not Found"})
+
+    def read(self) -> Any:
+        """Return what was sent."""
+        return json.loads(self.rfile.read(int(self.headers["content-length"])))
+
+    def answer(self, status: int, content: Any) -> None:
+        """Answer with JSON."""
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write(b'{"message": "Not Found"}')
+        self.wfile.write(json.dumps(content).encode())
 
     def log_message(self, *_: object) -> None:
         return
@@ -78,6 +95,7 @@ class Scenario:
     name: str
     api: str
     posted: list[tuple[str, dict[str, Any]]]
+    issues: list[dict[str, Any]]
     secrets: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
@@ -202,13 +220,13 @@ def stand_ins(workflow: str) -> list[str]:
 
 
 @contextmanager
-def github() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
-    """Answer as GitHub's API; yields its address, and what it was told."""
-    posted: list[tuple[str, dict[str, Any]]] = []
-    handler = type("Handler", (GitHub,), {"posted": posted})
+def github() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]]:
+    """Answer as GitHub's API; yields its address, what it was told, and its issues."""
+    posted, issues = list[tuple[str, dict[str, Any]]](), list[dict[str, Any]]()
+    handler = type("Handler", (GitHub,), {"posted": posted, "issues": issues})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", posted
+        yield f"http://127.0.0.1:{server.server_port}", posted, issues
         server.shutdown()
 
 

@@ -181,6 +181,14 @@ def test_the_button_puts_the_first_release_back_while_callers_ask(story: Story, 
     assert seen["failed"] == 0
     assert set(seen["by_release"]) == {A, B}
     assert story.on.posted[-2][1]["ref"] == A
+    [title] = open_issues(story)
+    assert title == f"Production runs {A} after a rollback; deploys are held"
+    assert "rollback (answers are off)" in story.on.issues[-1]["body"]
+
+
+def open_issues(story: Story) -> list[str]:
+    """Return the titles of the issues that are open."""
+    return [each["title"] for each in story.on.issues if each["state"] == "open"]
 
 
 def callers(story: Story, folder: Path) -> Any:
@@ -198,8 +206,10 @@ def test_deploys_are_held_after_a_rollback_until_they_are_resumed(story: Story) 
     held_back(story)
     ran = story.on.press("deploy", tag=B).ended(1)
     assert "held" in ran.summary
+    assert open_issues(story) == [f"Production runs {A} after a rollback; deploys are held"]
     story.serves(A)
     story.on.press("deploy", tag=B, resume=True).ended(0)
+    assert open_issues(story) == []
     story.serves(B)
 
 
@@ -231,6 +241,7 @@ def test_a_tag_without_a_judged_image_is_red_and_says_what_to_do(story: Story) -
     assert "There is no image for commit" in ran.summary
     assert "Next: merge it" in ran.summary
     assert story.on.posted[-1][1]["state"] == "failure"
+    assert open_issues(story) == [f"Production: deploy of v2.0.0 failed; {live} serves"]
     story.serves(live)
 
 
@@ -295,5 +306,6 @@ def test_the_drill_ends_with_the_time_to_restore(story: Story) -> None:
     story.merged()
     ran = story.on.press("drill", secrets=False).ended(0)
     assert "## Rehearsal on docker: passed" in ran.summary
+    assert "no issue to change" in ran.log
     assert json.loads((ran.artifacts / "drill" / "report.json").read_bytes())["requests"]["failed"] == 0
     assert (ran.artifacts / "drill" / "report.html").is_file()
