@@ -133,8 +133,8 @@ def _describe(project: Project, run: Run, drill: bool) -> Issue:
     except Exception:
         if run.outcome == "success":
             raise
-        return incident.describe_environment(ENVIRONMENT, "", [], run)  # that the host is gone may be why it failed
-    return incident.describe_environment(ENVIRONMENT, state.live.tag if state.live else "", state.events, run)
+        return incident.describe_environment(project.environment, "", [], run)  # that the host is gone may be why it failed
+    return incident.describe_environment(project.environment, state.live.tag if state.live else "", state.events, run)
 
 
 def _find_live_tag(project: Project) -> str:
