@@ -50,9 +50,14 @@ class Far:
     process: subprocess.Popen[bytes] | None = None
 
     @property
+    def user(self) -> str:
+        """Who is let in."""
+        return getpass.getuser()
+
+    @property
     def url(self) -> str:
         """What DOCKER_HOST is."""
-        return f"ssh://{getpass.getuser()}@{HERE}:{self.port}"
+        return f"ssh://{self.user}@{HERE}:{self.port}"
 
     @property
     def known(self) -> Path:
