@@ -30,11 +30,12 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 """
 
-# What `ssh -F` reads in the place of ~/.ssh/config; the last line would have ssh write keys of the host into known_hosts.
+# What `ssh -F` reads in the place of ~/.ssh/config; the last lines would have ssh trust any host, and write what it finds into known_hosts.
 CLIENT = """IdentityFile "{home}/.ssh/id_ed25519"
 IdentitiesOnly yes
 UserKnownHostsFile "{home}/.ssh/known_hosts"
 GlobalKnownHostsFile /dev/null
+StrictHostKeyChecking no
 UpdateHostKeys yes
 """
 

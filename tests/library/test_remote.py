@@ -181,7 +181,7 @@ def test_a_connection_that_is_lost_while_something_is_read(far: Far, road: Road)
     stream, _ = container.get_archive("/usr")
     next(stream)
     far.cut()
-    with pytest.raises(PipelineError, match=r"was lost: .*Connection to"), connection.report_loss(place.client):
+    with pytest.raises(PipelineError, match="was lost: "), connection.report_loss(place.client):
         b"".join(stream)
     command = ["sleep", "600.5"]
     cutting = threading.Thread(target=cut_while, args=(far, command))

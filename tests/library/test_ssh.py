@@ -109,7 +109,12 @@ def test_a_jump_host_an_agent_and_a_certificate(far: Far, monkeypatch: pytest.Mo
 
 
 @pytest.mark.docker
-def test_a_key_with_a_passphrase_is_not_asked_for(far: Far) -> None:
+def test_a_passphrase_is_not_asked_for(far: Far, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    asked.write_text("#!/bin/sh\necho secret\n")
+    asked.chmod(0o700)
+    monkeypatch.setenv("SSH_ASKPASS", str(asked))
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
     key = far.home / ".ssh" / "id_ed25519"
     plain = key.read_bytes()
     subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(key)], check=True, stdout=subprocess.DEVNULL)
@@ -134,6 +139,14 @@ def test_a_socket_that_is_not_there_and_one_that_is_not_forwarded(far: Far, monk
 
 def test_a_socket_that_the_user_may_not_open() -> None:
     assert "may not open it. Next: on the host, sudo usermod -aG docker" in ssh.explain_closed(URL, ssh.ENGINE, ssh.CLOSED)
+
+
+@pytest.mark.docker
+def test_an_unknown_host_is_refused_whatever_a_config_says(far: Far) -> None:
+    far.known.write_text("")
+    with pytest.raises(PipelineError, match=rf"is not known here.* Next: ssh-keyscan -p {far.port} {HERE}; "):
+        docker_engine.connect()
+    assert far.known.read_text() == ""
 
 
 @pytest.mark.docker
