@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from functools import cache
@@ -16,15 +17,21 @@ from pathlib import Path
 from slipway.errors import PipelineError
 from slipway.say import warn
 
-# Names a config that holds in the place of ~/.ssh/config, such as the one that `./run host` writes.
+# Names a config that holds in the place of a person's and the system's, such as the one that `./run host` writes.
 CONFIG = "SLIPWAY_SSH_CONFIG"
+THEIRS = ("~/.ssh/config", "/etc/ssh/ssh_config")
 ENGINE = "/var/run/docker.sock"
-# What decides who is believed holds whatever a config says: nobody is asked, only known keys are trusted, nothing is written into ~/.ssh,
-# and no connection is shared. All else is the person's. A forward of their own may be in use already, which must not end this one.
-OPTIONS = (
-    *("BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no", "ControlMaster=no", "ControlPath=none", "LogLevel=INFO"),
-    *("ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=3", "ExitOnForwardFailure=no", "ForwardAgent=no"),
-)
+# What decides who is believed comes before what a config says: nobody is asked, only known keys are trusted, and nothing is written into
+# ~/.ssh; on jump hosts, too. A forward of a person's own may be in use already, which must not end this one.
+OPTIONS = """BatchMode yes
+StrictHostKeyChecking yes
+UpdateHostKeys no
+LogLevel INFO
+ConnectTimeout 15
+ServerAliveInterval 5
+ServerAliveCountMax 3
+ExitOnForwardFailure no
+"""
 # ssh ends with the process that started it, also when that is killed: a shell beside it, in its process group, reads the pipe from there
 # to its end. $0 is the folder. As long as the shell runs, no other process gets the number $$.
 BOUND = """exec 3<&0
@@ -46,6 +53,7 @@ class Tunnel:
         self.folder = Path(temporary if len(os.fsencode(temporary)) <= LONGEST else SHORT) / f"slipway-{secrets.token_hex(8)}"
         self.socket = self.folder / "socket"
         self.process: subprocess.Popen[bytes] | None = None
+        self.reopening = threading.Lock()
 
     def open(self) -> str:
         """Connect, unless that is so, and return the socket's address here. Raises PipelineError, which says what a person can do."""
@@ -54,7 +62,8 @@ class Tunnel:
         self.close()
         refuse_missing()
         self.folder.mkdir(mode=0o700)
-        words = [*build_command(), "-N", "-T", "-L", f"{self.socket}:{self.remote}", "--", self.url]
+        (self.folder / "config").write_text(build_config(os.environ.get(CONFIG)), encoding="utf-8")
+        words = [*self._build_command(), "-N", "-L", f"{self.socket}:{self.remote}", "--", self.url]
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 ["sh", "-c", BOUND, str(self.folder), *words],
@@ -80,6 +89,10 @@ class Tunnel:
                 hint = ""
             time.sleep(0.01)
 
+    def _build_command(self) -> list[str]:
+        # One connection for this process alone; the way to a jump host may be a shared one.
+        return ["ssh", "-F", str(self.folder / "config"), "-T", "-a", "-S", "none", "-o", "ControlMaster=no"]
+
     def _is_listening(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self.socket)) == 0
@@ -92,7 +105,7 @@ class Tunnel:
 
     def reopen(self) -> str:
         """Connect anew where ssh has ended, and return its last words. Where that fails, too, what is asked next tells it."""
-        with suppress(subprocess.TimeoutExpired):
+        with self.reopening, suppress(subprocess.TimeoutExpired):
             if self.process:
                 self.process.wait(END_SECONDS)  # what it carried ends a moment before
             said = self.read_log()
@@ -113,7 +126,7 @@ class Tunnel:
             return f"No Docker engine answers on {self.url}: {error}. Next: {_format_check(self.url)}."
         path = shlex.quote(self.remote)
         look = f"test -S {path} || exit {NO_SOCKET}; test -w {path} || exit {CLOSED}"
-        done = subprocess.run([*build_command(), "-T", "--", self.url, look], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run([*self._build_command(), "--", self.url, look], stdin=subprocess.DEVNULL, capture_output=True, check=False)
         return explain_closed(self.url, self.remote, done.returncode)
 
 
@@ -137,10 +150,9 @@ def find_tunnel(url: str) -> Tunnel:
     return Tunnel(f"ssh://{host}", f"/{path}" if path else ENGINE)
 
 
-def build_command() -> list[str]:
-    """Return how ssh is called."""
-    config = os.environ.get(CONFIG)
-    return ["ssh", *(["-F", config] if config else []), *(word for each in OPTIONS for word in ("-o", each))]
+def build_config(theirs: str | None) -> str:
+    """Return what ssh reads, here and where it calls itself for a jump host: our options, then the config named, or the usual ones."""
+    return OPTIONS + "".join(f'Include "{each}"\n' for each in ([str(Path(theirs).absolute())] if theirs else THEIRS))
 
 
 def refuse_missing() -> None:

@@ -50,6 +50,19 @@ def test_what_ssh_says_is_a_sentence_with_the_next_command(said: str, sentence: 
         raise PipelineError(explained)
 
 
+@pytest.mark.parametrize("theirs", ["", "elsewhere"])
+def test_what_decides_who_is_believed_comes_before_a_config(theirs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".ssh").mkdir()
+    config = tmp_path / (theirs or ".ssh/config")
+    config.write_text("Host box\n  HostName host.example\n  User deploy\n  ProxyJump hop\n  StrictHostKeyChecking no\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "ours").write_text(ssh.build_config(str(config) if theirs else None))
+    done = subprocess.run(["ssh", "-G", "-F", tmp_path / "ours", "box"], check=True, capture_output=True, text=True)
+    read = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+    assert (read["hostname"], read["user"], read["proxyjump"]) == ("host.example", "deploy", "hop")
+    assert (read["stricthostkeychecking"], read["batchmode"], read["updatehostkeys"]) == ("true", "yes", "false")
+
+
 def test_a_machine_without_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", URL)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -97,8 +110,9 @@ def test_a_jump_host_an_agent_and_a_certificate(far: Far, monkeypatch: pytest.Mo
             wait_until(agent.is_socket)
             monkeypatch.setenv("SSH_AUTH_SOCK", str(agent))
             subprocess.run(["ssh-add", "-q", str(signed)], check=True)
-            trusted = f"UserKnownHostsFile {far.known}\nGlobalKnownHostsFile /dev/null\nUser {far.user}\nPort {far.port}\n"
-            far.config.write_text(f"Host far\n  ProxyJump hop\nHost far hop\n  HostName {HERE}\n{trusted}")
+            known, trusting = f"UserKnownHostsFile {far.known}\nGlobalKnownHostsFile /dev/null\n", "UpdateHostKeys yes\n"
+            way = f"Host far\n  ProxyJump hop\nHost far hop\n  HostName {HERE}\nUser {far.user}\nPort {far.port}\n"
+            far.config.write_text(way + known + trusting)
             monkeypatch.setenv("DOCKER_HOST", "ssh://far")
             before = far.log.count("Accepted publickey")
             docker_engine.connect().close()
@@ -106,6 +120,7 @@ def test_a_jump_host_an_agent_and_a_certificate(far: Far, monkeypatch: pytest.Mo
             process.terminate()
     assert far.log.count("Accepted publickey") == before + 2
     assert far.log.count("ED25519-CERT") >= 2
+    assert far.known.read_text().count("\n") == 1
 
 
 @pytest.mark.docker
