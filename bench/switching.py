@@ -6,22 +6,23 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-
-import docker
 
 from bench import results, switch_figures
 from bench.steady_load import Answer, Failure, Seen
 from bench.switch_figures import Cycle, Verb
 from bench.two_releases import NEW, OLD, address, ready
 from slipway import project
-from slipway.operate import targets
+from slipway.operate import docker_engine, ssh, targets
+from tests.library import far
 
 TARGETS = ("local", "docker", "kubernetes")
+SSH = "docker_ssh"
 CYCLES = 20
 # Of the rollbacks on a target that keeps the release before running, each fourth finds it stopped.
 COLD_EVERY = 4
@@ -92,10 +93,22 @@ def turn(root: Path, target: str, number: int) -> Cycle:
 
 def stop_standby(root: Path) -> None:
     """Stop the release before."""
-    client = docker.from_env()
+    client = docker_engine.connect(near=True)
     for container in client.containers.list(filters={"label": [f"release.project={project.load(root).name}", f"release.tag={OLD}"]}):
         container.stop()
     client.close()
+
+
+@contextmanager
+def behind_ssh() -> Iterator[None]:
+    """Have the verbs reach this machine's engine over ssh."""
+    with tempfile.TemporaryDirectory() as folder, far.listen(Path(folder)) as host:
+        os.environ |= {"DOCKER_HOST": host.url, ssh.CONFIG: str(host.config)}
+        try:
+            yield
+        finally:
+            ssh.find_tunnel(host.url).close()
+            del os.environ["DOCKER_HOST"], os.environ[ssh.CONFIG]
 
 
 def measure(root: Path, target: str, cycles: int) -> dict[str, Any]:
@@ -127,11 +140,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--cycles", type=int, default=CYCLES)
     options.add_argument("--target", choices=TARGETS, help="only this one")
+    options.add_argument("--ssh", action="store_true", help="the target docker alone, over ssh to an sshd on this machine")
     asked = options.parse_args()
-    chosen = [asked.target] if asked.target else TARGETS
-    with ready(chosen) as root:
+    chosen = ["docker"] if asked.ssh else [asked.target] if asked.target else TARGETS
+    with ready(chosen) as root, behind_ssh() if asked.ssh else nullcontext():
         print("both releases are ready", flush=True)
-        told = {target: measure(root, target, asked.cycles) for target in chosen}
+        told = {SSH if asked.ssh else target: measure(root, target, asked.cycles) for target in chosen}
     print(results.markdown(HEAD, [row(target, each["figures"]) for target, each in told.items()]))
     print("\n".join(text for each in told.values() for text in each["failures"]))
     if asked.cycles == CYCLES:
@@ -143,7 +157,7 @@ def write(told: dict[str, dict[str, Any]]) -> None:
     path = results.RESULTS / "switching.json"
     before = json.loads(path.read_bytes()) if path.is_file() else {"figures": {}}
     figures = before["figures"] | {f"{target}_{name}": figure for target, each in told.items() for name, figure in each["figures"].items()}
-    kept = {target: before[target] for target in TARGETS if target in before}
+    kept = {target: before[target] for target in (*TARGETS, SSH) if target in before}
     results.write("switching", figures, **(kept | told))
 
 

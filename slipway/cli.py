@@ -122,7 +122,7 @@ VERBS = {
     "history": Verb("slipway.operate.status", "list deploys and rollbacks", option("--json", **JSON)),
     "host": Verb(
         "slipway.operate.workflow",
-        "in a workflow: write the SSH settings of the host into ~/.ssh, from the secrets of the environment production",
+        "in a workflow: write the SSH settings of the host for the steps after it, from the secrets of the environment production",
         option("--required", action="store_true", help="fail, instead of saying that deploys are skipped, where there are none"),
         hidden=True,
     ),

@@ -1,23 +1,21 @@
-"""The Docker engine: its client, which holds on a connection that can be lost, such as one behind ssh; building and running images."""
+"""The Docker engine: a connection that can be lost, such as one over ssh; building and running images; commands in containers."""
 
 import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import docker
-from docker.errors import APIError, DockerException
+from docker.errors import DockerException, create_api_error_from_http_exception
 from docker.models.images import Image
-from paramiko.ssh_exception import BadHostKeyException, SSHException  # type: ignore[import-untyped]  # it has none
-from requests import PreparedRequest, RequestException, Response
-from urllib3.exceptions import HTTPError
+from requests import HTTPError
 
 from slipway import http_client
 from slipway.errors import PipelineError
-from slipway.operate import registry
+from slipway.operate import registry, ssh
+from slipway.operate.connection import Connection, report_loss
 from slipway.operate.process import explain_failures, wait_ready
 from slipway.project import Project
 
@@ -38,112 +36,32 @@ CONFINED: dict[str, Any] = {
     "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
 }
 STAYING: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
-RECONNECT_SECONDS = 15
-
-
-class Api(docker.APIClient):
-    """The engine's API, which tells a lost connection, and connects anew for what is asked next: what was begun is to be cleaned up."""
-
-    engine = ""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        adapter: Any = self.get_adapter(self.base_url)
-        # One pool for all that is asked over ssh: the library has one for each URL, and each starts another `docker` over there.
-        if getattr(adapter, "ssh_client", None):
-            pool = adapter.get_connection
-            adapter.get_connection = lambda *_: pool(self.base_url)
-
-    def send(self, request: PreparedRequest, **settings: Any) -> Response:
-        """Send a request, to an engine of this machine or behind ssh by way of no proxy. Raises PipelineError when it gets no answer."""
-        if self.base_url.startswith("http+docker:") or http_client.is_this_machine(self.base_url):
-            settings["proxies"] = {}
-        with self.report_loss():
-            return super().send(request, **settings)
-
-    def _stream_helper(self, *arguments: Any, **settings: Any) -> Iterator[Any]:
-        with self.report_loss():
-            yield from super()._stream_helper(*arguments, **settings)  # type: ignore[misc]  # not in the types
-
-    def _stream_raw_result(self, *arguments: Any, **settings: Any) -> Iterator[bytes]:
-        with self.report_loss():
-            yield from super()._stream_raw_result(*arguments, **settings)  # type: ignore[misc]
-
-    def _read_from_socket(self, response: Response, *_: Any, **__: Any) -> bytes:
-        """Read what a command printed, from where its header was read: the library passes by what came along with the header."""
-        self._raise_for_status(response)  # type: ignore[attr-defined]
-        try:
-            with self.report_loss():
-                frames: bytes = response.raw._fp.fp.read()  # type: ignore[union-attr]
-        finally:
-            response.close()
-        printed, at = b"", 0
-        while at < len(frames):  # a frame is the stream's number, its length in the last four of eight bytes, and that much
-            end = at + 8 + int.from_bytes(frames[at + 4 : at + 8], "big")
-            printed, at = printed + frames[at + 8 : end], end
-        return printed
-
-    @contextmanager
-    def report_loss(self) -> Iterator[None]:
-        """Raise PipelineError for a connection that is lost."""
-        try:
-            yield
-        except APIError:  # an answer, if not the one that was hoped for
-            raise
-        except (RequestException, HTTPError, SSHException, OSError) as error:
-            if not self.engine:
-                raise  # it was never there, which `connect` tells
-            self.reconnect()
-            raise PipelineError(f"The connection to the Docker engine of {self.engine} was lost: {error}. Next: ./run status.") from error
-
-    def reconnect(self) -> None:
-        """Connect anew over ssh; the library would go on with the connection that has ended."""
-        adapter: Any = self.get_adapter(self.base_url)
-        if ssh := getattr(adapter, "ssh_client", None):
-            adapter.pools.clear()
-            ssh.close()
-            with suppress(OSError, SSHException):  # what is asked next tells it
-                ssh.connect(**adapter.ssh_params, timeout=RECONNECT_SECONDS)
-
-
-class Engine(docker.DockerClient):
-    """The library's client, with this API."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.api = Api(**settings)
 
 
 def connect(near: bool = False) -> docker.DockerClient:
     """Return the engine of `DOCKER_HOST`, or this machine's; `near` is for what is asked over a port: never an engine behind ssh.
 
-    Over ssh a host is believed only by its line in ~/.ssh/known_hosts. Raises PipelineError where none answers.
+    Raises PipelineError where none answers.
     """
-    host = os.environ.get("DOCKER_HOST", "")
-    where = "this machine" if near and host.startswith("ssh:") else host or "this machine"
+    host, tunnel = os.environ.get("DOCKER_HOST", ""), _find_tunnel()
+    if near and tunnel:
+        host, tunnel = "", None
+    where = host or "this machine"
     try:
-        client = Engine.from_env(timeout=120, environment={**os.environ, "DOCKER_HOST": host if where == host else ""})
-        client.ping()
-    except (DockerException, SSHException, OSError) as error:
-        raise PipelineError(_explain_refusal(where, error)) from error
-    assert isinstance(client.api, Api)
-    client.api.engine = where
+        address = tunnel.open() if tunnel else host
+        http_client.bypass_proxy(address)
+        client = docker.DockerClient.from_env(timeout=120, environment={**os.environ, "DOCKER_HOST": address})
+    except (DockerException, OSError) as error:
+        here = f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none."
+        raise PipelineError(tunnel.explain_silence(error) if tunnel else here) from error
+    inner = client.api.get_adapter(client.api.base_url)
+    client.api.mount(client.api.base_url.partition("//")[0] + "//", Connection(inner, where, tunnel))
     return client
 
 
-def _explain_refusal(where: str, error: Exception) -> str:
-    if not where.startswith("ssh:"):
-        return f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none."
-    if isinstance(error, BadHostKeyException) or "known_hosts" in str(error):
-        host, port = urlsplit(where).hostname, urlsplit(where).port or 22
-        scan = f"ssh-keyscan -p {port} {host}; compare its line with the key on the host, then add it to ~/.ssh/known_hosts."
-        if not isinstance(error, BadHostKeyException):
-            return f"{where} is not known here: its host key is not in ~/.ssh/known_hosts. Nothing was asked of it. Next: {scan}"
-        name = host if port == 22 else f"[{host}]:{port}"
-        return (
-            f"The host key of {where} is not the one in ~/.ssh/known_hosts: the host was set up anew, or another answers in its place. "
-            f"Nothing was asked of it. Next: ask who runs it. If it is right: ssh-keygen -R '{name}', then {scan}"
-        )
-    return f"No Docker engine answers on {where}: {error}. Next: docker --host {where} version, which has to answer without a question."
+def _find_tunnel() -> ssh.Tunnel | None:
+    host = os.environ.get("DOCKER_HOST", "")
+    return ssh.find_tunnel(host) if host.startswith("ssh:") else None
 
 
 def build_image(project: Project, commit: str, labels: dict[str, str]) -> str:
@@ -154,8 +72,10 @@ def build_image(project: Project, commit: str, labels: dict[str, str]) -> str:
     options = [item for key, value in {**labels, **base}.items() for item in ("--label", f"{key}={value}")]
     dockerfile = str(project.root / "infra" / "Dockerfile")
     command = ["docker", "build", "--file", dockerfile, "--tag", name, *options, *os.environ.get("DOCKER_BUILD_OPTIONS", "").split()]
+    tunnel = _find_tunnel()
+    environment = {**os.environ, **({"DOCKER_HOST": tunnel.open()} if tunnel else {})}
     try:
-        done = subprocess.run([*command, str(project.release)], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, str(project.release)], env=environment, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise PipelineError("There is no `docker` command on this machine. Install it, or add --target local.") from error
     if done.returncode != 0:
@@ -221,8 +141,31 @@ def find_image(image: str) -> Image:
 
 def run_command(container: Any, command: list[str], user: str = "") -> tuple[int, str]:
     """Run a command in a container; returns its exit code and what it printed."""
-    code, output = container.exec_run(command, user=user)
-    return code, output.decode(errors="replace")
+    api = container.client.api
+    made = api.exec_create(container.id, command, user=user)["Id"]
+    # The library's own call wants a bare connection, and then passes by what came along with the header.
+    answer = api.post(f"{api.base_url}/v{api.api_version}/exec/{made}/start", json={"Detach": False, "Tty": False}, timeout=api.timeout)
+    try:
+        answer.raise_for_status()
+    except HTTPError as error:
+        create_api_error_from_http_exception(error)
+    return api.exec_inspect(made)["ExitCode"], join_frames(answer.content).decode(errors="replace")
+
+
+def join_frames(stream: bytes) -> bytes:
+    """Return what a command printed: a frame is the stream's number, its length in the last four of eight bytes, and that much."""
+    printed, at = b"", 0
+    while at < len(stream):
+        end = at + 8 + int.from_bytes(stream[at + 4 : at + 8], "big")
+        printed, at = printed + stream[at + 8 : end], end
+    return printed
+
+
+def read_archive(container: Any, path: str) -> bytes:
+    """Return a file or a folder of a container as a tar archive. Raises docker.errors.NotFound, PipelineError."""
+    with report_loss(container.client):
+        stream, _ = container.get_archive(path)
+        return b"".join(stream)
 
 
 def is_running(container: Any) -> bool:

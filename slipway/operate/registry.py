@@ -7,6 +7,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.images import Image
 
 from slipway.errors import PipelineError
+from slipway.operate.connection import report_loss
 
 
 def fetch_digest(client: docker.DockerClient, name: str) -> str | None:
@@ -42,7 +43,8 @@ def ensure_image(client: docker.DockerClient, name: str) -> Image:
 def pull_image(client: docker.DockerClient, name: str) -> Image:
     """Pull an image. Raises PipelineError."""
     try:
-        return client.images.pull(name)
+        with report_loss(client):
+            return client.images.pull(name)
     except APIError as error:
         raise PipelineError(
             f"{name} is not on the host, and could not be pulled: {error.explanation}. It takes the registry, or a machine that has it: "
@@ -54,7 +56,8 @@ def push_image(client: docker.DockerClient, image: str, name: str, tag: str) -> 
     """Push an image under a tag and return its digest. Raises PipelineError."""
     try:
         client.images.get(image).tag(name, tag)
-        errors = [str(each["error"]) for each in client.images.push(name, tag=tag, stream=True, decode=True) if "error" in each]
+        with report_loss(client):
+            errors = [str(each["error"]) for each in client.images.push(name, tag=tag, stream=True, decode=True) if "error" in each]
     except APIError as error:
         errors = [str(error.explanation)]
     found = None if errors else fetch_digest(client, f"{name}:{tag}")

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Callable
+import tempfile
 from pathlib import Path
 
 from slipway import http_client
 from slipway.errors import PipelineError
-from slipway.operate import incident, issues, targets
+from slipway.operate import incident, issues, ssh, targets
 from slipway.operate.incident import Run
 from slipway.operate.issues import Issue
 from slipway.operate.switch import read_state
@@ -16,7 +17,7 @@ from slipway.say import append_to_workflow, line, one_line, output, summary
 
 HOST, KNOWN, KEY = SECRETS = ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")
 KUBECONFIG = "DEPLOY_KUBECONFIG"
-SHAPE = re.compile(r"[\w.-]+@(?P<name>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?")
+SHAPE = re.compile(r"[\w.-]+@([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?")
 # How a job ended, and what GitHub calls that of a deployment.
 STATES = {"success": "success", "failure": "failure", "cancelled": "error"}
 SECONDS = 30
@@ -28,7 +29,7 @@ def list_secrets(target: str) -> tuple[str, ...]:
 
 
 def host(project: Project, required: bool) -> bool:
-    """Write what ssh or kubectl needs; returns whether the secrets are set. Raises PipelineError when only some are."""
+    """Write what ssh or kubectl needs, for the later steps of this run alone; returns whether the secrets are set. Raises PipelineError."""
     wanted = list_secrets(project.target)
     values = {name: os.environ.get(name, "").strip() for name in wanted}
     missing = [name for name in wanted if not values[name]]
@@ -43,18 +44,17 @@ def host(project: Project, required: bool) -> bool:
             f"Next: on GitHub under Settings, Environments, production, add {', '.join(wanted)} as secrets; README says what they are."
         )
     elif project.target == "kubernetes":
-        append_to_workflow("GITHUB_ENV", f"KUBECONFIG={_write_private('kubeconfig', values[KUBECONFIG])}\n")
+        _write_private(_choose_path("KUBECONFIG", "kubeconfig"), values[KUBECONFIG])
     else:
-        _write_ssh(_parse_host(values[HOST]), _parse_key(values[KEY]), values[KNOWN])
+        _check_host(values[HOST])
+        _write_ssh(_parse_key(values[KEY]), values[KNOWN])
     output("there", "false" if missing else "true")
     return not missing
 
 
-def _parse_host(name: str) -> str:
-    found = SHAPE.fullmatch(name)
-    if not found:
+def _check_host(name: str) -> None:
+    if not SHAPE.fullmatch(name):
         raise PipelineError(f"{HOST} is {name!r}. Expected: user@host or user@host:port. Next: correct it in the environment production.")
-    return found["name"].strip("[]")
 
 
 def _parse_key(text: str) -> str:
@@ -68,29 +68,36 @@ def _parse_key(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_ssh(name: str, key: str, known_hosts: str) -> None:
-    """Have ssh, and the Docker SDK, which reads the same files, use this key for the host, and believe it by these lines alone."""
-    folder, path = Path.home() / ".ssh", _write_private("deploy_key", key)
-    _append_missing(folder / "config", f'Host {name}\n  IdentityFile "{path}"\n  IdentitiesOnly yes')
-    _append_missing(folder / "known_hosts", known_hosts)
+def _write_ssh(key: str, known_hosts: str) -> None:
+    """Have ssh use this key, and believe a host by these lines alone. Nothing of ~/.ssh is read or written."""
+    config = _choose_path(ssh.CONFIG, "config")
+    key_file, known_file = config.with_name("key"), config.with_name("known_hosts")
+    _write_private(key_file, key)
+    _write_private(known_file, known_hosts + "\n")
+    lines = (f'IdentityFile "{key_file}"', "IdentitiesOnly yes", f'UserKnownHostsFile "{known_file}"', "GlobalKnownHostsFile /dev/null")
+    _write_private(config, "\n".join(lines) + "\n")
 
 
-def _write_private(name: str, text: str) -> Path:
-    """Write what nobody else may read, and return where: the runner empties its own folder when the job ends."""
-    folder = Path.home() / ".ssh"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = Path(os.environ.get("RUNNER_TEMP") or folder) / name
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text, encoding="utf-8")
+def _choose_path(variable: str, name: str) -> Path:
+    """Return a new path that later steps find by a variable: in a folder of this run, which the runner empties, or as the variable says."""
+    if os.environ.get("GITHUB_ENV"):
+        path = Path(tempfile.mkdtemp(prefix="host-", dir=os.environ.get("RUNNER_TEMP"))) / name
+        append_to_workflow("GITHUB_ENV", f"{variable}={path}\n")
+        return path
+    path = Path(os.environ.get(variable, "")).absolute()
+    if path.exists() or not path.parent.is_dir():
+        raise PipelineError(
+            f"{variable} has to name a file that is not there yet: it is written for the steps after this. Nothing was changed. "
+            f'Next: export {variable}="$(mktemp -d)/{name}", then the same again.'
+        )
     return path
 
 
-def _append_missing(path: Path, text: str) -> None:
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    if text not in before:
-        path.touch(mode=0o600)
-        path.write_text(before + ("\n" if before and not before.endswith("\n") else "") + text + "\n", encoding="utf-8")
+def _write_private(path: Path, text: str) -> None:
+    """Write what nobody else may read."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 def record(project: Project, tag: str, outcome: str, drill: bool = False) -> None:

@@ -1,6 +1,7 @@
 """What workflows ask beside the road: the way to the host from three secrets, and GitHub's record of what was deployed."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from slipway import http_client, project
 from slipway.cli import ROOT
 from slipway.errors import PipelineError
-from slipway.operate import workflow
+from slipway.operate import ssh, workflow
 
 ON_HOST, ON_CLUSTER = (project.load(ROOT, target) for target in ("docker", "kubernetes"))
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----"
@@ -22,7 +23,11 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A runner's home, with the files of a step; no secret is set."""
     for name in GIVEN:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("RUNNER_TEMP", raising=False)
+    (tmp_path / "temp").mkdir()
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path / "temp"))
+    monkeypatch.setenv("GITHUB_ENV", str(tmp_path / "env"))
+    monkeypatch.delenv(ssh.CONFIG, raising=False)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
@@ -50,18 +55,43 @@ def test_a_secret_that_is_not_fit_is_told(told: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     with pytest.raises(PipelineError, match=sentence):
         workflow.host(ON_HOST, required=False)
+    assert [path for path in told.rglob("*") if path.is_file()] == []
+
+
+def test_each_run_has_a_way_to_the_host_of_its_own(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    for key, known in (
+        (KEY, "[203.0.113.7]:2222 ssh-ed25519 AAAA"),
+        (KEY.replace("secret", "other"), "[203.0.113.7]:2222 ssh-ed25519 BBBB"),
+    ):
+        monkeypatch.setenv("DEPLOY_SSH_KEY", key)
+        monkeypatch.setenv("DEPLOY_KNOWN_HOSTS", known)
+        assert workflow.host(ON_HOST, required=True)
+    first, second = (Path(line.removeprefix(f"{ssh.CONFIG}=")) for line in (told / "env").read_text().splitlines())
+    for config, key, known in ((first, "secret", "AAAA"), (second, "other", "BBBB")):
+        folder, files = config.parent, [config, config.with_name("key"), config.with_name("known_hosts")]
+        assert (folder.parent, folder.stat().st_mode & 0o777, sorted(folder.iterdir())) == (told / "temp", 0o700, files)
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+        assert key in files[1].read_text()
+        assert files[2].read_text().endswith(f"{known}\n")
+        done = subprocess.run(["ssh", "-G", "-F", config, "deploy@203.0.113.7"], check=True, capture_output=True, text=True)
+        read, wanted = done.stdout.splitlines(), {"identitiesonly yes", f"identityfile {files[1]}", f"userknownhostsfile {files[2]}"}
+        assert wanted <= set(read)
     assert not (told / ".ssh").exists()
 
 
-def test_the_way_to_the_host_is_written_for_ssh_and_only_once(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_ci_names_where_the_way_to_the_host_is_written(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("GITHUB_ENV")
+    with pytest.raises(PipelineError, match=r"SLIPWAY_SSH_CONFIG has to name a file.*Next: export SLIPWAY_SSH_CONFIG="):
+        workflow.host(ON_HOST, required=True)
+    monkeypatch.setenv(ssh.CONFIG, str(told / "config"))
     assert workflow.host(ON_HOST, required=True)
-    workflow.host(ON_HOST, required=True)
-    folder = told / ".ssh"
-    assert (folder / "known_hosts").read_text() == GIVEN["DEPLOY_KNOWN_HOSTS"] + "\n"
-    assert (folder / "config").read_text() == f'Host 203.0.113.7\n  IdentityFile "{folder / "deploy_key"}"\n  IdentitiesOnly yes\n'
-    assert ((folder / "deploy_key").read_text(), (folder / "deploy_key").stat().st_mode & 0o777) == (KEY + "\n", 0o600)
+    assert f'IdentityFile "{told / "key"}"' in (told / "config").read_text()
+    with pytest.raises(PipelineError, match="has to name a file that is not there yet"):  # such as a person's own
+        workflow.host(ON_HOST, required=True)
 
 
 def answering(patch: pytest.MonkeyPatch, status: int) -> list[tuple[str, Any]]:
@@ -102,14 +132,12 @@ def test_what_github_does_not_take_is_a_warning(told: Path, monkeypatch: pytest.
 
 
 def test_the_way_to_a_cluster_is_a_kubeconfig(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_ENV", str(told / "env"))
     assert workflow.host(ON_CLUSTER, required=False) is False
     assert "deploy skipped: set DEPLOY_KUBECONFIG in" in (told / "summary").read_text()
     with pytest.raises(PipelineError, match=r"DEPLOY_KUBECONFIG is not set\. Nothing was changed\. Next: "):
         workflow.host(ON_CLUSTER, required=True)
     monkeypatch.setenv("DEPLOY_KUBECONFIG", "apiVersion: v1\n")
-    monkeypatch.setenv("RUNNER_TEMP", str(told))
     assert workflow.host(ON_CLUSTER, required=True)
-    path = told / "kubeconfig"
+    [path] = (told / "temp").glob("*/kubeconfig")
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("apiVersion: v1", 0o600)
     assert (told / "env").read_text() == f"KUBECONFIG={path}\n"

@@ -140,9 +140,10 @@ def test_without_proxies_nothing_is_set() -> None:
 @pytest.mark.parametrize("proxy", [NOBODY, SOCKS])
 def test_an_engine_of_this_machine_is_asked_by_way_of_no_proxy(monkeypatch: pytest.MonkeyPatch, port: int, proxy: str) -> None:
     set_all(monkeypatch, proxy)
-    api = docker_engine.Api(base_url=f"tcp://127.0.0.1:{port}", version="auto")
-    assert api.version(api_version=False)["asked"] == "/version"
-    api.close()
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+    client = docker_engine.connect()
+    assert client.version(api_version=False)["asked"] == "/version"
+    client.close()
 
 
 def calls(path: Path) -> Iterator[str]:

@@ -1,15 +1,9 @@
 """The road to an engine behind ssh: `DOCKER_HOST=ssh://user@host`, against an sshd of the tests' own that leads to this engine."""
 
-import getpass
 import json
-import os
-import shutil
-import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,123 +13,17 @@ import pytest
 from docker.models.containers import Container
 
 from slipway.errors import PipelineError
-from slipway.operate import docker_engine
-from slipway.operate.process import free_port
+from slipway.operate import connection, docker_engine, ssh
 from slipway.operate.targets import docker as on_docker
 from tests.conftest import Registry, Road, wait_until
+from tests.library.far import HERE, Far, listening, listens, new_key
 from tests.library.test_lifecycle import during, forget_images, refused, state
 
 A, B = "v1.0.0", "v1.1.0"
-HERE = "127.0.0.1"
 PRINTED = [(1, b"one "), (2, b"two")]
-CONFIG = """ListenAddress {host}:{port}
-HostKey {folder}/host
-AuthorizedKeysFile {folder}/id.pub
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-"""
 
+__all__ = ["listening"]
 pytestmark = pytest.mark.docker
-
-
-@dataclass
-class Far:
-    """A host behind ssh. Its host key and the only key that it lets in are files of a folder; the home beside it is who asks."""
-
-    sshd: str
-    folder: Path
-    home: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """What DOCKER_HOST is."""
-        return f"ssh://{getpass.getuser()}@{HERE}:{self.port}"
-
-    @property
-    def known(self) -> Path:
-        """Which hosts are known."""
-        return self.home / ".ssh" / "known_hosts"
-
-    def know(self, key: Path) -> None:
-        """Know the host by a key, and no other."""
-        self.known.write_text(f"[{HERE}]:{self.port} {key.with_name(key.name + '.pub').read_text()}")
-
-    def start(self) -> None:
-        """Listen."""
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([self.sshd, "-D", "-e", "-f", str(self.folder / "config")], stdout=log, stderr=log)
-        wait_until(lambda: listens(self.port) or self.ended())
-
-    def ended(self) -> bool:
-        """Fail with what it said when it has ended, and should not have."""
-        if self.process and self.process.poll() is not None:
-            pytest.fail((self.folder / "log").read_text(), pytrace=False)
-        return False
-
-    def cut(self) -> None:
-        """End its connections, and what runs in them."""
-        assert self.process
-        connections = psutil.Process(self.process.pid).children(recursive=True)
-        for each in connections:
-            each.kill()
-        psutil.wait_procs(connections)
-        assert connections
-
-    def stop(self) -> None:
-        """Be gone, with all connections."""
-        if self.process and self.process.poll() is None:
-            connections = psutil.Process(self.process.pid).children(recursive=True)
-            self.process.kill()
-            self.process.wait()
-            for each in connections:
-                each.kill()
-            psutil.wait_procs(connections)
-
-
-def listens(port: int) -> bool:
-    """Tell whether somebody listens on a port."""
-    with socket.socket() as probe:
-        return probe.connect_ex((HERE, port)) == 0
-
-
-def new_key(path: Path) -> Path:
-    """Make a key, and its public half beside it."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-    return path
-
-
-@pytest.fixture(scope="module")
-def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
-    """A host that lets one key in."""
-    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if sshd is None:
-        reason = "there is no sshd: apt-get install openssh-server"
-        if os.environ.get("REQUIRE_DOCKER") == "1":
-            pytest.fail(f"REQUIRE_DOCKER=1, and {reason}", pytrace=False)
-        pytest.skip(reason)
-    folder, home = tmp_path_factory.mktemp("far"), tmp_path_factory.mktemp("home")
-    (home / ".ssh").mkdir(mode=0o700)
-    new_key(folder / "host")
-    shutil.copy(new_key(home / ".ssh" / "id_ed25519").with_suffix(".pub"), folder / "id.pub")
-    far = Far(sshd, folder, home, free_port())
-    (folder / "config").write_text(CONFIG.format(host=HERE, port=far.port, folder=folder))
-    empty = Path("/run/sshd")  # where an sshd of root wants to be alone
-    made = os.geteuid() == 0 and not empty.exists()
-    if made:
-        empty.mkdir(mode=0o755)
-    try:
-        far.start()
-        yield far
-    finally:
-        far.stop()
-        if made:
-            empty.rmdir()
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +49,12 @@ def far(listening: Far, road: Road, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """A host that is known and lets us in. The engine of this machine is asked for it with `near`."""
     road.checkout("main")
     listening.know(listening.folder / "host")
-    monkeypatch.setenv("HOME", str(listening.home))
+    monkeypatch.setenv(ssh.CONFIG, str(listening.config))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.setenv("DOCKER_HOST", listening.url)
+    ssh.find_tunnel(listening.url).close()  # a verb of a person's is a process, and begins without
     yield listening
+    ssh.find_tunnel(listening.url).close()
     if not listens(listening.port):
         listening.start()
 
@@ -202,11 +92,14 @@ def test_the_road_over_ssh(far: Far, road: Road) -> None:
     road.must("deploy", B)
     road.serves(B)
     assert (state(road)["live"]["tag"], state(road)["rollback_to"], road.place.read_pointer()) == (B, A, road.digests[B])
+    ssh.find_tunnel(far.url).close()
+    before = far.log.count("Accepted publickey")
     assert f"{A} serves, was {B}: rollback in" in road.must("rollback").text
+    assert far.log.count("Accepted publickey") == before + 1
     road.serves(A)
     with near():
         assert (road.standing(), road.place.read_pointer(), road.place.lock.read_holder()) == ([A], road.digests[A], None)
-    assert "Accepted publickey" in (far.folder / "log").read_text()
+    assert far.known.read_text().count("\n") == 1
 
 
 def test_what_is_asked_over_a_port_is_asked_of_this_machine(far: Far) -> None:
@@ -234,14 +127,15 @@ def test_a_host_whose_key_has_changed_is_refused(far: Far, road: Road, tmp_path:
 
 def test_a_host_that_does_not_let_us_in(far: Far, road: Road) -> None:
     with unchanged(road, A), aside(far.home / ".ssh" / "id_ed25519"):
-        refused(road.run("deploy", B), 2, f"No Docker engine answers on {far.url}", "Next: docker --host")
+        refused(road.run("deploy", B), 2, f"{far.url} refuses each key", "Permission denied (publickey)", "Next: ssh-add FILE")
 
 
 def test_a_host_that_does_not_listen(far: Far, road: Road) -> None:
     with unchanged(road, A):
         far.stop()
         for verb in (["deploy", B], ["rollback"], ["status"]):
-            refused(road.run(*verb), 2, f"No Docker engine answers on {far.url}", "Next: docker --host")
+            check = f"Next: ssh -F {far.config} {far.url} docker version"
+            refused(road.run(*verb), 2, f"No Docker engine answers on {far.url}: ssh: connect to host", "Connection refused", check)
 
 
 @contextmanager
@@ -287,7 +181,7 @@ def test_a_connection_that_is_lost_while_something_is_read(far: Far, road: Road)
     stream, _ = container.get_archive("/usr")
     next(stream)
     far.cut()
-    with pytest.raises(PipelineError, match="was lost"):
+    with pytest.raises(PipelineError, match="was lost: "), connection.report_loss(place.client):
         b"".join(stream)
     command = ["sleep", "600.5"]
     cutting = threading.Thread(target=cut_while, args=(far, command))
@@ -308,7 +202,7 @@ class Stalling(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         if self.path.endswith("/start"):
             frames = b"".join(bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text for stream, text in PRINTED)
-            self.wfile.write(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + frames)
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n" + frames)
         else:
             self.answer({"Id": "1"})
 

@@ -121,12 +121,12 @@ def read_tree(container: Container, path: str) -> dict[str, str]:
 
 def _read_archive(container: Container, path: str, errors: str = "strict") -> dict[PurePosixPath, str]:
     try:
-        stream, _ = container.get_archive(path)
+        found = docker_engine.read_archive(container, path)
     except NotFound:
         return {}
-    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
-        found = [(PurePosixPath(member.name), archive.extractfile(member)) for member in archive.getmembers()]
-        return {name: file.read().decode(errors=errors) for name, file in found if file}
+    with tarfile.open(fileobj=io.BytesIO(found)) as archive:
+        files = [(PurePosixPath(member.name), archive.extractfile(member)) for member in archive.getmembers()]
+        return {name: file.read().decode(errors=errors) for name, file in files if file}
 
 
 def write_files(container: Container, folder: str, texts: dict[str, str], only_for: int | None = None) -> None:

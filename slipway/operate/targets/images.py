@@ -111,8 +111,7 @@ def read_deployment(labels: Mapping[str, str]) -> Deployment:
 
 def unpack(container: Container, path: str, into: Path) -> None:
     """Copy a folder out of a container."""
-    stream, _ = container.get_archive(path)
-    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(docker_engine.read_archive(container, path))) as archive:
         extract_safely(archive, into)
 
 

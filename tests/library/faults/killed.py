@@ -18,7 +18,7 @@ from requests import PreparedRequest, Response
 
 from slipway import project
 from slipway.cli import main
-from slipway.operate.docker_engine import Api
+from slipway.operate.connection import Connection
 from slipway.operate.targets import cluster
 
 # What a service or the proxy is asked by a command in its container changes nothing.
@@ -47,22 +47,22 @@ class Steps:
 
 def on_docker(steps: Steps) -> None:
     """Come to a step with each request that changes something; a command is one when it is started, with what it was made for."""
-    send, commands = Api.send, dict[str, list[str]]()
+    send, commands = Connection.send, dict[str, list[str]]()
 
     @functools.wraps(send)
-    def counted(self: Api, request: PreparedRequest, **settings: Any) -> Response:
+    def counted(self: Connection, request: PreparedRequest, stream: bool = False, **settings: Any) -> Response:
         path = str(request.path_url).partition("?")[0]
         if path.endswith("/exec"):
-            answer = send(self, request, **settings)
+            answer = send(self, request, stream, **settings)
             commands[answer.json()["Id"]] = json.loads(request.body or "{}")["Cmd"]
             return answer
         command = commands.get(path.split("/")[-2], [])
         if request.method not in {"GET", "HEAD"} and not ASKING.search(" ".join(command)):
             what = "run " + " ".join(command[:3]) if command else f"{request.method} {request.path_url}"
             steps.come_to(what)
-        return send(self, request, **settings)
+        return send(self, request, stream, **settings)
 
-    Api.send = counted  # type: ignore[method-assign]
+    Connection.send = counted  # type: ignore[method-assign]
 
 
 def on_local(steps: Steps, state: Path) -> None:

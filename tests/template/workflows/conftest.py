@@ -9,7 +9,7 @@ import pytest
 
 from slipway import project, rehearsal
 from tests.conftest import Registry
-from tests.library.test_remote import HERE, Far, listening
+from tests.library.far import HERE, Far, listening
 from tests.template.workflows.scenario import Scenario, github, prepare
 
 __all__ = ["listening"]
