@@ -104,6 +104,11 @@ VERBS = {
         "allow deploys again, which a rollback holds back",
         option("--reason", default="", help="kept in the history"),
     ),
+    "unlock": Verb(
+        "slipway.operate.upkeep",
+        "free the lock of a deploy or rollback that was killed",
+        option("--reason", required=True, help="kept in the history"),
+    ),
     "status": Verb("slipway.operate.status", "show what is live, and what a rollback would do", option("--json", **JSON)),
     "history": Verb("slipway.operate.status", "list deploys and rollbacks", option("--json", **JSON)),
     "host": Verb(

@@ -11,7 +11,7 @@ from slipway.operate.chain import Deployment, format_age, parse_record
 from slipway.say import REASON, one_line
 
 # What an event is of; the first word of its `what`, too, which is all that a history from before has.
-DEPLOY, ROLLBACK, RESUME = "deploy", "rollback", "resume"
+DEPLOY, ROLLBACK, RESUME, UNLOCK = "deploy", "rollback", "resume", "unlock"
 # Until a rollback was timed here, a start and a switch are said to take so long.
 START_SECONDS, SWITCH_SECONDS = 10.0, 1.0
 
@@ -117,7 +117,7 @@ def describe_event(kind: str, reason: str) -> str:
 
 def find_hold(events: Sequence[Event]) -> Event | None:
     """Return the rollback that holds deploys back, None when none does: what happened last decides."""
-    last = events[-1] if events else None
+    last = next((each for each in reversed(events) if each.kind != UNLOCK), None)
     return last if last and last.kind == ROLLBACK else None
 
 
