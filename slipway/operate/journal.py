@@ -126,8 +126,16 @@ def refuse_held(events: Sequence[Event]) -> None:
     if event := find_hold(events):
         raise Held(
             f"Deploys are held: {one_line(event.what, REASON)} to {event.tag} by {event.by}, {format_age(event.at)}. "
-            "Next: once what was wrong is mended, ./run resume, then deploy again."
+            "Next: once what was wrong is mended, ./run deploy TAG --resume, whose proof ends that; ./run resume ends it without a deploy."
         )
+
+
+def describe_resumption(events: Sequence[Event], resume: bool) -> str:
+    """Return what the history says of a deploy that ends a hold by being proven, nothing where there is none. Raises Held unless it may."""
+    if not resume:
+        refuse_held(events)
+    held = find_hold(events)
+    return f"ends what holds deploys: {one_line(held.what, REASON)}" if held else ""
 
 
 def estimate_seconds(events: Sequence[Event], to: Deployment, warm: bool) -> float:

@@ -1,6 +1,7 @@
 """What workflows ask beside the road: the way to the host from three secrets, and GitHub's record of what was deployed."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ import httpx
 import pytest
 
 from slipway import http_client, project
-from slipway.cli import ROOT
+from slipway.cli import ROOT, main
 from slipway.errors import PipelineError
-from slipway.operate import workflow
+from slipway.operate import switch, workflow
 
 ON_HOST, ON_CLUSTER = (project.load(ROOT, target) for target in ("docker", "kubernetes"))
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----"
@@ -62,6 +63,40 @@ def test_the_way_to_the_host_is_written_for_ssh_and_only_once(told: Path, monkey
     assert (folder / "known_hosts").read_text() == GIVEN["DEPLOY_KNOWN_HOSTS"] + "\n"
     assert (folder / "config").read_text() == f'Host 203.0.113.7\n  IdentityFile "{folder / "deploy_key"}"\n  IdentitiesOnly yes\n'
     assert ((folder / "deploy_key").read_text(), (folder / "deploy_key").stat().st_mode & 0o777) == (KEY + "\n", 0o600)
+
+
+@pytest.mark.parametrize(
+    ("words", "way", "serves"),
+    [
+        (["rollback", "--target", "local"], "", "**Nothing is deployed. rollback failed:** Nothing is deployed, so there is nothing to "),
+        (["rollback", "--target", "docker"], "unix:///nowhere.sock", "**What serves could not be asked (No Docker engine answers on unix:"),
+        (
+            ["host", "--required"],
+            "",
+            "**What serves was not changed. host failed:** There is no way to the host: DEPLOY_HOST, DEPLOY_KNOWN_",
+        ),
+    ],
+    ids=["asked", "out of reach", "before"],
+)
+def test_the_summary_of_what_failed_begins_with_what_serves(
+    told: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], way: str, serves: str
+) -> None:
+    shutil.copyfile(ROOT / "project.toml", told / "project.toml")
+    monkeypatch.setenv("DOCKER_HOST", way)
+    assert main(words, told) == 2
+    first = (told / "summary").read_text().splitlines()[0]
+    assert first.startswith(serves)
+    assert first.endswith("`./run status`, then `./run rollback --reason TEXT` or `./run deploy TAG` (docs/rollback.md).")
+
+
+def test_what_fails_after_the_proof_is_a_warning_on_the_page(told: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise OSError("one\n::error::two")
+
+    switch.attempt("the pointer `production` was not moved", fail)
+    said = "the pointer `production` was not moved: one ::error::two"
+    assert capsys.readouterr().out == f"::warning::{said}\n"
+    assert (told / "summary").read_text().startswith("warning: the pointer `production` was not moved: one")
 
 
 def answering(patch: pytest.MonkeyPatch, status: int) -> list[tuple[str, Any]]:
