@@ -19,7 +19,7 @@ from slipway.say import summary
 ROOT = Path(__file__).resolve().parents[1]
 RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
 # After these the summary says what serves.
-SWITCHING = {"host", "deploy", "rollback"}
+SWITCHING = {"host", "wait", "deploy", "rollback"}
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 
@@ -126,6 +126,12 @@ VERBS = {
         "in a workflow: tell GitHub which tag was deployed, and how that ended; only a warning where that fails",
         option("tag", nargs="?", default="", help="what was deployed; default: what is live"),
         option("--outcome", default="success", choices=["success", "failure", "cancelled"], help="how the job ended"),
+        hidden=True,
+    ),
+    "wait": Verb(
+        "slipway.operate.workflow",
+        "in a workflow: wait while the image of a tag's commit is being built",
+        option("tag", help="what is to be deployed"),
         hidden=True,
     ),
     "rejudge": Verb(

@@ -2,13 +2,14 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
 import httpx
 
-from slipway import http_client
+from slipway import git, http_client
 from slipway.errors import PipelineError
-from slipway.operate import targets
+from slipway.operate import pointer, targets
 from slipway.operate.switch import read_state
 from slipway.project import Project
 from slipway.say import append_to_workflow, line, output, summary, warn
@@ -20,6 +21,8 @@ ENVIRONMENT = "production"
 # How a job ended, and what GitHub calls that of a deployment.
 STATES = {"success": "success", "failure": "failure", "cancelled": "error"}
 SECONDS = 30
+# A tag may be pushed right after its merge.
+BUILD, BUILD_SECONDS, POLL_SECONDS = "train-validate-build-push.yml", 25 * 60, 10
 
 
 def list_secrets(target: str) -> tuple[str, ...]:
@@ -97,7 +100,7 @@ def record(project: Project, tag: str, outcome: str) -> None:
     """Record a deployment of a tag, or of what is live, with how it ended. Whatever goes wrong here is a warning."""
     try:
         found = tag or _find_live_tag(project)
-        _send_deployment(found, STATES[outcome])
+        _send_deployment(found, STATES[outcome], _retry_pointer(project))
     except (httpx.HTTPError, PipelineError, KeyError, ValueError) as error:
         why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
         text = f"GitHub's list of deployments does not show this one: {why}. The live release is not affected."
@@ -107,6 +110,14 @@ def record(project: Project, tag: str, outcome: str) -> None:
         line(f"recorded on GitHub: {found}, {STATES[outcome]}")
 
 
+def _retry_pointer(project: Project) -> dict[str, str]:
+    try:
+        return pointer.describe(pointer.retry_pointer(targets.load_target(project)))
+    except Exception as error:  # the host is away
+        warn(f"what is live could not be asked, so GitHub's record does not say it: {error}")
+        return {}
+
+
 def _find_live_tag(project: Project) -> str:
     found = read_state(targets.load_target(project)).live
     if found is None:
@@ -114,11 +125,42 @@ def _find_live_tag(project: Project) -> str:
     return found.tag
 
 
-def _send_deployment(tag: str, state: str) -> None:
+def _send_deployment(tag: str, state: str, payload: dict[str, str]) -> None:
     run = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
     url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
     headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
-    what = {"ref": tag, "environment": ENVIRONMENT, "auto_merge": False, "required_contexts": []}
+    what = {"ref": tag, "environment": ENVIRONMENT, "auto_merge": False, "required_contexts": [], "payload": payload}
     with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
         deployment = client.post(url, json=what).raise_for_status().json()
         client.post(f"{url}/{deployment['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()
+
+
+def wait(project: Project, tag: str) -> None:
+    """Wait while the image of a tag's commit is being built. Whatever cannot be asked here is asked again by the deploy, which says so."""
+    commit, deadline = git.find_tag_commit(project.root, tag), time.monotonic() + BUILD_SECONDS
+    while project.as_image and (page := _find_build(commit)) and not has_image(project, commit):
+        if time.monotonic() > deadline:
+            raise PipelineError(f"{page} has not ended after {BUILD_SECONDS // 60} minutes. Nothing was changed. Next: deploy {tag} again.")
+        line(f"{tag} waits for its image, which is being built: {page}")
+        time.sleep(POLL_SECONDS)
+
+
+def has_image(project: Project, commit: str) -> bool:
+    """Tell whether the image of a commit is stored."""
+    try:
+        return bool(targets.load_target(project).find_digest(commit))
+    except PipelineError:
+        return False
+
+
+def _find_build(commit: str) -> str:
+    """Return the page of the run that builds a commit's image, nothing where none goes on or GitHub does not say it."""
+    try:
+        url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/actions/workflows/{BUILD}/runs"
+        headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
+        with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
+            found = client.get(url, params={"head_sha": commit}).raise_for_status().json()["workflow_runs"]
+            return next((str(each["html_url"]) for each in found if each["status"] != "completed"), "")
+    except (httpx.HTTPError, KeyError, ValueError, TypeError) as error:
+        line(f"GitHub does not say whether the image is being built: {error!r}")
+        return ""
