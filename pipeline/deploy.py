@@ -12,7 +12,9 @@ from slipway.project import Project
 from slipway.serving.manifest import read
 
 
-def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False, approved_by: str = "", reason: str = "") -> Done:
+def deploy(
+    project: Project, tag: str, ref: str = "", judge_again: bool = False, approved_by: str = "", reason: str = "", resume: bool = False
+) -> Done:
     """Deploy the release of a git tag. Raises PipelineError; then what served before still serves."""
     git.refuse_changes(project.root, "deploy")
     terms = Terms(ref or git.find_default_branch(project.root), judge_again, approved_by, reason)
@@ -25,14 +27,16 @@ def deploy(project: Project, tag: str, ref: str = "", judge_again: bool = False,
     with lock.hold_lock(target, f"deploy {tag}") as check_lock:
         start = time.monotonic()
         state = switch.read_state(target)
-        journal.refuse_held(state.events)
+        resumed = journal.describe_resumption(state.events, resume)
         new = Deployment(tag, digest, commit, read(files)[1], str(contract), None, 0, chain.format_now(), lock.find_user())
         new = chain.append_deployment(state.recorded, state.proven, state.live, new)
         chain.refuse_moved(state.proven, new)
         judged = promotion.find_verdict(project, target, new, files, state.live, terms)
         new = replace(new, approved=promotion.require_approval(judged, terms))
         switched = switch.switch_new_release(target, new, files, state.live, check_lock, project.bake)
-        done = switch.record_switch(project, target, journal.DEPLOY, "", Done(state.live, new, switched, time.monotonic() - start), files)
+        done = switch.record_switch(
+            project, target, journal.DEPLOY, resumed, Done(state.live, new, switched, time.monotonic() - start), files
+        )
         switch.attempt("what is no longer needed was not stopped", lambda: switch.stop_unneeded(target, new, state, check_lock))
         switch.attempt(switch.NOT_NOTIFIED, lambda: switch.notify_monitoring(target, new, check_lock))
         switch.attempt("whether it was live on staging is not known", lambda: promotion.report_staging(project, new))

@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from slipway.say import summary
 ROOT = Path(__file__).resolve().parents[1]
 RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
 ENVIRONMENT = "production (default), or staging, as [environments.staging] in project.toml describes it"
+# After these the summary says what serves.
+SWITCHING = {"host", "wait", "deploy", "rollback"}
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 
@@ -81,6 +84,7 @@ VERBS = {
         option("--judge-again", action="store_true", help="judge here, whatever verdict the release carries"),
         option("--approved-by", default="", metavar="NAME", help="who approves it although the gate does not say PASS"),
         option("--reason", default="", metavar="TEXT", help="the reason, kept in the history"),
+        option("--resume", action="store_true", help="also while a rollback holds deploys; the hold ends once this deploy is proven"),
     ),
     "rollback": Verb(
         "pipeline.rollback",
@@ -118,6 +122,11 @@ VERBS = {
         option("--days", type=int, default=30, help="what is younger stays; default: 30"),
         option("--keep", type=int, default=20, metavar="MERGES", help="so many of the last merges stay; default: 20"),
     ),
+    "unlock": Verb(
+        "slipway.operate.upkeep",
+        "free the lock of a deploy or rollback that was killed",
+        option("--reason", required=True, help="kept in the history"),
+    ),
     "status": Verb("slipway.operate.status", "show what is live, and what a rollback would do", option("--json", **JSON)),
     "history": Verb("slipway.operate.status", "list deploys and rollbacks", option("--json", **JSON)),
     "host": Verb(
@@ -132,6 +141,12 @@ VERBS = {
         option("tag", nargs="?", default="", help="what was deployed; default: what is live"),
         option("--outcome", default="success", choices=["success", "failure", "cancelled"], help="how the job ended"),
         option("--drill", action="store_true", help="it was a drill: keep only the issue of that"),
+        hidden=True,
+    ),
+    "wait": Verb(
+        "slipway.operate.workflow",
+        "in a workflow: wait while the image of a tag's commit is being built",
+        option("tag", help="what is to be deployed"),
         hidden=True,
     ),
     "rejudge": Verb(
@@ -231,15 +246,26 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
             done = _run_verb(verb, project.load(root, target, environment), options)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
-        summary(f"**{verb}**: {error}")
+        summary(_describe_failure(root, target, environment, verb, error))
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        summary(f"**{verb} was interrupted.** Next, on a machine that reaches the host: `./run status` (docs/rollback.md).")
         return 130
-    except Exception:  # a fault of the library's is no verdict: Python's own exit code for it is 1, the gate's FAIL
+    except Exception as error:  # a fault of the library's is no verdict: Python's own exit code for it is 1, the gate's FAIL
         traceback.print_exc()
+        summary(_describe_failure(root, target, environment, verb, error))
         return PipelineError.exit_code
     return int(getattr(done, "exit_code", 0))
+
+
+def _describe_failure(root: Path, target: str | None, environment: str, verb: str, error: Exception) -> str:
+    if verb in SWITCHING and os.environ.get("GITHUB_STEP_SUMMARY"):
+        from slipway.operate.status import describe_failure  # imported here: the others do without a target
+
+        with suppress(PipelineError):  # project.toml cannot be read
+            return describe_failure(project.load(root, target, environment), verb, error)
+    return f"**{verb}**: {error}"
 
 
 def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:

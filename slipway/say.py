@@ -20,6 +20,14 @@ def warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
+def report_warning(text: str) -> None:
+    """Print a warning, in a workflow also on the run's page and in its summary; the work goes on."""
+    warn(text)
+    if "GITHUB_STEP_SUMMARY" in os.environ:
+        line(f"::warning::{one_line(text)}")
+        summary(f"warning: {text}")
+
+
 def one_line(text: str, most: int | None = None) -> str:
     """Return what a person wrote as one line, at most so long: each blank as one space, what is no letter as its number."""
     printable = "".join(each if _is_printable(each) else each.encode("unicode_escape").decode() for each in " ".join(str(text).split()))

@@ -12,7 +12,7 @@ from slipway.operate.chain import Deployment, format_age, parse_record
 from slipway.say import REASON, one_line
 
 # What an event is of; the first word of its `what`, too, which is all that a history from before has.
-DEPLOY, ROLLBACK, RESUME = "deploy", "rollback", "resume"
+DEPLOY, ROLLBACK, RESUME, UNLOCK = "deploy", "rollback", "resume", "unlock"
 # Until a rollback was timed here, a start and a switch are said to take so long.
 START_SECONDS, SWITCH_SECONDS = 10.0, 1.0
 
@@ -129,7 +129,7 @@ def describe_event(kind: str, reason: str) -> str:
 
 def find_hold(events: Sequence[Event]) -> Event | None:
     """Return the rollback that holds deploys back, None when none does: what happened last decides."""
-    last = events[-1] if events else None
+    last = next((each for each in reversed(events) if each.kind != UNLOCK), None)
     return last if last and last.kind == ROLLBACK else None
 
 
@@ -138,8 +138,16 @@ def refuse_held(events: Sequence[Event]) -> None:
     if event := find_hold(events):
         raise Held(
             f"Deploys are held: {one_line(event.what, REASON)} to {event.tag} by {event.by}, {format_age(event.at)}. "
-            "Next: once what was wrong is mended, ./run resume, then deploy again."
+            "Next: once what was wrong is mended, ./run deploy TAG --resume, whose proof ends that; ./run resume ends it without a deploy."
         )
+
+
+def describe_resumption(events: Sequence[Event], resume: bool) -> str:
+    """Return what the history says of a deploy that ends a hold by being proven, nothing where there is none. Raises Held unless it may."""
+    if not resume:
+        refuse_held(events)
+    held = find_hold(events)
+    return f"ends what holds deploys: {one_line(held.what, REASON)}" if held else ""
 
 
 def estimate_seconds(events: Sequence[Event], to: Deployment, warm: bool) -> float:

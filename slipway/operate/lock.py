@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from slipway.errors import Busy
 from slipway.operate import chain
+from slipway.operate.journal import ROLLBACK
 from slipway.operate.targets import Target
 
 
@@ -17,6 +18,16 @@ def find_user() -> str:
         return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
     except (KeyError, OSError):  # a container that runs as a number without a name
         return f"user {os.getuid()}"
+
+
+def explain_busy(holder: dict[str, str]) -> str:
+    """Say who is at work, and what to do: a rollback after a rollback would go one release further back."""
+    rolls_back = holder["what"] == ROLLBACK
+    return (
+        f"{holder['what']} by {holder['by']} is at work here (started {chain.format_age(holder['at'])}). Wait for it"
+        + (". " if rolls_back else ", or ./run rollback, which takes over. ")
+        + "One that was killed is known as such after 15 s. Next: ./run status."
+    )
 
 
 @contextmanager
@@ -34,10 +45,7 @@ def hold_lock(target: Target, what: str, takeover: bool = False) -> Iterator[Cal
         target.lock.acquire(ours, takeover)
     except Busy as busy:
         found = target.lock.read_holder() or {"what": "another run", "by": "somebody", "at": chain.format_now()}
-        raise Busy(
-            f"{found['what']} by {found['by']} is at work here (started {chain.format_age(found['at'])}). "
-            "Wait for it, or ./run rollback, which takes over."
-        ) from busy
+        raise Busy(explain_busy(found)) from busy
     try:
         yield check_lock
     finally:

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from slipway import git, report, rules
 from slipway.errors import PipelineError
-from slipway.operate import journal, targets
+from slipway.operate import journal, pointer, targets
 from slipway.operate.chain import Deployment
 from slipway.operate.switch import read_state
 from slipway.operate.targets import Target
 from slipway.project import PRODUCTION, STAGING, Project, load
 from slipway.report import Best, Judgement, Outcome
-from slipway.say import line, summary
+from slipway.say import line, report_warning, summary
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
 
 LIVE, NONE = "live", "none"
@@ -53,6 +53,11 @@ def resolve_champion(project: Project, champion: str) -> Champion | None:
     target = targets.load_target(project)
     if champion == PRODUCTION:
         digest = target.read_pointer()
+        if digest and (found := pointer.find_live(digest)):
+            report_warning(
+                f"the pointer `production` lags behind {found.tag}, which GitHub records as live: this is held against {found.tag}"
+            )
+            return load_champion(target, found.live, found.tag)
         return load_champion(target, digest) if digest else None
     live = read_state(target).live
     return load_champion(target, live.digest, live.tag) if live else None

@@ -44,6 +44,22 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
     return state
 
 
+def describe_failure(project: Project, verb: str, error: Exception) -> str:
+    """Return what the summary of a workflow says of a verb that failed; its first line is what serves now, what failed, what to type."""
+    first, _, rest = (str(error) or repr(error)).partition("\n")
+    serves = _describe_live(project) if verb != "host" else "What serves was not changed"  # the way there is not known yet
+    again = "`./run status`, then `./run rollback --reason TEXT` or `./run deploy TAG` (docs/rollback.md)"
+    return f"**{serves}. {verb} failed:** {first} By hand, on a machine with this repository that reaches the host: {again}.\n{rest}"
+
+
+def _describe_live(project: Project) -> str:
+    try:
+        live = read_state(target := targets.load_target(project)).live
+        return f"{live.tag} is live, and callers get {_check_answers(target, live)}" if live else "Nothing is deployed"
+    except Exception as error:  # that may be why a verb failed
+        return f"What serves could not be asked ({one_line(str(error), REASON)})"
+
+
 def _check_answers(target: Target, live: Deployment) -> str:
     try:
         versions = [version for [version] in target.ask_live(("/version", None)).values()]

@@ -11,7 +11,7 @@ from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, Timing
 from slipway.operate.targets import Target
 from slipway.project import Bake, Project
-from slipway.say import REASON, line, one_line, summary, warn
+from slipway.say import REASON, line, one_line, report_warning, summary
 from slipway.tracking import ledger
 
 # So many releases stay on the host, for a rollback without the registry.
@@ -146,14 +146,14 @@ def attempt(otherwise: str, act: Callable[[], None]) -> None:
     try:
         act()
     except Exception as error:  # a full disk, a lost connection, a registry that is down
-        warn(f"{otherwise}: {error}")
+        report_warning(f"{otherwise}: {error}")
 
 
 def _name_images(target: Target, live: Deployment) -> dict[str, str]:
     try:
         return target.name_images(live)
     except Exception as error:  # as above
-        warn(f"the history does not name the images that {live.tag} stands on: {error}")
+        report_warning(f"the history does not name the images that {live.tag} stands on: {error}")
         return {}
 
 

@@ -61,3 +61,18 @@ def resume(project: Project, reason: str) -> None:
     text = f"Deploys go on: they were held by {by} to {found.tag}, {since}. {state.live.tag} serves until then."
     summary(text)
     return line(text)
+
+
+def unlock(project: Project, reason: str) -> None:
+    """Free the lock of a run that was killed, and record that. Raises Busy while its holder is alive."""
+    if not reason.strip():
+        raise PipelineError("An unlock is kept in the history with its reason. Next: ./run unlock --reason TEXT.")
+    target = targets.load_target(project)
+    found = target.lock.read_holder()
+    if found is None:
+        return line("Nobody holds the lock: deploys and rollbacks can go on.")
+    with lock.hold_lock(target, journal.UNLOCK):
+        live = read_state(target).live
+        what = journal.describe_event(journal.UNLOCK, f"{found['what']} by {found['by']}: {reason}")
+        target.append_event(journal.Event(journal.UNLOCK, what, live.tag if live else "", chain.format_now(), lock.find_user()))
+    return line(f"Freed: {found['what']} by {found['by']}, {chain.format_age(found['at'])}, was killed. Next: ./run status.")

@@ -2,18 +2,21 @@
 
 import os
 import re
-from collections.abc import Callable
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from slipway import http_client
+import httpx
+
+from slipway import git, http_client
 from slipway.errors import PipelineError
-from slipway.operate import incident, issues, ssh, targets
+from slipway.operate import incident, issues, pointer, ssh, targets
 from slipway.operate.incident import Run
 from slipway.operate.issues import Issue
 from slipway.operate.switch import read_state
 from slipway.project import Project
-from slipway.say import append_to_workflow, line, one_line, output, summary
+from slipway.say import append_to_workflow, line, output, report_warning, summary
 
 HOST, KNOWN, KEY = SECRETS = ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY")
 KUBECONFIG = "DEPLOY_KUBECONFIG"
@@ -21,6 +24,8 @@ SHAPE = re.compile(r"[\w.-]+@([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?")
 # How a job ended, and what GitHub calls that of a deployment.
 STATES = {"success": "success", "failure": "failure", "cancelled": "error"}
 SECONDS = 30
+# A tag may be pushed right after its merge.
+BUILD, BUILD_SECONDS, POLL_SECONDS = "train-validate-build-push.yml", 25 * 60, 10
 
 
 def list_secrets(target: str) -> tuple[str, ...]:
@@ -34,14 +39,16 @@ def host(project: Project, required: bool) -> bool:
     values = {name: os.environ.get(name, "").strip() for name in wanted}
     missing = [name for name in wanted if not values[name]]
     if len(missing) == len(wanted) and not required:
-        text = f"deploy skipped: set {', '.join(wanted)} in the environment `production` of the repository's settings, see README"
+        text = (
+            f"deploy skipped: set {', '.join(wanted)} in the environment `{project.environment}` of the repository's settings, see README"
+        )
         line(text)
         summary(text)
     elif missing:
         place = "cluster" if project.target == "kubernetes" else "host"
         raise PipelineError(
             f"There is no way to the {place}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Nothing was changed. "
-            f"Next: on GitHub under Settings, Environments, production, add {', '.join(wanted)} as secrets; README says what they are."
+            f"Next: on GitHub under Settings, Environments, {project.environment}, add {', '.join(wanted)} as secrets; README says what they are."
         )
     elif project.target == "kubernetes":
         _write_private(_choose_path("KUBECONFIG", "kubeconfig"), values[KUBECONFIG])
@@ -54,7 +61,7 @@ def host(project: Project, required: bool) -> bool:
 
 def _check_host(name: str) -> None:
     if not SHAPE.fullmatch(name):
-        raise PipelineError(f"{HOST} is {name!r}. Expected: user@host or user@host:port. Next: correct it in the environment production.")
+        raise PipelineError(f"{HOST} is {name!r}. Expected: user@host or user@host:port. Next: correct it in the environment's secrets.")
 
 
 def _parse_key(text: str) -> str:
@@ -63,7 +70,7 @@ def _parse_key(text: str) -> str:
     if "PRIVATE KEY-----" not in lines[0] or "PRIVATE KEY-----" not in lines[-1]:
         raise PipelineError(
             f"{KEY} does not hold a private key. Expected: the whole file, from -----BEGIN to -----END. "
-            "Next: give it anew in the environment production: gh secret set DEPLOY_SSH_KEY --env production < FILE."
+            "Next: give it anew in the environment, such as: gh secret set DEPLOY_SSH_KEY --env production < FILE."
         )
     return "\n".join(lines) + "\n"
 
@@ -115,15 +122,13 @@ def _attempt(otherwise: str, act: Callable[[], None]) -> None:
         act()
     except Exception as error:  # GitHub or the host is down, or answers otherwise than it does today
         why = f"{error} is not set, as it is in a workflow" if isinstance(error, KeyError) else str(error)
-        text = one_line(f"{otherwise}: {why}. The live release is not affected.")
-        line(f"::warning::{text}")
-        summary(f"warning: {text}")
+        report_warning(f"{otherwise}: {why}. The live release is not affected.")
 
 
 def _record_deployment(project: Project, tag: str, outcome: str) -> None:
     if tag or outcome == "success":  # without either it is another release that is live
         found = tag or _find_live_tag(project)
-        _send_deployment(project.environment, found, STATES[outcome])
+        _send_deployment(project.environment, found, STATES[outcome], _retry_pointer(project))
         line(f"recorded on GitHub: {found}, {STATES[outcome]}")
 
 
@@ -144,6 +149,14 @@ def _describe(project: Project, run: Run, drill: bool) -> Issue:
     return incident.describe_environment(project.environment, state.live.tag if state.live else "", state.events, run)
 
 
+def _retry_pointer(project: Project) -> dict[str, str]:
+    try:
+        return pointer.describe(pointer.retry_pointer(targets.load_target(project)))
+    except Exception as error:  # the host is away
+        report_warning(f"what is live could not be asked, so GitHub's record does not say it: {error}")
+        return {}
+
+
 def _find_live_tag(project: Project) -> str:
     found = read_state(targets.load_target(project)).live
     if found is None:
@@ -151,15 +164,45 @@ def _find_live_tag(project: Project) -> str:
     return found.tag
 
 
-def _send_deployment(environment: str, tag: str, state: str) -> None:
-    run = _format_run_url()
+def _send_deployment(environment: str, tag: str, state: str, payload: dict[str, str]) -> None:
     url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
     headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
-    what = {"ref": tag, "environment": environment, "auto_merge": False, "required_contexts": []}
+    what = {"ref": tag, "environment": environment, "auto_merge": False, "required_contexts": [], "payload": payload}
     with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
         deployment = client.post(url, json=what).raise_for_status().json()
-        client.post(f"{url}/{deployment['id']}/statuses", json={"state": state, "log_url": run}).raise_for_status()
+        client.post(f"{url}/{deployment['id']}/statuses", json={"state": state, "log_url": _format_run_url()}).raise_for_status()
 
 
 def _format_run_url() -> str:
     return f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
+
+
+def wait(project: Project, tag: str) -> None:
+    """Wait while the image of a tag's commit is being built. Whatever cannot be asked here is asked again by the deploy, which says so."""
+    commit, deadline = git.find_tag_commit(project.root, tag), time.monotonic() + BUILD_SECONDS
+    while project.as_image and (page := _find_build(commit)) and not has_image(project, commit):
+        if time.monotonic() > deadline:
+            raise PipelineError(f"{page} has not ended after {BUILD_SECONDS // 60} minutes. Nothing was changed. Next: deploy {tag} again.")
+        line(f"{tag} waits for its image, which is being built: {page}")
+        time.sleep(POLL_SECONDS)
+
+
+def has_image(project: Project, commit: str) -> bool:
+    """Tell whether the image of a commit is stored."""
+    try:
+        return bool(targets.load_target(project).find_digest(commit))
+    except PipelineError:
+        return False
+
+
+def _find_build(commit: str) -> str:
+    """Return the page of the run that builds a commit's image, nothing where none goes on or GitHub does not say it."""
+    try:
+        url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/actions/workflows/{BUILD}/runs"
+        headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
+        with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
+            found = client.get(url, params={"head_sha": commit}).raise_for_status().json()["workflow_runs"]
+            return next((str(each["html_url"]) for each in found if each["status"] != "completed"), "")
+    except (httpx.HTTPError, KeyError, ValueError, TypeError) as error:
+        line(f"GitHub does not say whether the image is being built: {error!r}")
+        return ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from slipway import http_client
 from slipway.errors import PipelineError
 from slipway.project import Project
-from slipway.say import warn
+from slipway.say import report_warning
 
 if TYPE_CHECKING:
     from slipway.report import Judgement
@@ -81,7 +81,7 @@ def best_effort(what: str) -> Iterator[None]:
         with quiet():
             yield
     except Exception as error:  # any of MLflow's, its database's or the network's
-        warn(f"MLflow could not record {what}, going on without: {reason(error)}. Later, when it answers: ./run track.")
+        report_warning(f"MLflow could not record {what}, going on without: {reason(error)}. Later, when it answers: ./run track.")
 
 
 @contextmanager

@@ -206,6 +206,12 @@ def test_a_rollback_holds_deploys_until_they_are_resumed(happened: list[str], he
     assert (journal.find_hold(events) is not None) == held
     with pytest.raises(Held, match=r"Deploys are held: rollback.* to v1 by somebody, 2 hours ago\.") if held else nullcontext():
         journal.refuse_held(events)
+    with pytest.raises(Held) if held else nullcontext():
+        assert journal.describe_resumption(events, resume=False) == ""
+    said = journal.describe_resumption(events, resume=True)
+    assert said == (f"ends what holds deploys: {happened[-1]}" if held else "")
+    # Once it is proven, which is an event; a deploy that fails leaves none.
+    assert journal.find_hold([*events, journal.Event("deploy", said, "v2", ago(hours=1), "somebody")]) is None
 
 
 def test_what_a_reason_says_holds_nothing() -> None:

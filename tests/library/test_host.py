@@ -1,19 +1,24 @@
 """What workflows ask beside the road: the way to the host from three secrets, and GitHub's record of what was deployed."""
 
 import json
+import shutil
 import subprocess
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
-from slipway import http_client, project
-from slipway.cli import ROOT
+from slipway import git, http_client, project
+from slipway.cli import ROOT, main
 from slipway.errors import PipelineError
-from slipway.operate import ssh, workflow
+from slipway.operate import journal, pointer, ssh, switch, workflow
+from slipway.operate.chain import Deployment
+from slipway.operate.targets import Target
 
 ON_HOST, ON_CLUSTER = (project.load(ROOT, target) for target in ("docker", "kubernetes"))
+A, B, AT = "v1.0.0", "v1.1.0", "2026-11-29T22:00:00+00:00"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----"
 GIVEN = {"DEPLOY_HOST": "deploy@203.0.113.7:2222", "DEPLOY_KNOWN_HOSTS": "[203.0.113.7]:2222 ssh-ed25519 AAAA", "DEPLOY_SSH_KEY": KEY}
 
@@ -94,6 +99,40 @@ def test_another_ci_names_where_the_way_to_the_host_is_written(told: Path, monke
         workflow.host(ON_HOST, required=True)
 
 
+@pytest.mark.parametrize(
+    ("words", "way", "serves"),
+    [
+        (["rollback", "--target", "local"], "", "**Nothing is deployed. rollback failed:** Nothing is deployed, so there is nothing to "),
+        (["rollback", "--target", "docker"], "unix:///nowhere.sock", "**What serves could not be asked (No Docker engine answers on unix:"),
+        (
+            ["host", "--required"],
+            "",
+            "**What serves was not changed. host failed:** There is no way to the host: DEPLOY_HOST, DEPLOY_KNOWN_",
+        ),
+    ],
+    ids=["asked", "out of reach", "before"],
+)
+def test_the_summary_of_what_failed_begins_with_what_serves(
+    told: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], way: str, serves: str
+) -> None:
+    shutil.copyfile(ROOT / "project.toml", told / "project.toml")
+    monkeypatch.setenv("DOCKER_HOST", way)
+    assert main(words, told) == 2
+    first = (told / "summary").read_text().splitlines()[0]
+    assert first.startswith(serves)
+    assert first.endswith("`./run status`, then `./run rollback --reason TEXT` or `./run deploy TAG` (docs/rollback.md).")
+
+
+def test_what_fails_after_the_proof_is_a_warning_on_the_page(told: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise OSError("one\n::error::two")
+
+    switch.attempt("the pointer `production` was not moved", fail)
+    said = "the pointer `production` was not moved: one ::error::two"
+    assert capsys.readouterr().out == f"::warning::{said}\n"
+    assert (told / "summary").read_text().startswith("warning: the pointer `production` was not moved: one")
+
+
 def answering(patch: pytest.MonkeyPatch, status: int) -> list[tuple[str, Any]]:
     """Have GitHub answer with a status; returns what it is sent."""
     sent = list[tuple[str, Any]]()
@@ -108,6 +147,122 @@ def answering(patch: pytest.MonkeyPatch, status: int) -> list[tuple[str, Any]]:
         patch.setenv(f"GITHUB_{name}", value)
     patch.delenv("GITHUB_JOB", raising=False)  # without it, no issue is kept
     return sent
+
+
+def asked(patch: pytest.MonkeyPatch, *answers: Any) -> None:
+    """Have GitHub answer with these, one after the other, and the last again and again; what is no JSON is a status."""
+    left = list(answers)
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        found = left.pop(0) if len(left) > 1 else left[0]
+        return httpx.Response(found) if isinstance(found, int) else httpx.Response(200, json=found)
+
+    answering(patch, 200)
+    there = httpx.MockTransport(answer)
+    patch.setattr(http_client, "open_client", lambda _, **settings: httpx.Client(**settings, transport=there))
+
+
+def builds(status: str) -> dict[str, Any]:
+    return {"workflow_runs": [{"status": "completed", "html_url": "an earlier one"}, {"status": status, "html_url": "https://run"}]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "stored", "waits"),
+    [
+        ([builds("queued"), builds("in_progress"), builds("completed")], False, 2),
+        ([builds("queued")], True, 0),
+        ([builds("completed")], False, 0),
+        ([404], False, 0),
+        ([{"message": "Not Found"}], False, 0),
+    ],
+    ids=["until it ends", "until it is there", "nothing goes on", "no right to know", "another answer"],
+)
+def test_a_tag_waits_while_its_image_is_being_built(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answers: list[Any], stored: bool, waits: int
+) -> None:
+    asked(monkeypatch, *answers)
+    slept = list[float]()
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(git, "find_tag_commit", lambda *_: "c0ffee")
+    monkeypatch.setattr(workflow, "has_image", lambda *_: stored)
+    workflow.wait(ON_HOST, "v1.4.0")
+    assert len(slept) == waits
+    assert capsys.readouterr().out.count("v1.4.0 waits for its image, which is being built: https://run") == waits
+
+
+def test_a_tag_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(monkeypatch, builds("in_progress"))
+    clock = iter(range(0, 10**6, 600))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(git, "find_tag_commit", lambda *_: "c0ffee")
+    monkeypatch.setattr(workflow, "has_image", lambda *_: False)
+    with pytest.raises(
+        PipelineError, match=r"https://run has not ended after 25 minutes\. Nothing was changed\. Next: deploy v1\.4\.0 again"
+    ):
+        workflow.wait(ON_HOST, "v1.4.0")
+
+
+OLD, NEW = "sha256:old", "sha256:new"
+LAGS: dict[str, Any] = {"id": 7, "ref": "v1.0.0", "payload": {"tag": "v1.0.0", "live": OLD, "production": NEW}}
+
+
+@pytest.mark.parametrize(
+    ("named", "answers", "live"),
+    [
+        (NEW, [[LAGS], [{"state": "success"}]], OLD),
+        (NEW, [[{**LAGS, "payload": json.dumps(LAGS["payload"])}], [{"state": "success"}]], OLD),
+        (OLD, [[LAGS], [{"state": "success"}]], None),
+        ("sha256:newer", [[LAGS], [{"state": "success"}]], None),
+        (NEW, [[LAGS], [{"state": "failure"}]], None),
+        (NEW, [[{**LAGS, "payload": ""}], [{"state": "success"}]], None),
+        (NEW, [[]], None),
+        (NEW, [403], None),
+    ],
+    ids=["lags", "lags, as text", "was moved", "was moved by hand", "a deploy that failed", "an older record", "no record", "no right"],
+)
+def test_while_the_pointer_lags_behind_the_gate_knows_what_is_live(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], named: str, answers: list[Any], live: str | None
+) -> None:
+    asked(monkeypatch, *answers)
+    found = pointer.find_live(named)
+    assert (found.live if found else None) == live
+    assert ("GitHub's list of deployments does not say what is live" in capsys.readouterr().err) == (answers == [403])
+
+
+class Lagging:
+    """A target whose pointer was not moved with the rollback, and whose registry answers again, or does not."""
+
+    def __init__(self, down: bool) -> None:
+        self.down, self.named = down, NEW
+        kept = [
+            Deployment(tag, digest, "c", "m", "1", None, number, AT, "x") for number, (tag, digest) in enumerate(((A, OLD), (B, NEW)), 1)
+        ]
+        kinds = ((journal.DEPLOY, 0), (journal.DEPLOY, 1), (journal.ROLLBACK, 0))
+        self.events = [journal.Event(kind, kind, kept[at].tag, AT, "x", release=kept[at]) for kind, at in kinds]
+
+    def read_state(self) -> tuple[list[journal.Event], int]:
+        return self.events, 1
+
+    def list_deployments(self) -> list[Deployment]:
+        return []
+
+    def read_pointer(self) -> str:
+        if self.down:
+            raise PipelineError("The registry could not be asked.")
+        return self.named
+
+    def move_pointer(self, digest: str) -> None:
+        self.named = digest
+
+
+def test_the_next_verb_moves_a_pointer_that_lags_behind_or_records_that_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    place = Lagging(down=False)
+    assert pointer.retry_pointer(cast(Target, place)) == pointer.Recorded(A, OLD, OLD)
+    assert place.named == OLD
+    place = Lagging(down=True)
+    assert pointer.retry_pointer(cast(Target, place)) == pointer.Recorded(A, OLD, NEW)
+    assert "the pointer `production` lags behind v1.0.0, which is live: The registry could not" in capsys.readouterr().err
 
 
 def test_github_is_told_the_tag_and_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -508,6 +508,7 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
         road.must("rollback")
     with road.unchanged():
         refused(road.run("deploy", C), 6, f"Deploys are held: rollback to {A} by ", "Next: ", "./run resume")
+        refused(road.run("deploy", "v9.9.9", "--resume"), 2, "There is no tag 'v9.9.9'")
     assert (state(road)["held_by"]["tag"], "./run resume lets them go on" in road.must("status").text) == (A, True)
     assert f"Deploys go on: they were held by rollback to {A}" in road.must("resume", "--reason", "mended").text
     assert state(road)["held_by"] is None

@@ -442,9 +442,15 @@ def test_a_second_deploy_is_told_who_is_at_work_and_leaves_the_lock_alone(place:
         with pytest.raises(Busy) as refused, held(place, "deploy v2"):
             pass
         assert str(refused.value) == (
-            "deploy v1 by somebody is at work here (started just now). Wait for it, or ./run rollback, which takes over."
+            "deploy v1 by somebody is at work here (started just now). Wait for it, or ./run rollback, which takes over. "
+            "One that was killed is known as such after 15 s. Next: ./run status."
         )
         check_lock()
+
+
+def test_who_waits_for_a_rollback_is_not_sent_to_another_one(place: Place) -> None:
+    with held(place, "rollback"), pytest.raises(Busy, match=r"just now\)\. Wait for it\. One that was killed"), held(place, "deploy"):
+        pass
 
 
 def test_a_rollback_takes_over_and_the_deploy_stops_at_its_next_step(place: Place) -> None:

@@ -1,11 +1,13 @@
 """./run, the front door: speaks to every Python, makes the environment that a verb needs once, hands over."""
 
 import ast
+import hashlib
 import os
 import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -225,6 +227,64 @@ def test_a_verb_that_operates_makes_no_more_than_it_needs(door: Path) -> None:
     assert [f"operate-{each.partition('operate-')[2][:12]}" for each in uv_was_told(door)] == [folder_of(door, "operate").name] * 2
     assert "operate.txt" in uv_was_told(door)[1]
     assert not (door / ".venv").exists()
+
+
+@posix
+def test_packages_that_were_kept_are_taken_and_the_index_only_where_they_do_not_fit(door: Path) -> None:
+    shutil.rmtree(folder_of(door, "work"))
+    wheels = door / ".environments" / "wheels"
+    wheels.mkdir()
+    for fits, calls in ((True, 2), (False, 3)):
+        (door / "uv.log").unlink(missing_ok=True)
+        script(door / "bin" / "uv", f'echo "$@" >> "{door}/uv.log"' + ("" if fits else '; case "$*" in *--no-index*) exit 1;; esac'))
+        run(door, "rollback", "--target", "docker")
+        told = uv_was_told(door)
+        assert len(told) == calls
+        assert told[1] == told[-1] + f" --no-index --find-links {wheels}" if not fits else told[1].endswith(f"--find-links {wheels}")
+        assert all("--require-hashes" in each and "--compile-bytecode" not in each for each in told[1:])
+    run(door, "train")
+    assert "--find-links" not in uv_was_told(door)[-1], "they are those to operate with"
+
+
+@posix
+@pytest.mark.parametrize("poisoned", [False, True])
+def test_with_plain_pip_and_no_index_what_was_kept_is_enough_and_is_checked(door: Path, poisoned: bool) -> None:
+    """For real: a runner has Python and pip, and no more."""
+    shutil.rmtree(folder_of(door, "work"))
+    wheels = door / ".environments" / "wheels"
+    wheels.mkdir()
+    hashed = wheel(wheels, "kept")
+    (door / "requirements" / "operate.txt").write_text(f"kept==1.0 --hash=sha256:{hashed}\n", encoding="utf-8")
+    if poisoned:
+        wheel(wheels, "kept", "raise SystemExit('poison')")
+    base = str(getattr(sys, "_base_executable", sys.executable))  # this one may have no pip
+    summary = door / "summary.md"
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "GITHUB_STEP_SUMMARY": str(summary)}
+    command = [base, "run", "rollback", "--target", "docker", "--help"]
+    done = subprocess.run(
+        command, cwd=door, env={**os.environ, **nowhere, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
+    )
+    assert (folder_of(door, "operate") / "made").exists() is not poisoned, done.stderr
+    if poisoned:
+        assert done.returncode == 2
+        assert "DO NOT MATCH THE HASHES" in done.stderr
+        first = summary.read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith("**What serves was not changed: `./run rollback` could not begin.** .environments/operate-")
+        assert "By hand, on a machine with this repository that reaches the host: `./run status`" in first
+    else:
+        python = str(folder_of(door, "operate") / "bin" / "python")
+        assert said([python, "-c", "import kept; print(kept.NAME)"], door)[:2] == (0, "kept\n")
+
+
+def wheel(folder: Path, name: str, code: str = "") -> str:
+    """Write a wheel with one module, and return its hash."""
+    path, info = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", f"NAME = {name!r}\n{code}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @posix

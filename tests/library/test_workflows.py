@@ -118,7 +118,7 @@ def test_no_workflow_calls_another(path: Path) -> None:
 
 @each_workflow
 def test_a_workflow_stays_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 110
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 100
 
 
 def test_the_required_check_is_the_job_that_judges_and_is_never_skipped() -> None:
@@ -129,7 +129,8 @@ def test_the_required_check_is_the_job_that_judges_and_is_never_skipped() -> Non
     asked, *others = [step for step in found["all-green"]["steps"] if not step.get("uses", "").startswith("actions/checkout@")]
     assert asked["id"] == "release"
     assert all("steps.release.outputs.changed" in step["if"] for step in others)
-    assert not any("continue-on-error" in step for step in others)
+    passed_by = [step for step in others if "continue-on-error" in step]
+    assert [step["uses"].partition("@")[0] for step in passed_by] == ["docker/login-action"]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_pull_request_writes_nothing_but_its_comment() -> None:
 
 def test_who_may_write_the_comment_never_sees_the_code() -> None:
     ran = [step.get("run") or step["uses"].partition("@")[0] for step in jobs("ci")["comment"]["steps"]]
-    assert all(each == "actions/download-artifact" or each.startswith("gh pr comment ") for each in ran)
+    assert all(each == "actions/download-artifact" or each.startswith(("gh api ", '(echo "$MARK"; sed ')) for each in ran)
 
 
 def test_an_image_comes_from_the_default_branch_whatever_it_is_called() -> None:
@@ -200,7 +201,10 @@ def test_what_is_signed_is_what_was_pushed() -> None:
     found = jobs("train-validate-build-push")
     attest = found["attest"]
     assert attest["if"] == "github.event.repository.visibility == 'public'"
-    assert found["release"]["outputs"] == {name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("image", "digest")}
+    outputs = found["release"]["outputs"]
+    assert {name: outputs[name] for name in ("image", "digest")} == {
+        name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("image", "digest")
+    }
     signed = [step["with"] for step in attest["steps"] if step["uses"].startswith("actions/attest@")]
     assert [each["subject-digest"] for each in signed] == ["${{ needs.release.outputs.digest }}"] * 2
     assert all(job["permissions"].keys().isdisjoint({"id-token", "attestations"}) for name, job in found.items() if name != "attest")
@@ -225,7 +229,7 @@ def test_the_doctor_only_looks() -> None:
     assert job["environment"] == {"name": "production", "deployment": False}
     assert set(job["permissions"].values()) == {"read"}
     assert set(parse(FOLDER / "doctor.yml")["on"]) == {"workflow_dispatch"}
-    assert [CALLED.findall(script) for script in scripts(FOLDER / "doctor.yml")] == [["host"], ["doctor"]]
+    assert [CALLED.findall(script) for script in scripts(FOLDER / "doctor.yml")] == [[], ["host"], ["doctor"]]
 
 
 def test_what_goes_from_the_registry_is_printed_first_and_never_without_the_host() -> None:
@@ -241,8 +245,8 @@ def test_what_goes_from_the_registry_is_printed_first_and_never_without_the_host
 def test_the_environment_is_production_and_the_tag_is_what_gets_recorded(name: str) -> None:
     [job] = jobs(name).values()
     assert job["environment"] == {"name": "production", "deployment": False}
-    *_, recorded, tracked = job["steps"]
-    assert recorded["run"].startswith('./run record "$TAG"')
+    recorded, tracked = (step for step in job["steps"] if step.get("run", "").startswith(("./run record", "./run track")))
+    assert recorded["run"].endswith(' -- "$TAG"')
     assert (tracked["run"].split()[:2], tracked["continue-on-error"]) == (["./run", "track"], True)
     checkout = job["steps"][0]["with"]
     assert (checkout["ref"], checkout["fetch-depth"]) == ("${{ github.event.repository.default_branch }}", 0)
@@ -250,7 +254,87 @@ def test_the_environment_is_production_and_the_tag_is_what_gets_recorded(name: s
 
 def test_a_deploy_trains_and_builds_nothing() -> None:
     called = {verb for script in scripts(FOLDER / "deploy.yml") for verb in CALLED.findall(script)}
-    assert called == {"host", "resume", "deploy", "record", "track"}
+    assert called == {"host", "wait", "deploy", "record", "track"}
+
+
+@pytest.mark.parametrize("name", ["deploy", "rollback"])
+def test_what_a_person_typed_is_data(name: str) -> None:
+    """A tag such as --help would else be an option, and the run green without having done anything."""
+    [job] = jobs(name).values()
+    ran = [step["run"] for step in job["steps"] if re.search(r"\$(TAG|REASON)", step.get("run", ""))]
+    assert len(ran) >= 2
+    for each in ran:
+        before, _, data = each.partition(" -- ")
+        assert re.fullmatch(r'(?:"\$TAG")?', data)
+        assert all(f'="{word}"' in before for word in re.findall(r"\$(?:TAG|REASON)", before))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--target=local"], ["--"], ["v1.0.0"]])
+def test_data_behind_two_hyphens_is_no_option(words: list[str]) -> None:
+    found = vars(parser().parse_args(["deploy", "--rules", "HEAD", "--judge-again", "--resume", "--", *words]))
+    assert (found["tag"], found["target"]) == (words[0], None)
+    assert vars(parser().parse_args(["record", "--outcome", "success", "--", *words]))["tag"] == words[0]
+
+
+def test_the_buttons_restore_what_only_the_default_branch_has_kept() -> None:
+    """Checked by hash, for a day on which the index is down; without it they are slower, and not red."""
+    [kept] = jobs("packages").values()
+    assert kept["if"] == jobs("train-validate-build-push")["release"]["if"]
+    [cache] = [step for step in kept["steps"] if step.get("uses", "").startswith("actions/cache@")]
+    for name in ("deploy", "rollback"):
+        [job] = jobs(name).values()
+        [restored] = [step for step in job["steps"] if step.get("uses", "").startswith("actions/cache")]
+        assert restored["uses"].startswith("actions/cache/restore@")
+        assert (restored["with"], restored["continue-on-error"]) == (cache["with"], True)
+        assert "hashFiles('requirements/operate.txt')" in restored["with"]["key"]
+        assert job["runs-on"] == kept["runs-on"]
+    elsewhere = {path.stem for path in WORKFLOWS for step in steps(path) if step.get("uses", "").startswith("actions/cache")}
+    assert elsewhere == {"deploy", "packages", "rollback"}
+    [download] = [step["run"] for step in kept["steps"] if "run" in step]
+    assert {"--require-hashes", "requirements/operate.txt", kept["steps"][1]["with"]["path"]} <= set(shlex.split(download))
+
+
+def test_before_its_proof_the_button_needs_neither_index_nor_registry() -> None:
+    [job] = jobs("rollback").values()
+    before = job["steps"][: next(at for at, step in enumerate(job["steps"]) if "./run rollback" in step.get("run", ""))]
+    needed = [step.get("uses", step.get("run", "")).partition("@")[0] for step in before if not step.get("continue-on-error")]
+    assert needed == ["actions/checkout", "./run host --required"]
+
+
+def test_a_checkout_that_fails_leaves_a_summary() -> None:
+    """Later, `./run` says what serves: test_host.py and test_run.py."""
+    for name in ("deploy", "rollback"):
+        [job] = jobs(name).values()
+        last = job["steps"][-1]
+        assert last["if"] == "failure() && steps.checkout.outcome != 'success'"
+        assert last["env"]["FAILED"].startswith("**What serves was not changed: the checkout failed.** By hand")
+
+
+def test_merges_of_pages_alone_train_nothing_as_their_pull_requests() -> None:
+    ignored = parse(FOLDER / "train-validate-build-push.yml")["on"]["push"]["paths-ignore"]
+    assert ignored == ["docs/**", "*.md"]
+    [script] = [step["run"] for step in jobs("ci")["all-green"]["steps"] if step.get("id") == "release"]
+    assert "-- . ':!docs' ':(exclude,glob)*.md' ||" in script
+
+
+@each_workflow
+def test_a_login_is_at_the_registry_of_the_images(path: Path) -> None:
+    for step in steps(path):
+        if step.get("uses", "").startswith("docker/login-action@"):
+            assert step["with"]["registry"].endswith(".outputs.registry }}")
+    named = [script for script in scripts(path) if "registry=" in script or "docker login" in script]
+    assert all("${IMAGE_REPOSITORY%%/*}" in script for script in named)
+
+
+def test_a_drift_that_is_skipped_costs_nothing(tmp_path: Path) -> None:
+    first, *others = jobs("drift")["drift"]["steps"]
+    assert all(step["if"].startswith("steps.prometheus.outputs.there") for step in others)
+    for asked, there, said in (("", "", "skipped"), ("host", "there=host\n", "")):
+        files = {name: tmp_path / f"{name}{asked}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        given = {"ASKED": asked, "SKIPPED": "skipped", **{name: str(path) for name, path in files.items()}}
+        subprocess.run(["bash", "-e", "-c", first["run"]], env={**os.environ, **given}, check=True)
+        outputs = [path.read_text(encoding="utf-8") if path.exists() else "" for path in files.values()]
+        assert outputs == [there, f"{said}\n" if said else ""]
 
 
 def test_zizmor_finds_nothing() -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -23,8 +24,9 @@ from slipway.operate.targets import Fetch, haproxy, images
 from slipway.operate.targets.images import LOCK, PROJECT
 from slipway.project import Project
 
-# An older lock belongs to a run that was killed: one that does not run, and one whose connection nobody ended.
-NOT_RUNNING_SECONDS, RUNNING_SECONDS = 300, 1800
+# A holder that was not heard of for so long is gone: killed, or behind a connection that nobody ended.
+GONE_SECONDS, BEAT_SECONDS = 12, 3
+LISTEN = 'while [ -n "$(timeout "$0" head -c 1)" ]; do :; done'
 
 
 def find_container(client: docker.DockerClient, name: str) -> Container | None:
@@ -152,44 +154,66 @@ def write_files(container: Container, folder: str, texts: dict[str, str], only_f
 class LockContainer:
     """The lock of an environment: a container of a fixed name, of which there can be one; its labels name the holder.
 
-    A deploy's lives as long as the deploy: it reads its standard input, and ends when that connection does. A rollback's is not started,
-    since that takes time; it lasts seconds, and the next rollback takes it over.
+    It runs as long as its holder: it ends when nothing comes over its standard input any more. A rollback has it started in a thread, since
+    that takes time.
     """
 
     def __init__(self, client: docker.DockerClient, name: str, choose_image: Callable[[], str]) -> None:
         self.client, self.name, self.choose_image = client, name, choose_image
         self.connection: Any = None
+        self.ended = threading.Event()
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Take the lock. Raises Busy when another run holds it, unless it is to be taken over."""
         image = self.choose_image()
         registry.ensure_image(self.client, image)
         found = find_container(self.client, self.name)
-        if found and (takeover or self._is_stale(found)):
+        if found and (takeover or self._is_gone(found)):
             self.release()
         labels = {LOCK + key: value for key, value in holder.items()}
         try:
             lock = self.client.containers.create(
-                image, name=self.name, labels=labels, entrypoint=["cat"], stdin_open=True, network_mode="none", **CONFINED
+                image,
+                name=self.name,
+                labels=labels,
+                entrypoint=["sh", "-c", LISTEN, str(GONE_SECONDS)],
+                stdin_open=True,
+                network_mode="none",
+                **CONFINED,
             )
+            self.ended = threading.Event()
             if not takeover:
-                self.connection = lock.attach_socket(params={"stdin": 1, "stream": 1})
-                lock.start()
+                self._start(lock)
+            threading.Thread(target=self._keep_alive, args=(lock, self.ended), daemon=True).start()
         except APIError as error:
             if error.status_code == 409:
                 raise Busy(f"{self.read_holder()}") from error
             raise PipelineError(f"The lock could not be taken: {error}. Next: ./run status.") from error
 
+    def _start(self, lock: Container) -> None:
+        self.connection = lock.attach_socket(params={"stdin": 1, "stream": 1})
+        lock.start()
+
+    def _keep_alive(self, lock: Container, ended: threading.Event) -> None:
+        """In a thread: start the lock where that is still to be done, and have it hear of its holder. It ends with the connection."""
+        with suppress(DockerException, PipelineError, OSError):
+            if self.connection is None:
+                self._start(lock)
+            line = getattr(self.connection, "_sock", self.connection)  # the library returns a file that can only be read
+            while not ended.wait(BEAT_SECONDS):
+                line.sendall(b".")
+
     def read_holder(self) -> dict[str, str] | None:
-        """Return who holds the lock, with `gone` where the connection has ended: who lost it goes on holding it."""
+        """Return who holds the lock, with `gone` where that is known to have ended: who lost its connection goes on holding it."""
         found = find_container(self.client, self.name)
         if found is None:
             return None
-        gone = {"gone": "yes"} if found.status == "exited" else {}
+        gone = {"gone": "yes"} if self._is_gone(found) else {}
         return gone | {key.removeprefix(LOCK): value for key, value in found.labels.items() if key.startswith(LOCK)}
 
     def release(self) -> None:
         """Remove the lock."""
+        self.ended.set()
         if self.connection:
             self.connection.close()
             self.connection = None
@@ -197,10 +221,11 @@ class LockContainer:
             with suppress(NotFound):  # another took it over
                 found.remove(force=True)
 
-    def _is_stale(self, found: Container) -> bool:
-        # By the host's clock: those of the machines that deploy may be off.
-        age = (parse_time(self.client.info()["SystemTime"]) - parse_time(found.attrs["Created"])).total_seconds()
-        return found.status == "exited" or age > (RUNNING_SECONDS if found.status == "running" else NOT_RUNNING_SECONDS)
+    def _is_gone(self, found: Container) -> bool:
+        if found.status != "created":
+            return bool(found.status != "running")
+        # Killed before it was started, by the host's clock: those of the machines that deploy may be off.
+        return (parse_time(self.client.info()["SystemTime"]) - parse_time(found.attrs["Created"])).total_seconds() > GONE_SECONDS
 
 
 def parse_time(text: str) -> datetime:

@@ -21,6 +21,7 @@ from slipway.operate.chain import Deployment, parse_record
 from slipway.operate.docker_engine import CONFINED, STAYING
 from slipway.operate.targets import Fetch
 from slipway.project import Project
+from slipway.say import line
 from slipway.serving.manifest import read, sha256
 
 # Labels of containers, and annotations of what is in a cluster, begin so.
@@ -49,14 +50,20 @@ class Images:
         return docker_engine.connect(self.near)
 
     def push_release(self, commit: str) -> str:
+        """Keep what is stored for the commit: it may be deployed, and another build of the same commit has another digest."""
+        name = f"{self.project.image_name}:{commit}"
+        if found := registry.fetch_digest(self.client, name):
+            line(f"{name} is stored already, and is kept: deploys take that one.")
+            return found
         return registry.push_image(self.client, f"{self.project.product}:{commit}", self.project.image_name, commit)
 
     def find_digest(self, commit: str) -> str:
         digest = registry.fetch_digest(self.client, f"{self.project.image_name}:{commit}")
         if digest is None:
             raise PipelineError(
-                f"There is no image for commit {commit[:12]} in {self.project.image_name}: it was never judged, or not passed. "
-                "Next: merge it and wait for train-validate-build-push, or on that commit: ./run train, validate, build and push."
+                f"There is no image for commit {commit[:12]} in {self.project.image_name}: it was never judged, did not pass, or "
+                "only pages were merged. Next: merge it and wait for train-validate-build-push, or start that by button; "
+                "or on that commit: ./run train, validate, build and push."
             )
         return digest
 

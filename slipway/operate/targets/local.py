@@ -174,7 +174,7 @@ class LockFile:
         """Create the lock file, whole; only one can. A lock of a process that is gone does not count."""
         found = self.read_holder()
         ours = self.path.with_name(f"lock-{os.getpid()}.json")
-        _write_whole(ours, json.dumps({**holder, "pid": str(os.getpid())}))
+        _write_whole(ours, json.dumps({**holder, "pid": str(os.getpid()), "began": str(psutil.Process().create_time())}))
         try:
             if found and (takeover or "gone" in found):
                 self.path.unlink(missing_ok=True)
@@ -195,10 +195,20 @@ class LockFile:
             return None
         except ValueError:  # a full disk, or somebody's hand
             return {"what": "a run that was cut short", "by": "somebody", "at": format_now(), "token": "", "gone": "yes"}
-        return found if psutil.pid_exists(int(found["pid"])) else found | {"gone": "yes"}
+        return found if _is_alive(found) else found | {"gone": "yes"}
 
     def release(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def _is_alive(holder: dict[str, str]) -> bool:
+    """Tell whether the process that holds a lock goes on: numbers of processes are used again, also after a restart of the machine."""
+    try:
+        process = psutil.Process(int(holder["pid"]))
+        began = str(process.create_time())
+        return process.status() != psutil.STATUS_ZOMBIE and holder.get("began", began) == began
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _read(path: Path) -> str | None:

@@ -21,7 +21,7 @@ NAME = "app.kubernetes.io/name"
 # A ConfigMap holds a megabyte; the oldest lines go.
 EVENTS = 500
 # A holder that has not renewed the lock for so long is gone.
-LEASE_SECONDS, RENEW_SECONDS = 20, 5
+LEASE_SECONDS, RENEW_SECONDS = 14, 3
 
 
 class NotRecorded(PipelineError):

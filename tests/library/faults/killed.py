@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ class Steps:
 
 
 def on_docker(steps: Steps) -> None:
-    """Come to a step with each request that changes something; a command is one when it is started, with what it was made for."""
+    """Come to a step with each request that changes something; a command is one when it is started, with what it was made for.
+
+    What a thread asks is none, since nothing waits for it: a rollback has its lock started there.
+    """
     send, commands = Connection.send, dict[str, list[str]]()
 
     @functools.wraps(send)
@@ -57,7 +61,8 @@ def on_docker(steps: Steps) -> None:
             commands[answer.json()["Id"]] = json.loads(request.body or "{}")["Cmd"]
             return answer
         command = commands.get(path.split("/")[-2], [])
-        if request.method not in {"GET", "HEAD"} and not ASKING.search(" ".join(command)):
+        ours = threading.current_thread() is threading.main_thread()
+        if ours and request.method not in {"GET", "HEAD"} and not ASKING.search(" ".join(command)):
             what = "run " + " ".join(command[:3]) if command else f"{request.method} {request.path_url}"
             steps.come_to(what)
         return send(self, request, stream, **settings)

@@ -62,8 +62,8 @@ def spread(steps: int, kills: int) -> list[int]:
     2,
     "kill -9 of a deploy, right before each of its steps and after the last",
     local="What served goes on, or the new release, which was proven by then. The same deploy again completes.",
-    docker="As on local. In the instant in which it takes the lock: after five minutes, for which a rollback does not wait.",
-    kubernetes="As on local, once the lock has not been renewed for 20 s, for which a rollback does not wait.",
+    docker="As on local. In the instant in which it takes the lock: after 12 s, for which a rollback does not wait.",
+    kubernetes="As on local, once the lock has not been renewed for 14 s, for which a rollback does not wait.",
 )
 def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, select: Callable[[list[str]], list[int]]) -> None:
     wrong = list[str]()
@@ -144,7 +144,7 @@ def after(road: Road, steps: list[str], step: int, folder: Path, *verb: str) -> 
         wrong.append(repr(error))
     said = road.run(*verb)
     if said.code == 5 and any("/attach" in each for each in steps[step - 2 : step]):  # the lock's container is there and does not run yet
-        said = five_minutes_later(road, *verb)
+        said = seconds_later(road, *verb)
     if said.code == 2 and f"{tag} is the live release." in said.text:
         said = Said(0, "", "")  # it was killed when all was done
         road.place.lock.release()  # goes stale
@@ -157,10 +157,10 @@ def after(road: Road, steps: list[str], step: int, folder: Path, *verb: str) -> 
     return wrong
 
 
-def five_minutes_later(road: Road, *verb: str) -> Said:
-    """Run a verb when a lock whose container was not started is stale."""
+def seconds_later(road: Road, *verb: str) -> Said:
+    """Run a verb when it is known that the holder of a lock that was never started is gone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(containers, "NOT_RUNNING_SECONDS", 0)
+        patch.setattr(containers, "GONE_SECONDS", 0)
         return road.run(*verb)
 
 

@@ -97,6 +97,7 @@ class Scenario:
     posted: list[tuple[str, dict[str, Any]]]
     issues: list[dict[str, Any]]
     secrets: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
     @property
@@ -186,7 +187,23 @@ class Scenario:
             "SCENARIO_REPOSITORY": str(self.bare),
             "SCENARIO_VENV": sys.prefix,
             "SCENARIO_ARTIFACTS": str(runner / "artifacts"),
+            "SCENARIO_COMMENTS": str(self.folder / "comments.json"),
+            "SCENARIO_CACHE": str(self.folder / "kept"),
+            **self.broken,
         }
+
+    @contextmanager
+    def without_index(self) -> Iterator[None]:
+        """Have no package index, and nothing in a cache of this machine."""
+        nowhere = "http://127.0.0.1:9/simple"
+        self.broken = {
+            "UV_DEFAULT_INDEX": nowhere,
+            "PIP_INDEX_URL": nowhere,
+            "UV_CACHE_DIR": str(self.folder / "empty"),
+            "UV_HTTP_RETRIES": "0",
+        }
+        yield
+        self.broken = {}
 
     def merge(self, commit: str, **payload: Any) -> Ran:
         """Push to main, and do what that starts."""
@@ -196,8 +213,8 @@ class Scenario:
     def pull_request(self, number: int, base: str, commit: str, owner: str = "", checks: bool = False) -> Ran:
         """Open a pull request, and do what that starts."""
         self.git("push", "--quiet", "origin", f"{commit}:refs/pull/{number}/head")
-        head = {"sha": commit, "ref": "change", "repo": {"full_name": owner or self.name}}
-        opened = {"base": {"sha": base, "ref": "main"}, "head": head, "html_url": f"https://github.com/{self.name}/pull/{number}"}
+        head = {"sha": commit[::-1], "ref": "change", "repo": {"full_name": owner or self.name}}
+        opened = {"base": {"sha": base, "ref": "main"}, "head": head, "number": number}
         ref = f"refs/pull/{number}/merge"
         return self.run("ci", "pull_request", ref, commit, job="comment", checks=checks, number=number, pull_request=opened)
 
@@ -215,8 +232,9 @@ class Scenario:
 
 def stand_ins(workflow: str) -> list[str]:
     """Return which folder is used for each pinned action."""
-    used = sorted(set(re.findall(r"uses: ([\w.-]+/([\w.-]+)@[0-9a-f]{40})", workflow)))
-    return [word for pin, name in used for word in ("--local-repository", f"{pin}={HERE / 'actions' / name}")]
+    used = sorted(set(re.findall(r"uses: ([\w.-]+)/([\w.-]+)(?:/[\w.-]+)*@([0-9a-f]{40})", workflow)))
+    pins = [(f"{owner}/{name}@{commit}", name) for owner, name, commit in used]
+    return [word for pin, name in pins for word in ("--local-repository", f"{pin}={HERE / 'actions' / name}")]
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def test_the_first_hour_types_what_there_is() -> None:
 
 
 def test_every_action_has_a_stand_in() -> None:
-    used = set(re.findall(r"uses: [\w.-]+/([\w.-]+)@", text()))
+    used = set(re.findall(r"uses: [\w.-]+/([\w.-]+)(?:/[\w.-]+)*@", text()))
     assert {each.name for each in STAND_INS.iterdir()} == used
 
 

@@ -20,6 +20,7 @@ from tests.template.workflows.scenario import Ran, Scenario
 pytestmark = pytest.mark.docker
 EARLIER = 0.8549
 A, B = "v1.0.0", "v1.1.0"
+MARK = "<!-- kept by the workflow: gate -->"
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +128,10 @@ def test_a_pull_request_with_a_better_model_is_told_in_one_comment(story: Story)
     ran = story.on.pull_request(1, story.first, commit, checks=True).ended(0)
     assert "PASS" in ran.summary
     assert re.search(r"\d+ passed", ran.log)
-    assert (ran.artifacts / "comment.md").read_text() == (ran.artifacts / "gate" / "gate.md").read_text()
-    assert {"--edit-last", "--create-if-none"} <= set((ran.artifacts / "gh").read_text().split())
+    gate = (ran.artifacts / "gate" / "gate.md").read_text()
+    assert commit[:12] in gate, "the commit that merges it"
+    assert (ran.artifacts / "comment.md").read_text() == f"{MARK}\n{gate.replace(commit[:12], commit[::-1][:12])}"
+    assert {"POST", f"repos/{story.on.name}/issues/1/comments"} <= set((ran.artifacts / "gh").read_text().split())
     assert (ran.artifacts / "gate" / "gate.html").is_file()
     assert story.on.stored(commit) is None
 
@@ -136,7 +139,15 @@ def test_a_pull_request_with_a_better_model_is_told_in_one_comment(story: Story)
 def test_a_pull_request_with_a_worse_model_is_red_and_pushes_nothing(story: Story) -> None:
     story.deployed()
     commit = story.change("nothing learnt", shuffled(story.rows))
+    others = [
+        {"id": 41, "user": {"login": "somebody"}, "body": MARK},
+        {"id": 43, "user": {"login": "github-actions[bot]"}, "body": "hello"},
+    ]
+    ours = {"id": 42, "user": {"login": "github-actions[bot]"}, "body": f"{MARK}\nbefore"}
+    (story.on.folder / "comments.json").write_text(json.dumps([others[0], ours, others[1]]))
     ran = story.on.pull_request(2, story.first, commit).ended(1)
+    (story.on.folder / "comments.json").unlink()
+    assert {"PATCH", f"repos/{story.on.name}/issues/comments/42"} <= set((ran.artifacts / "gh").read_text().split())
     assert "FAIL" in ran.summary
     assert "FAIL" in (ran.artifacts / "comment.md").read_text()
     assert story.on.stored(commit) is None
@@ -202,23 +213,29 @@ def callers(story: Story, folder: Path) -> Any:
     return rehearsal.keep_calling(on, folder)
 
 
-def test_deploys_are_held_after_a_rollback_until_they_are_resumed(story: Story) -> None:
-    held_back(story)
+def test_the_button_works_while_all_else_is_down_and_deploys_are_held_until_one_is_proven(story: Story, registry: Registry) -> None:
+    story.upgraded()
+    if standing(story) == A:
+        story.on.press("deploy", tag=B, resume=True).ended(0)
+    story.on.press("packages").ended(0)
+    with registry.down(), story.on.without_index():
+        ran = story.on.press("rollback", tag="", reason="all is down").ended(0)
+    assert ran.summary.startswith(f"## {A} serves, was {B}: rollback (all is down) in ")
+    assert proven(ran)
+    assert "warning: the pointer `production` was not moved" in ran.summary
+    assert "::warning::the pointer `production` was not moved" in ran.log
+    assert (standing(story), story.on.stored("production")) == (A, story.on.stored(story.second()[0]))
+
     ran = story.on.press("deploy", tag=B).ended(1)
     assert "held" in ran.summary
     assert open_issues(story) == [f"Production runs {A} after a rollback; deploys are held"]
     story.serves(A)
+    assert ran.summary.startswith(f"**{A} is live, and callers get {A}, as expected. deploy failed:** Deploys are held: ")
+    assert story.on.press("deploy", tag="--help", resume=True).ended(1).summary.count("There is no tag '--help'") == 1
+    assert "Deploys are held: " in story.on.press("deploy", tag=B).ended(1).summary, "what failed has ended the hold"
     story.on.press("deploy", tag=B, resume=True).ended(0)
     assert open_issues(story) == []
     story.serves(B)
-
-
-def held_back(story: Story) -> None:
-    """Be rolled back to the first release."""
-    story.upgraded()
-    [[version]] = story.on.place.ask_live(("/version", None)).values()
-    if version["tag"] == B:
-        story.on.press("rollback", tag="", reason="once more").ended(0)
 
 
 def test_a_rollback_to_an_unknown_tag_changes_nothing(story: Story) -> None:
