@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def adopt(
     project: Project,
     file: str,
     column: str,
+    task: str = "",
+    positive: str = "",
     notebook: str = "",
     model: str = "",
     answers: str = "",
@@ -64,7 +67,8 @@ def adopt(
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
     made_by = {name: str(Path(each).expanduser().absolute()) for name, each in (("model", model), ("notebook", notebook)) if each}
     try:
-        _draft(project.root, drafts, dry_run, source, column, answers, made_by)
+        words = (str(source), column, task, positive, made_by.get("notebook", ""), made_by.get("model", ""), answers)
+        _draft(project.root, drafts, dry_run, words, made_by)
         notes = _write_notes(project, drafts, source)
         changed = place.find_changed(project.root, drafts)
         if dry_run:
@@ -81,11 +85,11 @@ def adopt(
     return _check(project.root, notes)
 
 
-def _draft(root: Path, drafts: Path, dry_run: bool, source: Path, column: str, answers: str, made_by: dict[str, str]) -> None:
+def _draft(root: Path, drafts: Path, dry_run: bool, words: Sequence[str], made_by: Collection[str]) -> None:
     """Write all drafts into a folder. Raises PipelineError."""
     _begin(root, drafts)
     with own_steps.lend(root, drafts, "model" in made_by):
-        _run(root, drafts, "draft", str(source), column, answers, made_by.get("model", ""), made_by.get("notebook", ""))
+        _run(root, drafts, "draft", *words)
         _format_code(root, drafts)
         _refuse_unfit(root, drafts)
         place.refuse_lacking(root, drafts / PLAN, dry_run)

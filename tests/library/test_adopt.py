@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway import cli
-from slipway.adopt import decide, draft, files, fit, place, split, table
+from slipway.adopt import decide, draft, files, judges, place, split, table
 from slipway.adopt.disguises import find_summands
 from slipway.adopt.personal import find_personal
 from slipway.adopt.times import find_forms
@@ -219,7 +219,7 @@ def test_floors_take_the_place_of_others_and_nothing_else_changes(tmp_path: Path
 
 @pytest.mark.parametrize(("value", "up", "floor"), [(71.3, True, 72), (0.5678, False, 0.56), (-0.031, False, -0.031), (0.0, True, 0)])
 def test_a_floor_has_two_digits_on_the_side_where_it_holds(value: float, up: bool, floor: float) -> None:
-    assert fit.round_floor(value, up) == pytest.approx(floor)
+    assert judges.round_floor(value, up) == pytest.approx(floor)
 
 
 def test_drafts_can_be_run(tmp_path: Path) -> None:

@@ -516,7 +516,7 @@ model.fit(X_train, y_train)""",
     )
     assert [name for name, _ in both.built.steps] == ["forest"]
     assert "cell 3, line 5: SMOTE resamples the rows" in both.notes
-    assert both.drafted.needs == {"packages": [], "lacking": []}
+    assert both.drafted.before.needs == {"packages": [], "lacking": []}
     assert "loss = losses.balanced_log_loss" in (both.folder / "model" / "metrics.py").read_text()
 
 

@@ -1,6 +1,6 @@
 """The notebook in which a model was made, in the place of the model before: what `slipway.adopt.draft` asks of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,12 +8,12 @@ import pandas as pd
 
 from slipway.adopt.before import Before
 from slipway.adopt.decide import Decision
-from slipway.adopt.files import Target, format_metrics
+from slipway.adopt.metrics import format_metrics
 from slipway.adopt.notebook.drafts import Read, read_drafts
+from slipway.adopt.target import Ask, Target
 from slipway.doctor.reading import Raw
 from slipway.errors import PipelineError
 
-Ask = Callable[[str, Sequence[str]], str]
 SEARCH = "search.py"
 
 
