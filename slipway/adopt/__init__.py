@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway import say
-from slipway.adopt import own_steps, place
+from slipway.adopt import own_steps, place, searching
 from slipway.errors import PipelineError
 from slipway.project import Project
 from slipway.say import line
@@ -90,6 +90,7 @@ def _draft(root: Path, drafts: Path, dry_run: bool, words: Sequence[str], made_b
     _begin(root, drafts)
     with own_steps.lend(root, drafts, "model" in made_by):
         _run(root, drafts, "draft", *words)
+        searching.draft_call(root, drafts)
         _format_code(root, drafts)
         _refuse_unfit(root, drafts)
         place.refuse_lacking(root, drafts / PLAN, dry_run)
@@ -168,7 +169,7 @@ def _format_code(root: Path, drafts: Path) -> None:
     """Have ruff order the imports and break the lines, as `./run check` wants them."""
     # What is imported from the project is found there, and not in the folder of the drafts.
     settings = ["--config", str(root / "pyproject.toml"), "--config", f"src = [{json.dumps(str(root))}]"]
-    names = ["model", *(each.name for each in drafts.glob("*.py"))]
+    names = [each for each in ("model", "pipeline") if (drafts / each).is_dir()]
     for words in (["check", "--quiet", "--fix", "--select", "I"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *words, *settings, *names], cwd=drafts, check=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from slipway.doctor.reading import Raw, parse_raw
+from slipway.doctor.reading import Raw, find_odd_row, parse_raw
 from slipway.errors import PipelineError
 
 # A file with more bytes is sampled: GitHub takes no file of more than 100 MB, and a fit on more would take minutes.
@@ -36,6 +36,11 @@ def read_source(path: Path, most: int = MOST_BYTES) -> Source:
         parquet = file.read(4) == PARQUET
     content, notes = _read_parquet(path, most) if parquet else _read_text(path, most)
     raw = parse_raw(content)
+    whole = raw is not None and len(raw.table.columns) > 1 and isinstance(raw.table.index, pd.RangeIndex)
+    if not whole and (odd := find_odd_row(content)):
+        number, cells, names = odd
+        where = f"{path}, line {number}" if len(content) == path.stat().st_size else f"{path}, a row"
+        raise PipelineError(f"{where}: it has {cells} cells. Expected: {names}, as the line of column names has. Next: correct it.")
     if raw is None:
         raise PipelineError(f"{path} holds no table. Expected: CSV with a line of column names, or Parquet. Next: save it as CSV (UTF-8).")
     if len(raw.table) < LEAST_ROWS:

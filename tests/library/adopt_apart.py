@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 # Of other packages only: the library imports `model`, which is another one in each step.
-for name in ("duckdb", "great_expectations", "httpx", "numpy", "pandas", "pydantic", "scipy.stats", "skops.io", "threadpoolctl"):
+PACKAGES = "docker duckdb fastapi great_expectations httpx numpy pandas pydantic scipy.stats skops.io threadpoolctl yaml"
+for name in PACKAGES.split():
     importlib.import_module(name)
 for name in ("compose", "ensemble", "feature_extraction.text", "impute", "linear_model", "metrics", "pipeline", "preprocessing"):
     importlib.import_module(f"sklearn.{name}")
@@ -48,7 +49,7 @@ def run_step(command: Sequence[str], cwd: Path, few_rows: int, **options: Any) -
     """Stand for `subprocess.run`: a module of the library is run in a fork, anything else as it is."""
     module, *words = command[2:]
     if not module.startswith("slipway"):
-        return subprocess.run(command, cwd=cwd, **options)  # noqa: PLW1510
+        return subprocess.run(command, cwd=cwd, **options)
 
     def work() -> int:
         if module == "slipway.cli":
@@ -62,7 +63,7 @@ def run_step(command: Sequence[str], cwd: Path, few_rows: int, **options: Any) -
         return subprocess.CompletedProcess(command, code, stderr=output.read())
 
 
-def adopt_table(root: str, table: str, target: str, few_rows: int, force: bool) -> int:
+def adopt_table(root: str, table: str, target: str, few_rows: int, **options: bool) -> int:
     """Adopt a table in a project, then have the declaration take all rows of both files. Returns the exit code."""
     place = Path(root)
 
@@ -77,12 +78,14 @@ def adopt_table(root: str, table: str, target: str, few_rows: int, force: bool) 
             return done
 
     adopt.subprocess = Shim  # type: ignore[assignment,misc]
-    code = adopt.adopt(project.load(place, None), table, target, force=force).exit_code
+    code = adopt.adopt(project.load(place, None), table, target, **options).exit_code
+    if code or options.get("dry_run"):
+        return code
     with tempfile.TemporaryFile("w+") as output:
         refused = fork(lambda: check_rows(place), place, output)
         output.seek(0)
         print(output.read())
-    return code or refused
+    return refused
 
 
 def check_rows(root: Path) -> int:

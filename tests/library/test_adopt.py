@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from slipway import cli
 from slipway.adopt import decide, draft, files, judges, place, split, table
 from slipway.adopt.disguises import find_summands
 from slipway.adopt.personal import find_personal
+from slipway.adopt.target import Options
 from slipway.adopt.times import find_forms
 from slipway.doctor.kinds import read_kind
 from slipway.errors import PipelineError
@@ -241,6 +243,13 @@ WRONG = {
     "an empty file": ("", "amount", "holds no table"),
     "a header alone": ("a,amount\n", "amount", "holds no table"),
     "one row": ("a,amount\n1,2\n", "amount", "has 1 row. Expected: 30 at least"),
+    "a row too long": (
+        "a,amount\n" + "1,2\n" * 50 + "1,2,3\n" + "1,2\n" * 9,
+        "amount",
+        "line 52: it has 3 cells. Expected: 2",
+    ),
+    "a row too short": ("a,amount\n" + "1,2\n" * 20 + "1\n" + "1,2\n" * 29, "amount", "line 22: it has 1 cells. Expected: 2, as the line"),
+    "names too few": ("a,amount\n" + "1,2,3\n" * 50, "amount", "line 2: it has 3 cells. Expected: 2"),
     "one class": ("a,amount\n" + "".join(f"{number},yes\n" for number in range(50)), "amount", "is 'yes' in all rows"),
     "no target": ("a,amount\n" + "".join(f"{number},\n" for number in range(50)), "amount", "is empty in all 50 rows"),
     "a class of one row": (
@@ -248,7 +257,7 @@ WRONG = {
         "amount",
         "50 rows of 'yes', 1 rows of 'no'",
     ),
-    "words without end": ("a,amount\n" + "".join(f"{number % 7},w{number}\n" for number in range(90)), "amount", "90 different words"),
+    "words without end": ("a,amount\n" + "".join(f"{number % 7},w{number}\n" for number in range(90)), "amount", "90 different values"),
     "nothing to tell it by": ("a,amount\n" + "".join(f"1,{number % 9}.5\n" for number in range(90)), "amount", "No column is left"),
     "an image": ("\x89PNG\x00\x00" * 40, "amount", "holds no table"),
 }
@@ -275,6 +284,34 @@ def test_gaps_in_the_target_and_rare_classes_are_left_out(tmp_path: Path) -> Non
     assert "30 rows have no bought: left out" in found.notes
     assert any("'maybe' has 2 rows" in each for each in found.notes)
     assert (found.target.task, found.target.positive) == ("binary", "yes")
+
+
+OPTIONS = {
+    "an amount": ("grade", ("regression", ""), ("regression", None)),
+    "classes": ("grade", ("classification", ""), ("multiclass", None)),
+    "one of two": ("bought", ("", "no"), ("binary", "no")),
+    "0 of 0 and 1": ("paid", ("", "0"), ("binary", 0)),
+    "1 of 0 and 1": ("paid", ("", "1"), ("binary", None)),
+    "an amount of two": ("paid", ("regression", ""), ("regression", None)),
+    "no numbers": ("bought", ("regression", ""), "--task regression, and bought has values such as 'yes', 'no'. Expected: numbers."),
+    "no such value": ("bought", ("", "ja"), "--positive 'ja' is no value of bought. Expected: 'yes' or 'no'. Next: --positive 'yes'"),
+    "positive of three": ("grade", ("", "3"), "--positive '3', and grade is 3 classes. Expected: two classes. Next: "),
+    "positive of amounts": ("grade", ("regression", "3"), "--positive '3', and grade is an amount. Expected: two classes. Next: "),
+}
+
+
+@pytest.mark.parametrize(("target", "options", "found"), OPTIONS.values(), ids=OPTIONS)
+def test_options_answer_what_would_be_asked(target: str, options: tuple[str, str], found: Any, tmp_path: Path) -> None:
+    rows = "".join(f"{number % 17},{1 + number % 3},{('yes', 'no')[number % 2]},{number // 2 % 2}\n" for number in range(90))
+    (tmp_path / "table.csv").write_text(f"a,grade,bought,paid\n{rows}")
+    (tmp_path / "model").mkdir()
+    if isinstance(found, str):
+        with pytest.raises(PipelineError) as told:
+            draft.draft(tmp_path / "table.csv", target, tmp_path, take_first, options=Options(*options))
+        assert found in str(told.value)
+    else:
+        drafted = draft.draft(tmp_path / "table.csv", target, tmp_path, take_first, options=Options(*options)).target
+        assert (drafted.task, drafted.positive) == found
 
 
 # What a person has edited.
