@@ -9,7 +9,7 @@ from slipway.adopt.target import Target
 from slipway.doctor.source import quote
 
 # With fewer rows to learn from a linear model is the sounder one.
-FEW_ROWS = 500
+FEW_ROWS = 1000
 WIDEST = 100
 
 

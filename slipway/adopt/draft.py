@@ -21,6 +21,7 @@ from slipway.adopt.metrics import format_metrics
 from slipway.adopt.notebook.study import Study, read_study
 from slipway.adopt.table import Source, drop_rows, find_target, read_source, write_rows
 from slipway.adopt.target import CLASSES, LEAST_OF_A_CLASS, Ask, Options, Target, describe_target, is_amount
+from slipway.adopt.units import find_units
 from slipway.doctor.datasets import find_header_steps
 from slipway.doctor.reading import Format, Raw
 from slipway.errors import PipelineError
@@ -49,9 +50,7 @@ def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Stu
     column = find_target(source.raw, target)
     before.find_answers(source.raw, column)
     raw, unlabelled = _drop_unlabelled(source, column)
-    steps = list(find_header_steps([str(each) for each in raw.table]))
-    calls = [step for _, step in steps]
-    rows = run_load(files.format_load(Format(raw), [], calls), _write(raw, folder))
+    rows, steps = _load_rows(raw, _write(raw, folder), isinstance(before, Before) and not before.fitted)
     column = str(rows.columns[list(map(str, raw.table)).index(column)])
     before.read_rows(rows, column)
     ask = before.choose_ask(ask)
@@ -64,11 +63,22 @@ def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Stu
     raw = _drop_personal(raw, decisions)
     _write(raw, folder)
     linear = is_linear(decisions, len(rows))
-    load = files.format_load(Format(raw, codes), decisions, calls)
+    load = files.format_load(Format(raw, codes), decisions, [step for _, step in steps])
     _write_model(folder, _draft_model(before.order_features(decisions), learn, load, linear) | before.draft_files(folder, learn))
     notes = [*source.notes, *before.notes, *unlabelled, *rare, *(why for why, _ in steps), *_count_twins(rows)]
     refusal = before.find_refusal(folder, decisions, learn)
     return Drafted(learn, decisions, notes, linear, before, refusal)
+
+
+def _load_rows(raw: Raw, path: Path, alone: bool) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Return what `load` makes of a table, and its steps with their reasons; a notebook or a model takes units as they are."""
+    steps = list(find_header_steps([str(each) for each in raw.table]))
+    rows = run_load(files.format_load(Format(raw), [], [step for _, step in steps]), path)
+    units = list(find_units(rows, raw.separator)) if alone else []
+    if units:
+        steps += units
+        rows = run_load(files.format_load(Format(raw), [], [step for _, step in steps]), path)
+    return rows, steps
 
 
 def _draft_model(decisions: Sequence[Decision], learn: Target, load: str, linear: bool) -> dict[str, str]:

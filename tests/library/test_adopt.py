@@ -17,6 +17,7 @@ from slipway.adopt.disguises import find_summands
 from slipway.adopt.personal import find_personal
 from slipway.adopt.target import Options
 from slipway.adopt.times import find_forms
+from slipway.adopt.units import find_units
 from slipway.doctor.kinds import read_kind
 from slipway.errors import PipelineError
 from slipway.rules import load_thresholds
@@ -51,6 +52,13 @@ def make_rows(number: int = 400) -> pd.DataFrame:
             "amount": amount.round(2).astype(str),
         }
     )
+
+
+@pytest.mark.parametrize(("name", "letter", "role"), [("order_no", "K", "group"), ("Kunden-Nr.", "K", "group"), ("floor_no", "", "number")])
+def test_what_is_called_a_number_is_a_key_where_it_has_letters(name: str, letter: str, role: str) -> None:
+    rows = make_rows().rename(columns={"customer_id": name})
+    rows[name] = letter + rows[name]
+    assert {each.column: each.role for each in decide.decide_columns(rows, "amount", "regression")}[name] == role
 
 
 def test_each_column_is_what_it_holds() -> None:
@@ -124,6 +132,28 @@ def test_what_adds_up_to_the_target_is_left_out() -> None:
 )
 def test_times_are_read_as_they_are_written(cells: list[str], forms: list[str]) -> None:
     assert find_forms(cells) == forms
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["1.812,37 €", "5,00 €", ""], ["1812.37", "5.00", ""]),
+        (["15 %", "0 %", "n/a"], ["15", "0", None]),
+        (["$1,234.50", "$3.00", "$-17.25"], ["1234.50", "3.00", "-17.25"]),
+        (["3 kg", "4 g"], None),
+        (["kind 3", "kind 4"], None),
+        (["007 s", "3 s"], None),
+        (["A1", "A2"], None),
+        (["12", "3"], None),
+    ],
+)
+def test_a_number_is_taken_without_its_unit(cells: list[str], numbers: list[str | None] | None) -> None:
+    rows = pd.DataFrame({"a": cells}, dtype=object)
+    lines = [line for _, line in find_units(rows, ";")]
+    for each in lines:
+        exec(each, {"rows": rows})  # noqa: S102
+    assert len(lines) == (numbers is not None)
+    assert rows["a"].tolist() == (numbers or cells)
 
 
 # Rows that are held back.
