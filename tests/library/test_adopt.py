@@ -221,9 +221,13 @@ def test_parquet_is_read_as_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
     rows = pd.DataFrame({"number": range(80), "day": pd.date_range("2025-01-01", periods=80), "even": [True, False] * 40})
     rows["word"] = [None if number % 3 == 0 else f"n{number}" for number in range(80)]
-    duckdb.from_df(rows).write_parquet(str(path))
+    more = "[number, 1] AS list, {'a': number} AS struct, encode('a') AS bytes, to_seconds(number) AS lasted, 1.50::DECIMAL(9, 2) AS sum"
+    duckdb.from_df(rows).project(f"*, {more}").write_parquet(str(path))
     found = table.read_source(path)
-    assert found.raw.table.iloc[:2].values.tolist() == [["0", "2025-01-01", "True", ""], ["1", "2025-01-02", "False", "n1"]]
+    first, second = found.raw.table.iloc[:2].values.tolist()
+    assert first == ["0", "2025-01-01", "True", "", "0.0", "1.5"]
+    assert second == ["1", "2025-01-02", "False", "n1", "1.0", "1.5"]
+    assert [each.partition(":")[0] for each in found.notes] == ["Parquet", "list", "struct", "bytes", "lasted"]
     assert len(table.read_source(path, most=path.stat().st_size // 2 + 1).raw.table) == 40
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(PipelineError, match="cannot be read as Parquet"):

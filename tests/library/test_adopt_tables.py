@@ -100,6 +100,16 @@ CELLS: dict[str, Callable[[Rows], Sequence[Any]]] = {
     "mail": lambda rows: [f"k{each}@example.org" for each in range(rows.number)],
     "phone": lambda rows: [f"+49 30 {each}" for each in rows.draw.integers(1_000_000, 9_999_999, rows.number)],
     "Last Name": lambda rows: [f"{a}{b}" for a, b in zip(rows.choose(WORDS), rows.draw.integers(0, 99, rows.number), strict=True)],
+    "order_no": lambda rows: [f"{each}/{each % 10}" for each in rows.draw.integers(0, rows.number // 3, rows.number)],
+    "weight": lambda rows: [f"{each:.1f} kg" if number % 9 else "-" for number, each in enumerate(rows.amounts(1, 90, 1))],
+    "mixed": lambda rows: [each if number % 3 else f"about {each}" for number, each in enumerate(rows.amounts(1, 90, 0))],
+    "infinite": lambda rows: [each if number % 40 else "inf" for number, each in enumerate(rows.amounts(1, 90, 1))],
+    "digits": lambda rows: [str(each) * 3 for each in rows.draw.integers(10**9, 10**10, rows.number)],
+    "Swiss": lambda rows: [f"{each:,.2f}".replace(",", "'") for each in rows.amounts(500, 90_000, 2)],
+    "blank": lambda rows: rows.choose([" ", "a", "b "]),
+    "old": lambda rows: [f"{1000 + each}-01-01" for each in rows.draw.integers(0, 900, rows.number)],
+    "short year": lambda rows: rows.times("%d.%m.%y", "50h"),
+    "emoji": lambda rows: rows.choose(["👍", "👎🏽", "e\u0301"]),
     "leak": lambda rows: rows.hidden,
 }
 TARGETS: dict[str, Callable[[Rows], Sequence[Any]]] = {
@@ -118,21 +128,22 @@ TARGETS: dict[str, Callable[[Rows], Sequence[Any]]] = {
     "chance": lambda rows: rows.draw.normal(size=rows.number).round(3),
 }
 HEADERS = [
+    "1",
+    "TARGET",
+    "Literal",
+    "gro\u0308ße",
+    "a\nb",
+    "été",
+    "{x}",
+    "%s",
+    "C:\\x",
     "copy",
     "class",
     "1st Flr (m²)",
     " padded ",
     "größe",
-    'a "b"',
-    "model_year",
-    "Field",
-    "datetime",
-    "x.1",
-    "__init__",
-    "rows",
-    "a,b",
-    "ß",
 ]
+HEADERS += ['a "b"', "model_year", "Field", "datetime", "x.1", "__init__", "rows", "a,b", "ß"]
 
 
 @st.composite
