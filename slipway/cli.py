@@ -43,6 +43,8 @@ VERBS = {
         "draft model/, data/ and validation/ for a table of your own: 0 all fits, 8 something is to be mended",
         option("file", help="CSV, as any program writes it, or Parquet"),
         option("--target", required=True, metavar="COLUMN", dest="column", help="the column to learn"),
+        option("--task", default="", choices=("regression", "classification"), help="amounts or classes; default: by the column"),
+        option("--positive", default="", metavar="VALUE", help="which of two classes has its probability answered"),
         option("--notebook", default="", metavar="FILE", help="take the estimator of a notebook, which is read and never run"),
         option("--model", default="", metavar="FILE", help="draft build() from a fitted model (pickle, joblib, skops) without loading it"),
         option("--answers", default="", metavar="COLUMN", help="the answers of the model before, to compare those of the new one with"),

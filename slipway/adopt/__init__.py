@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway import say
-from slipway.adopt import own_steps, place
+from slipway.adopt import own_steps, place, searching
 from slipway.errors import PipelineError
 from slipway.project import Project
 from slipway.say import line
@@ -54,6 +55,8 @@ def adopt(
     project: Project,
     file: str,
     column: str,
+    task: str = "",
+    positive: str = "",
     notebook: str = "",
     model: str = "",
     answers: str = "",
@@ -64,7 +67,8 @@ def adopt(
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
     made_by = {name: str(Path(each).expanduser().absolute()) for name, each in (("model", model), ("notebook", notebook)) if each}
     try:
-        _draft(project.root, drafts, dry_run, source, column, answers, made_by)
+        words = (str(source), column, task, positive, made_by.get("notebook", ""), made_by.get("model", ""), answers)
+        _draft(project.root, drafts, dry_run, words, made_by)
         notes = _write_notes(project, drafts, source)
         changed = place.find_changed(project.root, drafts)
         if dry_run:
@@ -81,11 +85,12 @@ def adopt(
     return _check(project.root, notes)
 
 
-def _draft(root: Path, drafts: Path, dry_run: bool, source: Path, column: str, answers: str, made_by: dict[str, str]) -> None:
+def _draft(root: Path, drafts: Path, dry_run: bool, words: Sequence[str], made_by: Collection[str]) -> None:
     """Write all drafts into a folder. Raises PipelineError."""
     _begin(root, drafts)
     with own_steps.lend(root, drafts, "model" in made_by):
-        _run(root, drafts, "draft", str(source), column, answers, made_by.get("model", ""), made_by.get("notebook", ""))
+        _run(root, drafts, "draft", *words)
+        searching.draft_call(root, drafts)
         _format_code(root, drafts)
         _refuse_unfit(root, drafts)
         place.refuse_lacking(root, drafts / PLAN, dry_run)
@@ -164,7 +169,7 @@ def _format_code(root: Path, drafts: Path) -> None:
     """Have ruff order the imports and break the lines, as `./run check` wants them."""
     # What is imported from the project is found there, and not in the folder of the drafts.
     settings = ["--config", str(root / "pyproject.toml"), "--config", f"src = [{json.dumps(str(root))}]"]
-    names = ["model", *(each.name for each in drafts.glob("*.py"))]
+    names = [each for each in ("model", "pipeline") if (drafts / each).is_dir()]
     for words in (["check", "--quiet", "--fix", "--select", "I"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *words, *settings, *names], cwd=drafts, check=True)
 

@@ -1,7 +1,7 @@
 """The model before: its file, and the column with its answers, where the owner has them. Without them it changes nothing."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,18 +9,18 @@ import pandas as pd
 
 from slipway.adopt.decide import Decision
 from slipway.adopt.expressions import NotTaken
-from slipway.adopt.files import Target, format_metrics
 from slipway.adopt.fitted import Fitted, read_fitted
+from slipway.adopt.metrics import format_metrics
 from slipway.adopt.own_steps import find_unwritten, read_parameters
 from slipway.adopt.place import STEPS
 from slipway.adopt.rebuild import draft_estimator
 from slipway.adopt.seen import answer_by_model, decide_seen, find_misfit, match_columns, order_features
 from slipway.adopt.table import find_target
+from slipway.adopt.target import Ask, Target
 from slipway.doctor.reading import Raw
 from slipway.errors import PipelineError
 from slipway.serving.trusted import BOOSTING
 
-Ask = Callable[[str, Sequence[str]], str]
 UNKNOWN = "The file does not name the columns that the model saw: adopt a table of these columns and the target alone."
 BALANCED = re.compile(r"class_weight=\"balanced|auto_class_weights=\"Balanced\"")
 

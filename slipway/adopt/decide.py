@@ -21,7 +21,11 @@ NUMBER, FLAG, CATEGORY, CODE, TEXT, TIME = "number", "flag", "category", "code",
 FEATURES = (NUMBER, FLAG, CATEGORY, CODE, TEXT, TIME)
 TARGET, GROUP, LEFT_OUT = "target", "group", "left out"
 CODE_NAME = re.compile(r"(?i)(^|[^a-z])(zip|zip_?code|postal_?code|postcode|plz|fips|sic|naics|icd|iso)([^a-z]|$)")
+# Names such as order_no and Kundennummer.
+NUMBER_NAME = re.compile(r"(?i)(.[^a-z](nr|no|num|number)|nummer)\W*$")
+MANY = 100
 # A key whose values repeat names what rows belong to, where so many values are there.
+BELONGS = "names what the row belongs to"
 LEAST_GROUPS, ROWS_A_GROUP = 20, 1.5
 # From this share of the rows on, text that differs names its row.
 NEARLY = 0.9
@@ -104,7 +108,7 @@ def _find_fault(name: str, kind: Kind, draft: Draft, times: Times | None) -> str
     if names_its_row(name, kind):
         return f"names its row: {len(kind.counts):,} values in {kind.counts.total():,} rows"
     if _is_key(name, kind):
-        return f"names what the row belongs to, with {len(kind.counts):,} values: the model would learn them by heart"
+        return f"{BELONGS}, with {len(kind.counts):,} values: the model would learn them by heart"
     return ""
 
 
@@ -131,9 +135,15 @@ def _is_called_code(name: str) -> bool:
     return bool(CODE_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)))
 
 
+def _is_called_key(name: str, kind: Kind) -> bool:
+    """Tell whether a column is called a key; a number of something may be an amount, so that needs letters, or many values."""
+    numbered = bool(NUMBER_NAME.search(name)) and (kind.name == "text" or len(kind.counts) >= MANY)
+    return numbered or bool(KEY_NAME.search(name))
+
+
 def _is_key(name: str, kind: Kind) -> bool:
     whole = kind.name == "number" and all(float(each).is_integer() for each in kind.counts)
-    return bool(KEY_NAME.search(name)) and (whole or kind.name == "text") and len(kind.counts) >= LEAST_GROUPS
+    return _is_called_key(name, kind) and (whole or kind.name == "text") and len(kind.counts) >= LEAST_GROUPS
 
 
 def name_role(name: str, kind: Kind, draft: Draft) -> str:
@@ -176,10 +186,16 @@ def _list_words(kind: Kind) -> str:
     return one_line(", ".join(str(word) for word, _ in kind.counts.most_common(4)), 60)
 
 
+def _count_words(kind: Kind) -> str:
+    return "1 category" if len(kind.counts) == 1 else f"{len(kind.counts)} categories"
+
+
 _DESCRIBE: dict[str, Callable[[Kind], str]] = {
     NUMBER: _describe_number,
     FLAG: lambda _: "yes or no",
-    CATEGORY: lambda kind: f"{len(kind.counts)} categories ({_list_words(kind)}); others are answered too",
+    CATEGORY: lambda kind: (
+        f"{len(kind.counts)} {'category' if len(kind.counts) == 1 else 'categories'} ({_list_words(kind)}); others are answered too"
+    ),
     CODE: lambda kind: f"{len(kind.counts):,} codes or names ({_list_words(kind)}): text, not a number",
     TEXT: lambda kind: f"prose, such as {one_line(str(next(iter(kind.counts))), 40)!r}",
 }
@@ -195,7 +211,7 @@ def _describe_time(decision: Decision) -> Decision:
 
 def choose_group(decisions: Sequence[Decision], rows: pd.DataFrame) -> list[Decision]:
     """Return the decisions with the group among them: a key whose values repeat, or else a day with several rows."""
-    keys = [each for each in decisions if each.role == LEFT_OUT and _repeats(each, rows) and KEY_NAME.search(each.column)]
+    keys = [each for each in decisions if each.role == LEFT_OUT and each.reason.startswith(BELONGS) and _repeats(each, rows)]
     days = [each for each in decisions if each.role == TIME and each.times and each.times.daily and _repeats(each, rows)]
     chosen = next(iter([*keys, *days]), None)
     return [_make_group(each, rows) if each is chosen else each for each in decisions]

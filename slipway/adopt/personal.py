@@ -9,6 +9,7 @@ from slipway.say import one_line
 PERSONAL_NAME = re.compile(
     r"(?i)(^|[^a-z])(e-?mails?|phones?|telephone|mobile|fax"
     r"|(first|last|full|sur|family|given|middle|maiden|customer|user|client|patient)[_ ]?name|vorname|nachname"
+    r"|ansprechpartner|contact[_ ]?(name|person)"
     r"|address|street|strasse|straße|ssn|iban|passport|ip_?address|date_?of_?birth|birth_?date|dob|geburtsdatum)([^a-z]|$)|^name$"
 )
 PERSONAL_CELL = {

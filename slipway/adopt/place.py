@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from slipway import git
+from slipway.adopt.searching import SEARCH, TRAIN
 from slipway.errors import PipelineError
 from slipway.say import line
 
 STEPS = "model/steps.py"
+# What is only there where a draft has it, and goes with the next one that does not.
+PASSING = (STEPS, SEARCH)
 # What adopt wrote last, by which an edit is told; and where the rows are from.
 RECORD = "data/adopted.json"
 FILES = (
     *("model/features.py", "model/data.py", "model/estimator.py", STEPS, "model/metrics.py", "model/behaviour.py"),
     *("validation/expectations.json", "validation/thresholds.toml", "validation/reference.csv", "data/train.csv", "data/README.md"),
+    *(TRAIN, SEARCH),
 )
 
 
@@ -101,8 +105,10 @@ def place(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, 
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
-    if STEPS in read_record(root).get("files", {}) and not (drafts / STEPS).is_file() and not find_edited(root, [STEPS]):
-        (root / STEPS).unlink(missing_ok=True)  # of a draft before
+    before = read_record(root).get("files", {})
+    for name in PASSING:
+        if name in before and not (drafts / name).is_file() and not find_edited(root, [name]):
+            (root / name).unlink(missing_ok=True)
     files = {name: hash_file(root / name) for name in FILES if (drafts / name).is_file()}
     record = json.dumps({"table": dict(table), "files": files}, indent=2, ensure_ascii=False)
     (root / RECORD).write_text(record + "\n", encoding="utf-8")

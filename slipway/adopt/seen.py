@@ -1,6 +1,6 @@
 """Hold the columns of a table against those that a fitted model saw: these are its features, all of them, and in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from slipway.adopt.decide import CODE, GROUP, LEFT_OUT, NUMBER, TARGET, TIME, Decision, decide_columns, name_role
 from slipway.adopt.fitted import Fitted, classifies, find_class, find_last
+from slipway.adopt.target import Ask
 from slipway.doctor.draft import draft_columns
 from slipway.doctor.kinds import read_kind
 from slipway.say import one_line
@@ -16,7 +17,6 @@ ANSWERS = "answers of the model before"
 # Why a column is left out although the model saw it: it may not be declared, whoever asks.
 KEPT_OUT = ("personal data", "alone tells the target", "it holds", "no row has a value")
 SHOWN = 5
-Ask = Callable[[str, Sequence[str]], str]
 
 
 def answer_by_model(fitted: Fitted, ask: Ask) -> Ask:

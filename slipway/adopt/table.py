@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from slipway.doctor.reading import Raw, parse_raw
+from slipway.doctor.reading import Raw, find_odd_row, parse_raw
 from slipway.errors import PipelineError
 
 # A file with more bytes is sampled: GitHub takes no file of more than 100 MB, and a fit on more would take minutes.
 MOST_BYTES = 50_000_000
 PARQUET = b"PAR1"
+NESTED = ("STRUCT", "MAP", "UNION", "BLOB")
 # Fewer rows leave nothing to judge on.
 LEAST_ROWS = 30
 
@@ -36,6 +37,11 @@ def read_source(path: Path, most: int = MOST_BYTES) -> Source:
         parquet = file.read(4) == PARQUET
     content, notes = _read_parquet(path, most) if parquet else _read_text(path, most)
     raw = parse_raw(content)
+    whole = raw is not None and len(raw.table.columns) > 1 and isinstance(raw.table.index, pd.RangeIndex)
+    if not whole and (odd := find_odd_row(content)):
+        number, cells, names = odd
+        where = f"{path}, line {number}" if len(content) == path.stat().st_size else f"{path}, a row"
+        raise PipelineError(f"{where}: it has {cells} cells. Expected: {names}, as the line of column names has. Next: correct it.")
     if raw is None:
         raise PipelineError(f"{path} holds no table. Expected: CSV with a line of column names, or Parquet. Next: save it as CSV (UTF-8).")
     if len(raw.table) < LEAST_ROWS:
@@ -74,10 +80,16 @@ def _read_parquet(path: Path, most: int) -> tuple[bytes, list[str]]:
     sql = "SELECT * EXCLUDE file_row_number FROM read_parquet($path, file_row_number = true) WHERE file_row_number % $every = 0"
     try:
         found = duckdb.execute(sql, {"path": str(path), "every": every}).df()
+        types = duckdb.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
     except duckdb.Error as error:
         raise PipelineError(f"{path} cannot be read as Parquet: {error}. Next: write it anew, or save it as CSV.") from error
     notes = ["Parquet: its rows are kept as CSV"] + [_describe_sample(size, every)] * (every > 1)
-    return found.to_csv(index=False).encode(), notes
+    nested = [name for name, kind, *_ in types if kind.endswith("]") or kind.startswith(NESTED)]
+    notes += [f"{name}: left out, since a cell holds several values, or bytes: give each that matters a column" for name in nested]
+    durations = list(found.select_dtypes("timedelta"))
+    notes += [f"{name}: a duration, taken in seconds" for name in durations]
+    found = found.assign(**{name: found[name].dt.total_seconds() for name in durations})
+    return found.drop(columns=nested).to_csv(index=False).encode(), notes
 
 
 def _describe_sample(size: int, every: int) -> str:

@@ -100,6 +100,18 @@ def _has_blanks(text: str, separator: str) -> bool:
     return bool(rows) and all(line.count(separator) == line.count(f"{separator} ") for line in rows)
 
 
+def find_odd_row(content: bytes) -> tuple[int, int, int] | None:
+    """Return the line of the first row with other than as many cells as there are column names, how many it has, and how many names."""
+    encoding = _find_encoding(content)
+    text = content.decode(encoding).removeprefix("\ufeff") if encoding else ""
+    reader = csv.reader(io.StringIO(text), delimiter=max(SEPARATORS, key=text.partition("\n")[0].count))
+    try:
+        names = len(next(reader, ()))
+        return next(((reader.line_num, len(row), names) for row in reader if row and len(row) != names), None) if names > 1 else None
+    except csv.Error:
+        return None
+
+
 class Format:
     """How `read_csv` reads a file in full, by what is written in it; `texts` are columns that are text whatever they look like."""
 

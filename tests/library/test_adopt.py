@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway import cli
-from slipway.adopt import decide, draft, files, fit, place, split, table
+from slipway.adopt import decide, draft, files, judges, place, split, table
 from slipway.adopt.disguises import find_summands
 from slipway.adopt.personal import find_personal
+from slipway.adopt.target import Options
 from slipway.adopt.times import find_forms
+from slipway.adopt.units import find_units
 from slipway.doctor.kinds import read_kind
 from slipway.errors import PipelineError
 from slipway.rules import load_thresholds
@@ -49,6 +52,13 @@ def make_rows(number: int = 400) -> pd.DataFrame:
             "amount": amount.round(2).astype(str),
         }
     )
+
+
+@pytest.mark.parametrize(("name", "letter", "role"), [("order_no", "K", "group"), ("Kunden-Nr.", "K", "group"), ("floor_no", "", "number")])
+def test_what_is_called_a_number_is_a_key_where_it_has_letters(name: str, letter: str, role: str) -> None:
+    rows = make_rows().rename(columns={"customer_id": name})
+    rows[name] = letter + rows[name]
+    assert {each.column: each.role for each in decide.decide_columns(rows, "amount", "regression")}[name] == role
 
 
 def test_each_column_is_what_it_holds() -> None:
@@ -124,6 +134,28 @@ def test_times_are_read_as_they_are_written(cells: list[str], forms: list[str]) 
     assert find_forms(cells) == forms
 
 
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["1.812,37 €", "5,00 €", ""], ["1812.37", "5.00", ""]),
+        (["15 %", "0 %", "n/a"], ["15", "0", None]),
+        (["$1,234.50", "$3.00", "$-17.25"], ["1234.50", "3.00", "-17.25"]),
+        (["3 kg", "4 g"], None),
+        (["kind 3", "kind 4"], None),
+        (["007 s", "3 s"], None),
+        (["A1", "A2"], None),
+        (["12", "3"], None),
+    ],
+)
+def test_a_number_is_taken_without_its_unit(cells: list[str], numbers: list[str | None] | None) -> None:
+    rows = pd.DataFrame({"a": cells}, dtype=object)
+    lines = [line for _, line in find_units(rows, ";")]
+    for each in lines:
+        exec(each, {"rows": rows})  # noqa: S102
+    assert len(lines) == (numbers is not None)
+    assert rows["a"].tolist() == (numbers or cells)
+
+
 # Rows that are held back.
 
 
@@ -189,9 +221,13 @@ def test_parquet_is_read_as_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
     rows = pd.DataFrame({"number": range(80), "day": pd.date_range("2025-01-01", periods=80), "even": [True, False] * 40})
     rows["word"] = [None if number % 3 == 0 else f"n{number}" for number in range(80)]
-    duckdb.from_df(rows).write_parquet(str(path))
+    more = "[number, 1] AS list, {'a': number} AS struct, encode('a') AS bytes, to_seconds(number) AS lasted, 1.50::DECIMAL(9, 2) AS sum"
+    duckdb.from_df(rows).project(f"*, {more}").write_parquet(str(path))
     found = table.read_source(path)
-    assert found.raw.table.iloc[:2].values.tolist() == [["0", "2025-01-01", "True", ""], ["1", "2025-01-02", "False", "n1"]]
+    first, second = found.raw.table.iloc[:2].values.tolist()
+    assert first == ["0", "2025-01-01", "True", "", "0.0", "1.5"]
+    assert second == ["1", "2025-01-02", "False", "n1", "1.0", "1.5"]
+    assert [each.partition(":")[0] for each in found.notes] == ["Parquet", "list", "struct", "bytes", "lasted"]
     assert len(table.read_source(path, most=path.stat().st_size // 2 + 1).raw.table) == 40
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(PipelineError, match="cannot be read as Parquet"):
@@ -219,7 +255,7 @@ def test_floors_take_the_place_of_others_and_nothing_else_changes(tmp_path: Path
 
 @pytest.mark.parametrize(("value", "up", "floor"), [(71.3, True, 72), (0.5678, False, 0.56), (-0.031, False, -0.031), (0.0, True, 0)])
 def test_a_floor_has_two_digits_on_the_side_where_it_holds(value: float, up: bool, floor: float) -> None:
-    assert fit.round_floor(value, up) == pytest.approx(floor)
+    assert judges.round_floor(value, up) == pytest.approx(floor)
 
 
 def test_drafts_can_be_run(tmp_path: Path) -> None:
@@ -241,6 +277,13 @@ WRONG = {
     "an empty file": ("", "amount", "holds no table"),
     "a header alone": ("a,amount\n", "amount", "holds no table"),
     "one row": ("a,amount\n1,2\n", "amount", "has 1 row. Expected: 30 at least"),
+    "a row too long": (
+        "a,amount\n" + "1,2\n" * 50 + "1,2,3\n" + "1,2\n" * 9,
+        "amount",
+        "line 52: it has 3 cells. Expected: 2",
+    ),
+    "a row too short": ("a,amount\n" + "1,2\n" * 20 + "1\n" + "1,2\n" * 29, "amount", "line 22: it has 1 cells. Expected: 2, as the line"),
+    "names too few": ("a,amount\n" + "1,2,3\n" * 50, "amount", "line 2: it has 3 cells. Expected: 2"),
     "one class": ("a,amount\n" + "".join(f"{number},yes\n" for number in range(50)), "amount", "is 'yes' in all rows"),
     "no target": ("a,amount\n" + "".join(f"{number},\n" for number in range(50)), "amount", "is empty in all 50 rows"),
     "a class of one row": (
@@ -248,7 +291,7 @@ WRONG = {
         "amount",
         "50 rows of 'yes', 1 rows of 'no'",
     ),
-    "words without end": ("a,amount\n" + "".join(f"{number % 7},w{number}\n" for number in range(90)), "amount", "90 different words"),
+    "words without end": ("a,amount\n" + "".join(f"{number % 7},w{number}\n" for number in range(90)), "amount", "90 different values"),
     "nothing to tell it by": ("a,amount\n" + "".join(f"1,{number % 9}.5\n" for number in range(90)), "amount", "No column is left"),
     "an image": ("\x89PNG\x00\x00" * 40, "amount", "holds no table"),
 }
@@ -275,6 +318,34 @@ def test_gaps_in_the_target_and_rare_classes_are_left_out(tmp_path: Path) -> Non
     assert "30 rows have no bought: left out" in found.notes
     assert any("'maybe' has 2 rows" in each for each in found.notes)
     assert (found.target.task, found.target.positive) == ("binary", "yes")
+
+
+OPTIONS = {
+    "an amount": ("grade", ("regression", ""), ("regression", None)),
+    "classes": ("grade", ("classification", ""), ("multiclass", None)),
+    "one of two": ("bought", ("", "no"), ("binary", "no")),
+    "0 of 0 and 1": ("paid", ("", "0"), ("binary", 0)),
+    "1 of 0 and 1": ("paid", ("", "1"), ("binary", None)),
+    "an amount of two": ("paid", ("regression", ""), ("regression", None)),
+    "no numbers": ("bought", ("regression", ""), "--task regression, and bought has values such as 'yes', 'no'. Expected: numbers."),
+    "no such value": ("bought", ("", "ja"), "--positive 'ja' is no value of bought. Expected: 'yes' or 'no'. Next: --positive 'yes'"),
+    "positive of three": ("grade", ("", "3"), "--positive '3', and grade is 3 classes. Expected: two classes. Next: "),
+    "positive of amounts": ("grade", ("regression", "3"), "--positive '3', and grade is an amount. Expected: two classes. Next: "),
+}
+
+
+@pytest.mark.parametrize(("target", "options", "found"), OPTIONS.values(), ids=OPTIONS)
+def test_options_answer_what_would_be_asked(target: str, options: tuple[str, str], found: Any, tmp_path: Path) -> None:
+    rows = "".join(f"{number % 17},{1 + number % 3},{('yes', 'no')[number % 2]},{number // 2 % 2}\n" for number in range(90))
+    (tmp_path / "table.csv").write_text(f"a,grade,bought,paid\n{rows}")
+    (tmp_path / "model").mkdir()
+    if isinstance(found, str):
+        with pytest.raises(PipelineError) as told:
+            draft.draft(tmp_path / "table.csv", target, tmp_path, take_first, options=Options(*options))
+        assert found in str(told.value)
+    else:
+        drafted = draft.draft(tmp_path / "table.csv", target, tmp_path, take_first, options=Options(*options)).target
+        assert (drafted.task, drafted.positive) == found
 
 
 # What a person has edited.

@@ -43,13 +43,13 @@ from sklearn.tree import DecisionTreeClassifier
 
 from slipway.adopt import answers, draft, own_steps, seen
 from slipway.adopt.before import Before, read_before
-from slipway.adopt.files import Target
 from slipway.adopt.fitted import classifies, read_fitted
 from slipway.adopt.model_file import read_model
 from slipway.adopt.pickle_arrays import read_array, read_values
 from slipway.adopt.pickle_reader import Source, read_tree
 from slipway.adopt.pickle_tree import NotRead, Record
 from slipway.adopt.rebuild import draft_estimator
+from slipway.adopt.target import Target, describe_target
 from slipway.errors import PipelineError
 from tests.library.test_adopt import make_rows, take_first
 
@@ -326,7 +326,7 @@ def test_what_an_old_version_called_otherwise_is_found(tmp_path: Path) -> None:
 
 
 def make_target() -> Target:
-    return draft.describe_target(pd.Series(["yes", "no"] * 10, name="bought"), take_first)
+    return describe_target(pd.Series(["yes", "no"] * 10, name="bought"), take_first, amount=False)
 
 
 def test_a_parameter_that_is_no_more_is_said_and_a_place_on_a_disk_is_left_out(tmp_path: Path) -> None:
@@ -586,7 +586,7 @@ def fit_on(columns: list[str]) -> Any:
 def test_the_features_are_what_the_model_saw_in_its_order(tmp_path: Path) -> None:
     rows = make_rows().assign(before=lambda each: each["amount"])
     found = draft_with(tmp_path, rows, fit_on(["zip", "rooms", "area", "same"]), "before")
-    assert (found.refusal, found.answers) == ("", "before")
+    assert (found.refusal, found.before.answers_column) == ("", "before")
     features = (tmp_path / "model" / "features.py").read_text()
     order = [features.index(f"    {name}: ") for name in ("zip", "rooms", "area", "same")]
     assert order == sorted(order)

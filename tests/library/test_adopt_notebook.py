@@ -17,9 +17,10 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn import set_config
 
-from slipway.adopt import draft, place
+from slipway.adopt import draft, place, searching
 from slipway.adopt.notebook.cells import read_notebook
 from slipway.adopt.notebook.study import read_study
+from slipway.cli import ROOT
 from slipway.errors import PipelineError
 from tests.library.test_adopt import take_first
 
@@ -333,14 +334,41 @@ def test_a_search_becomes_its_best_parameters_and_a_function(adopt: Compare) -> 
     start = READ + "\nX = df[['size', 'age']]\ny = df['price']\n" + SPLIT
     first = adopt("price", start, GRID)
     best = first.ran["search"].best_params_
-    assert "does not show" in first.notes
+    assert "build() has its parameters from before the search" in first.notes
+    assert_same_parameters(first.built, first.ran["pipe"])
     both = adopt("price", start, GRID, printed=f"Fitting 3 folds\n{best}\n")
     assert_same_parameters(both.built, both.ran["search"].best_estimator_)
     assert_same_answers(both, both.ran["search"].predict(both.ran["X_test"]), "price")
-    search = (both.folder / "search.py").read_text()
+    search = (both.folder / "pipeline" / "search.py").read_text()
     compile(search, "search.py", "exec")
     assert "GridSearchCV(Pipeline(" in search
-    assert "search() in build/adopt/search.py; call it in pipeline/train.py" in both.notes
+    assert "the search is in pipeline/search.py; with SEARCH_FIRST = True in pipeline/train.py it runs anew" in both.notes
+
+
+def test_the_training_has_a_switch_for_the_search(tmp_path: Path) -> None:
+    drafts, train, search = tmp_path / "build" / "adopt", tmp_path / searching.TRAIN, tmp_path / searching.SEARCH
+    first = (ROOT / searching.TRAIN).read_text()
+    for folder in (tmp_path, drafts):
+        (folder / "pipeline").mkdir(parents=True)
+    train.write_text(first)
+    (drafts / searching.SEARCH).write_text("def find_best(rows, path): ...\n")
+    searching.draft_call(tmp_path, drafts)
+    changed = place.find_changed(tmp_path, drafts)
+    assert changed == [searching.TRAIN, searching.SEARCH]
+    place.place(tmp_path, drafts, changed, {})
+    text = train.read_text()
+    assert (text.count("SEARCH_FIRST"), text.count("search.find_best(rows, project.train_data)"), text.count("\n") <= 40) == (2, 1, True)
+    searching.draft_call(tmp_path, drafts)
+    assert place.find_changed(tmp_path, drafts) == []
+    train.write_text(text.replace("SEARCH_FIRST = False", "SEARCH_FIRST = True"))
+    assert place.find_edited(tmp_path, [searching.TRAIN]) == [searching.TRAIN]
+    train.write_text(text)
+    for name in (searching.TRAIN, searching.SEARCH):  # a draft without a search
+        (drafts / name).unlink()
+    searching.draft_call(tmp_path, drafts)
+    place.refuse_edited(tmp_path, changed := place.find_changed(tmp_path, drafts), drafts)
+    place.place(tmp_path, drafts, changed, {})
+    assert (train.read_text(), search.is_file()) == (first, False)
 
 
 def test_the_best_parameters_of_a_search_may_be_given_on(adopt: Compare) -> None:
@@ -516,7 +544,7 @@ model.fit(X_train, y_train)""",
     )
     assert [name for name, _ in both.built.steps] == ["forest"]
     assert "cell 3, line 5: SMOTE resamples the rows" in both.notes
-    assert both.drafted.needs == {"packages": [], "lacking": []}
+    assert both.drafted.before.needs == {"packages": [], "lacking": []}
     assert "loss = losses.balanced_log_loss" in (both.folder / "model" / "metrics.py").read_text()
 
 

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from slipway.adopt.notebook.predictors import is_classifier
 from slipway.adopt.notebook.rebuild import Rebuilt, rebuild
 from slipway.adopt.notebook.statements import follow
 from slipway.adopt.notebook.values import TEXT, NotFollowed
+from slipway.adopt.target import Ask
 from slipway.doctor.kinds import read_kind
 from slipway.errors import PipelineError
-
-Ask = Callable[[str, Sequence[str]], str]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from slipway.adopt.notebook.cells import Notebook, Place
 from slipway.adopt.notebook.predictors import DEEP, is_predictor
-from slipway.adopt.notebook.searches import take_first
 from slipway.adopt.notebook.state import Fit, State, name_class
 from slipway.adopt.notebook.values import TEXT, Computed, Frame, Made, NotFollowed, Part, Searched, Unknown, Value
 from slipway.errors import PipelineError
@@ -187,12 +186,9 @@ def _describe_fits(at: State, fits: list[Fit], fit: Fit) -> Iterator[str]:
 
 def _describe_search(searched: Searched | None) -> Iterator[str]:
     if searched:
-        first = "the first value of each list" if take_first(searched.call) else "the estimator as it is before the search"
-        how = (
-            "the best parameters of the search, as printed" if searched.best else f"{first}: the notebook does not show the best parameters"
-        )
-        yield f"{searched.place}: build() has {how}"
-        yield f"{searched.place}: the search is search() in build/adopt/search.py; call it in pipeline/train.py to search anew"
+        unknown = "its parameters from before the search: the notebook does not print best_params_"
+        yield f"{searched.place}: build() has {'the best parameters of the search, as printed' if searched.best else unknown}"
+        yield f"{searched.place}: the search is in pipeline/search.py; with SEARCH_FIRST = True in pipeline/train.py it runs anew"
 
 
 def _describe_target(target: Target, fit: Fit) -> Iterator[str]:

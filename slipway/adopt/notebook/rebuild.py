@@ -40,10 +40,7 @@ def prepare_rows(rows: pd.DataFrame) -> pd.DataFrame:
 {lines}
     return rows[{columns}]
 '''
-SEARCH = '''"""The search of {name}, {place}.
-
-Call it in pipeline/train.py before `training.learn`, and write what it prints into build().
-"""
+SEARCH = '''"""The search of {name}, {place}, drafted by `./run adopt`; pipeline/train.py calls it where SEARCH_FIRST is True."""
 
 from pathlib import Path
 from typing import Any
@@ -54,8 +51,8 @@ from slipway.gate import dataset
 from slipway.say import line
 
 
-def search(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
-    """Return the best parameters for rows of a file."""
+def find_best(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
+    """Return the best parameters for rows of a file, and print them."""
     truth = dataset.read_truth(rows, dataset.read_classes(rows, path), path)
     found = {body}
     found.fit(rows[{columns}], {truth})
@@ -246,5 +243,7 @@ def _describe(learnt: Learnt, operations: Sequence[Operation], used: set[str], a
     for part in learnt.rows.parts:
         for step in part.chain:
             chains.setdefault(ast.unparse(step), []).extend(part.columns)
+    spread = {name for part in learnt.rows.parts if part.label for name in part.columns}  # by get_dummies
     for text, names in chains.items():
-        yield f"`{text}` on {one_line(', '.join(names), 80)} is a step of build()"
+        gaps = "; of missing cells it makes a column, get_dummies none" if spread & set(names) and "OneHotEncoder" in text else ""
+        yield f"`{text}` on {one_line(', '.join(names), 80)} is a step of build(){gaps}"

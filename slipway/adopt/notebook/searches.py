@@ -69,18 +69,9 @@ def _find_end(text: str, start: int) -> int:
     return len(text)
 
 
-def take_first(call: ast.Call) -> ast.Dict | None:
-    """Return the first value of each list of a search, None where it holds anything but lists."""
-    spaces = list_spaces(call)
-    lists = [each for space in spaces[:1] for each in space.values]
-    if not lists or not all(isinstance(each, ast.List | ast.Tuple) and each.elts for each in lists):
-        return None
-    return ast.Dict(spaces[0].keys, [each.elts[0] for each in lists if isinstance(each, ast.List | ast.Tuple)])
-
-
 def set_best(found: Searched) -> Made:
-    """Return the estimator of a search with its best parameters, or the first of each list where those are not known."""
-    best = found.best or take_first(found.call)
+    """Return the estimator of a search with its best parameters, as it is where those are not known."""
+    best = found.best
     if best is None:
         return found.estimator
     names = [str(each.value) for each in best.keys if isinstance(each, ast.Constant)]
