@@ -48,7 +48,8 @@ def host(project: Project, required: bool) -> bool:
         place = "cluster" if project.target == "kubernetes" else "host"
         raise PipelineError(
             f"There is no way to the {place}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Nothing was changed. "
-            f"Next: on GitHub under Settings, Environments, {project.environment}, add {', '.join(wanted)} as secrets; README says what they are."
+            f"Next: on GitHub under Settings, Environments, {project.environment}, add the secrets {', '.join(wanted)}; "
+            "README says what they are."
         )
     elif project.target == "kubernetes":
         _write_private(_choose_path("KUBECONFIG", "kubeconfig"), values[KUBECONFIG])
