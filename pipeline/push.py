@@ -25,6 +25,7 @@ def push(project: Project) -> str:
     ledger.pushed(project, digest)
     output("image", project.image_name)
     output("digest", digest)
+    output("staging", str(project.has_staging).lower())
     following = f"Deploy it:\n\n    git tag v1.2.3 {manifest.commit[:12]}\n    git push origin v1.2.3"
     line(f"pushed {manifest.commit[:12]} as {digest}\n{following}")
     summary(f"Pushed `{digest}`. {following}")

@@ -111,15 +111,18 @@ def find_origin(events: Sequence[Event], live: Deployment | None) -> Deployment 
     return last[0] if last and live in list_proven(events) else live
 
 
-def sum_live_seconds(events: Sequence[Event], digest: str, now: datetime) -> float:
-    """Return for how many seconds in all the release of a digest was live."""
+def describe_time_live(events: Sequence[Event], digest: str, now: datetime) -> str:
+    """Say for how long in all the release of a digest was live on staging, by the history of that."""
     switches = [each for each in events if each.release]
+    if not switches:
+        return "may have been live on staging: its history is not where production is reached; GitHub's list of deployments has it"
     ends = [datetime.fromisoformat(each.at) for each in switches[1:]] + [now]
-    return sum(
+    seconds = sum(
         (end - datetime.fromisoformat(each.at)).total_seconds()
-        for each, end in zip(switches, ends, strict=False)
+        for each, end in zip(switches, ends, strict=True)
         if each.release and each.release.digest == digest
     )
+    return f"was live on staging for {seconds / 3600:.1f} hours" if seconds else "was never live on staging"
 
 
 def describe_event(kind: str, reason: str) -> str:

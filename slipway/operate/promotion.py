@@ -110,13 +110,12 @@ def find_commit(project: Project, name: str) -> tuple[str, str]:
 
 
 def report_staging(project: Project, new: Deployment) -> None:
-    """Print whether a release was live on staging, and how long, where staging is reached as production is. Raises PipelineError."""
+    """Print whether a release was live on staging, and how long, as far as what production is reached by knows. Raises PipelineError."""
     if project.environment != PRODUCTION or not project.has_staging:
         return
     staging = targets.load_target(load(project.root, environment=STAGING))
-    seconds = journal.sum_live_seconds(staging.read_history(), new.digest, datetime.now(UTC))
-    text = f"{new.tag} was live on staging for {seconds / 3600:.1f} hours" if seconds else f"{new.tag} was never live on staging"
-    line(f"{text}, says {staging.format_address()}")
+    text = f"{new.tag} {journal.describe_time_live(staging.read_history(), new.digest, datetime.now(UTC))}"
+    line(text)
     summary(text)
 
 

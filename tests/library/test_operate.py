@@ -109,7 +109,7 @@ def test_staging_has_a_chain_a_hold_and_a_pointer_of_its_own(road: Road) -> None
     staging = targets.load_target(project.load(road.root, "docker", "staging"))
     on_staging = ("--environment", "staging")
     try:
-        assert "was never live on staging" in road.must("deploy", A).out
+        assert "may have been live on staging" in road.must("deploy", A).out
         for tag in (A, WEAK):  # judged as first releases; no champion on staging is asked
             road.must("deploy", road.git("rev-parse", f"{tag}^{{commit}}")[:9], *on_staging)
         live = read_state(staging).live

@@ -8,7 +8,7 @@ import pytest
 from slipway import project
 from slipway.errors import PipelineError
 from slipway.operate.chain import Deployment
-from slipway.operate.journal import DEPLOY, Event, sum_live_seconds
+from slipway.operate.journal import DEPLOY, Event, describe_time_live
 from tests.library.test_pipeline import TOML
 
 WATCH = "prometheus = 9190\nalertmanager = 9193\ngrafana = 3100\ndays = 8\n"
@@ -70,5 +70,6 @@ def test_a_release_was_live_until_another_came_and_is_until_now() -> None:
         _deploy("a", "2026-01-01T03:00:00+00:00"),
     ]
     now = datetime(2026, 1, 1, 4, tzinfo=UTC)
-    assert [sum_live_seconds(events, each, now) / 3600 for each in ("a", "b", "c")] == [2.0, 2.0, 0.0]
-    assert sum_live_seconds([], "a", now) == 0
+    said = [describe_time_live(events, each, now) for each in ("a", "b", "c")]
+    assert said == ["was live on staging for 2.0 hours", "was live on staging for 2.0 hours", "was never live on staging"]
+    assert "history is not where production is reached" in describe_time_live([], "a", now)
