@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from slipway import git, http_client
+from slipway import http_client
 from slipway.errors import PipelineError
 from slipway.operate import incident, issues, pointer, promotion, ssh, targets
 from slipway.operate.incident import Run

@@ -210,6 +210,14 @@ def test_what_is_signed_is_what_was_pushed() -> None:
     assert all(job["permissions"].keys().isdisjoint({"id-token", "attestations"}) for name, job in found.items() if name != "attest")
 
 
+def test_a_merge_starts_the_deploy_to_staging_where_there_is_one_and_may_do_nothing_else() -> None:
+    job = jobs("train-validate-build-push")["staging"]
+    assert (job["needs"], job["if"], job["permissions"]) == ("release", "needs.release.outputs.staging == 'true'", {"actions": "write"})
+    [step] = job["steps"]
+    assert step["run"].endswith('-f "tag=$GITHUB_SHA" -f environment=staging')
+    assert "workflow run deploy.yml" in step["run"]
+
+
 def test_a_rollback_queues_behind_nothing() -> None:
     assert "github.run_id" in parse(FOLDER / "rollback.yml")["concurrency"]["group"]
 
@@ -242,9 +250,15 @@ def test_what_goes_from_the_registry_is_printed_first_and_never_without_the_host
 
 
 @pytest.mark.parametrize("name", ["deploy", "rollback"])
-def test_the_environment_is_production_and_the_tag_is_what_gets_recorded(name: str) -> None:
+def test_the_environment_is_what_was_asked_for_and_the_tag_is_what_gets_recorded(name: str) -> None:
     [job] = jobs(name).values()
-    assert job["environment"] == {"name": "production", "deployment": False}
+    place = {"deploy": "${{ inputs.environment || 'production' }}", "rollback": "${{ inputs.environment }}"}[name]  # a tag has no inputs
+    assert job["environment"] == {"name": place, "deployment": False}
+    assert job["env"]["WHERE"] == place
+    offered = parse(FOLDER / f"{name}.yml")["on"]["workflow_dispatch"]["inputs"]["environment"]
+    assert (offered["options"], offered["default"]) == (["production", "staging"], "production")
+    verbs = [step["run"] for step in job["steps"] if step.get("run", "").startswith("./run ")]
+    assert all(' --environment "$WHERE" ' in f"{each} " for each in verbs), verbs
     recorded, tracked = (step for step in job["steps"] if step.get("run", "").startswith(("./run record", "./run track")))
     assert recorded["run"].endswith(' -- "$TAG"')
     assert (tracked["run"].split()[:2], tracked["continue-on-error"]) == (["./run", "track"], True)
