@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from slipway import git
 from slipway.errors import PipelineError
 from slipway.operate import retention, stored_images, targets
-from slipway.operate.promotion import PRODUCTION
 from slipway.operate.retention import COMMIT, Plan, Stored, Wanted
 from slipway.operate.stored_images import Store
 from slipway.operate.switch import read_state
-from slipway.project import Project
+from slipway.project import PRODUCTION, STAGING, Project, load
 from slipway.say import line, summary, warn
 
 
@@ -61,8 +60,9 @@ def _refuse_unfit(project: Project, days: int, keep: int) -> None:
 
 def read_wanted(project: Project, images: Sequence[Stored]) -> Wanted:
     """Read from the target and from git what a rollback or a deploy could want. Raises PipelineError where that is not known."""
+    places = [project, *([load(project.root, environment=STAGING)] if project.has_staging else [])]
     try:
-        chain = {each.digest for each in read_state(targets.load_target(project)).recorded}
+        chain = {each.digest for place in places for each in read_state(targets.load_target(place)).recorded}
     except PipelineError as error:
         raise PipelineError(f"Nothing was removed, as it is not known what a rollback could want. {error}") from error
     # In a workflow the default branch is checked out, whatever its name.

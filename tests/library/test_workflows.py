@@ -23,7 +23,7 @@ PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 CALLED = re.compile(r"\./run ([\w-]+)")
 VERBS_OF_RUN = {"check", "test"}
 # What a variable holds whose verb takes only some words.
-GIVEN = {"$OUTCOME": "success"}
+GIVEN = {"$OUTCOME": "success", "$WHERE": "staging"}
 SECRETS = {"DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY", "DEPLOY_KUBECONFIG"}
 
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -206,7 +206,8 @@ def test_what_is_signed_is_what_was_pushed() -> None:
         name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("image", "digest")
     }
     signed = [step["with"] for step in attest["steps"] if step["uses"].startswith("actions/attest@")]
-    assert [each["subject-digest"] for each in signed] == ["${{ needs.release.outputs.digest }}"] * 2
+    assert attest["env"] == {name.upper(): f"${{{{ needs.release.outputs.{name} }}}}" for name in ("image", "digest")}
+    assert [each["subject-digest"] for each in signed] == ["${{ env.DIGEST }}"] * 2
     assert all(job["permissions"].keys().isdisjoint({"id-token", "attestations"}) for name, job in found.items() if name != "attest")
 
 
@@ -312,7 +313,7 @@ def test_before_its_proof_the_button_needs_neither_index_nor_registry() -> None:
     [job] = jobs("rollback").values()
     before = job["steps"][: next(at for at, step in enumerate(job["steps"]) if "./run rollback" in step.get("run", ""))]
     needed = [step.get("uses", step.get("run", "")).partition("@")[0] for step in before if not step.get("continue-on-error")]
-    assert needed == ["actions/checkout", "./run host --required"]
+    assert needed == ["actions/checkout", './run host --environment "$WHERE" --required']
 
 
 def test_a_checkout_that_fails_leaves_a_summary() -> None:
