@@ -91,7 +91,7 @@ class Tunnel:
 
     def _build_command(self) -> list[str]:
         # One connection for this process alone; the way to a jump host may be a shared one.
-        return ["ssh", "-F", str(self.folder / "config"), "-T", "-a", "-S", "none", "-o", "ControlMaster=no"]
+        return ["ssh", "-F", str(self.folder / "config"), "-T", "-a", "-S", "none", "-o", "ControlMaster=no", "-o", "RemoteCommand=none"]
 
     def _is_listening(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:

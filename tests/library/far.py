@@ -30,13 +30,14 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 """
 
-# What `ssh -F` reads in the place of ~/.ssh/config; the last lines would have ssh trust any host, and write what it finds into known_hosts.
+# What ssh reads in the place of ~/.ssh/config. The last lines would have it trust any host, write into known_hosts, and run a command.
 CLIENT = """IdentityFile "{home}/.ssh/id_ed25519"
 IdentitiesOnly yes
 UserKnownHostsFile "{home}/.ssh/known_hosts"
 GlobalKnownHostsFile /dev/null
 StrictHostKeyChecking no
 UpdateHostKeys yes
+RemoteCommand echo
 """
 
 
