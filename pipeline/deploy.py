@@ -27,16 +27,14 @@ def deploy(
     with lock.hold_lock(target, f"deploy {tag}") as check_lock:
         start = time.monotonic()
         state = switch.read_state(target)
-        resumed = journal.describe_resumption(state.events, resume)
+        why = journal.describe_resumption(state.events, resume)
         new = Deployment(tag, digest, commit, read(files)[1], str(contract), None, 0, chain.format_now(), lock.find_user())
         new = chain.append_deployment(state.recorded, state.proven, state.live, new)
         chain.refuse_moved(state.proven, new)
         judged = promotion.find_verdict(project, target, new, files, state.live, terms)
         new = replace(new, approved=promotion.require_approval(judged, terms))
         switched = switch.switch_new_release(target, new, files, state.live, check_lock, project.bake)
-        done = switch.record_switch(
-            project, target, journal.DEPLOY, resumed, Done(state.live, new, switched, time.monotonic() - start), files
-        )
+        done = switch.record_switch(project, target, journal.DEPLOY, why, Done(state.live, new, switched, time.monotonic() - start), files)
         switch.attempt("what is no longer needed was not stopped", lambda: switch.stop_unneeded(target, new, state, check_lock))
         switch.attempt(switch.NOT_NOTIFIED, lambda: switch.notify_monitoring(target, new, check_lock))
         switch.attempt("whether it was live on staging is not known", lambda: promotion.report_staging(project, new))

@@ -11,7 +11,7 @@ from slipway import http_client
 from slipway.operate import journal
 from slipway.operate.switch import State, read_state
 from slipway.operate.targets import Target
-from slipway.say import line, report_warning
+from slipway.say import REASON, line, one_line, report_warning
 
 SECONDS, FEW = 10, 5
 
@@ -54,9 +54,8 @@ def find_live(named: str) -> Recorded | None:
     try:
         found = _fetch_recorded()
     except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
-        report_warning(
-            f"GitHub's list of deployments does not say what is live, so this is held against what `production` names: {error!r}"
-        )
+        why = one_line(str(error) or repr(error), REASON)
+        report_warning(f"GitHub's list of deployments does not say what is live, so this is held against what `production` names: {why}")
         return None
     # Another digest than then: it was moved since.
     return found if found and named == found.production != found.live else None

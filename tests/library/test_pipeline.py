@@ -23,7 +23,7 @@ from slipway import git, http_client, project, rules, say
 from slipway.bundle import skops_file
 from slipway.errors import BakeError, Busy, DataRefused, Held, ModelRefused, PipelineError, ProofError, UpdateFails
 from slipway.gate import dataset
-from slipway.operate import lock, process
+from slipway.operate import lock, process, registry
 from slipway.operate.targets import Target, compose, haproxy, images
 from slipway.operate.targets.haproxy import NOBODY, Slots
 from slipway.project import Project
@@ -512,6 +512,26 @@ def test_rules_of_an_unknown_ref_and_rules_that_cannot_be_read_are_told(ruled: P
     (ruled.root / "validation" / "thresholds.toml").write_text("margin_fraction = 2", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"thresholds\.toml cannot be read: .*"):
         rules.load_rules(ruled)
+
+
+# --- what is pushed
+
+
+@pytest.mark.parametrize("stored", ["sha256:first", None])
+def test_a_push_of_a_commit_that_has_an_image_keeps_it(stored: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge that is run again builds another image of the same commit; the tag of the first may be live."""
+    pushed = list[tuple[str, ...]]()
+    monkeypatch.setattr(registry, "fetch_digest", lambda _, name: stored if name.endswith(":c0ffee") else None)
+
+    def push(_: object, *words: str) -> str:
+        pushed.append(words)
+        return "sha256:again"
+
+    monkeypatch.setattr(registry, "push_image", push)
+    place = images.Images(project.load(ROOT, "docker"))
+    monkeypatch.setattr(place, "client", None)
+    assert place.push_release("c0ffee") == (stored or "sha256:again")
+    assert len(pushed) == (0 if stored else 1)
 
 
 # --- what people read
