@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway import project, rehearsal
+from slipway.operate import targets
 from tests.conftest import Registry
 from tests.library.far import HERE, Far, listening
 from tests.template.workflows.scenario import Scenario, github, prepare
@@ -38,5 +39,6 @@ def scenario(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path]
         try:
             yield found
         finally:
-            found.place.stop_all()
+            for environment in project.ENVIRONMENTS:
+                targets.load_target(project.load(work, environment=environment)).stop_all()
             rehearsal.clear(project.load(work))

@@ -254,6 +254,7 @@ def prepare(work: Path) -> None:
     text = path.read_text(encoding="utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}")
     text, _, _ = text.partition("[watch]")
     text = text.replace("seconds = 30", "seconds = 3").replace("p99_ms = 250", "p99_ms = 2000").replace("p99_ms = 1000", "p99_ms = 2000")
+    text += f'[environments.staging]\naddress = "127.0.0.1:{free_port()}"\n'
     path.write_text(re.sub(r'^name = ".*"', f'name = "story-{uuid.uuid4().hex[:8]}"', text, flags=re.MULTILINE), encoding="utf-8")
     bare = work.parents[1] / "origin.git"
     git.run_git(work, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 
 from slipway import project, rehearsal
+from slipway.operate import targets
+from slipway.operate.switch import read_state
 from tests.conftest import Registry
 from tests.library.test_prune import Hub
 from tests.template.workflows.scenario import Ran, Scenario
@@ -91,6 +93,19 @@ def test_the_first_merge_pushes_what_was_judged(story: Story) -> None:
     assert ran.summary.rstrip().endswith(f"git tag v1.2.3 {story.first[:12]}\n    git push origin v1.2.3")
     assert "No SBOM and no provenance" in ran.summary
     assert not (ran.artifacts / "attest").exists()
+
+
+def test_a_merge_starts_the_deploy_to_staging_which_production_does_not_see(story: Story) -> None:
+    asked = set((story.merged().artifacts / "gh").read_text().splitlines())
+    assert {"workflow", "run", "deploy.yml", f"tag={story.first}", "environment=staging"} <= asked
+    before = [each.tag for each in story.on.place.list_deployments()]
+    ran = story.on.press("deploy", tag=story.first, environment="staging").ended(0)
+    assert proven(ran)
+    live = read_state(targets.load_target(project.load(story.on.work, environment="staging"))).live
+    assert live is not None
+    assert (live.tag, live.digest, story.on.stored("staging")) == (story.first[:12], story.on.stored(story.first), live.digest)
+    assert story.on.posted[-2][1]["environment"] == "staging"
+    assert [each.tag for each in story.on.place.list_deployments()] == before
 
 
 def test_a_tag_without_secrets_is_green_and_says_what_is_missing(story: Story) -> None:
