@@ -41,7 +41,7 @@ class Connection(BaseAdapter):
         except APIError:  # an answer, if not the one that was hoped for
             raise
         except (RequestException, HTTPError, OSError) as error:
-            reason = (self.tunnel.reopen() if self.tunnel else "") or error
+            reason = ((self.tunnel.reopen() if self.tunnel else "") or str(error)).rstrip(".")
             raise PipelineError(f"The connection to the Docker engine of {self.where} was lost: {reason}. Next: ./run status.") from error
 
 
