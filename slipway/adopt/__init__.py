@@ -67,12 +67,12 @@ def adopt(
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
     made_by = {name: str(Path(each).expanduser().absolute()) for name, each in (("model", model), ("notebook", notebook)) if each}
     try:
-        words = (str(source), column, task, positive, made_by.get("notebook", ""), made_by.get("model", ""), answers)
-        _draft(project.root, drafts, dry_run, words, made_by)
+        others = [made_by.get(name, "") for name in ("notebook", "model")]
+        _draft(project.root, drafts, dry_run, [str(source), column, task, positive, *others, answers], made_by)
         notes = _write_notes(project, drafts, source)
         changed = place.find_changed(project.root, drafts)
+        names = ", ".join(changed) or "nothing: all is as it was"
         if dry_run:
-            names = ", ".join(changed) or "nothing"
             line(f"\nNothing was changed. The drafts are in {drafts.relative_to(project.root)}/; they would change {names}.")
             return Adopted(0)
         if not force:
@@ -81,7 +81,7 @@ def adopt(
         place.add_packages(project.root, drafts / PLAN)
     except OSError as error:
         raise PipelineError(f"adopt cannot read or write a file: {error}. Next: put that right, then adopt again.") from error
-    line(f"\nwrote {', '.join(changed) if changed else 'nothing: all is as it was'}\n")
+    line(f"\nwrote {names}\n")
     return _check(project.root, notes)
 
 

@@ -186,16 +186,10 @@ def _list_words(kind: Kind) -> str:
     return one_line(", ".join(str(word) for word, _ in kind.counts.most_common(4)), 60)
 
 
-def _count_words(kind: Kind) -> str:
-    return "1 category" if len(kind.counts) == 1 else f"{len(kind.counts)} categories"
-
-
 _DESCRIBE: dict[str, Callable[[Kind], str]] = {
     NUMBER: _describe_number,
     FLAG: lambda _: "yes or no",
-    CATEGORY: lambda kind: (
-        f"{len(kind.counts)} {'category' if len(kind.counts) == 1 else 'categories'} ({_list_words(kind)}); others are answered too"
-    ),
+    CATEGORY: lambda kind: f"categories, {len(kind.counts)} in all ({_list_words(kind)}); others are answered too",
     CODE: lambda kind: f"{len(kind.counts):,} codes or names ({_list_words(kind)}): text, not a number",
     TEXT: lambda kind: f"prose, such as {one_line(str(next(iter(kind.counts))), 40)!r}",
 }

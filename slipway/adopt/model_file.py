@@ -30,7 +30,6 @@ EXPECTED = "Expected: a pickle, a joblib file or a skops file of a fitted scikit
 BY_HAND = "write its pipeline by hand in model/estimator.py"
 PICKLED = "--model with the pickle or joblib file that it was made from, or " + BY_HAND
 RETRAINED = "./run adopt with the table alone, which drafts a baseline, and beat it"
-ZLIB_INSTEAD = "joblib.dump(model, FILE, compress=3) where it was made"
 # How files begin that are no pickle, what they are, and what to do.
 BEGINNINGS: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"\x89HDF",), "an HDF5 file, such as Keras writes: weights of a network", f"{RETRAINED}, since networks are not served here"),

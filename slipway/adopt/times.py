@@ -10,6 +10,7 @@ import pandas as pd
 
 from slipway.doctor.draft import Draft, add_alias
 from slipway.doctor.kinds import Kind
+from slipway.doctor.source import quote
 
 ISO_DAY, ISO, ZONED = "date", "datetime", "zoned"
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d %b %Y")
@@ -41,7 +42,7 @@ class Times:
 
     def format_step(self, name: str) -> list[str]:
         """Return the lines of `load` that make it what a request has, none where it is that."""
-        at = f"rows[{name!r}]" if '"' in name else f'rows["{name}"]'
+        at = f"rows[{quote(name)}]"
         if not self.form:
             return []
         if self.form == ZONED:

@@ -38,7 +38,7 @@ def _find_unit(column: "pd.Series[Any]", separator: str) -> tuple[str, str] | No
     [(before, after)] = parts
     decimal, thousands = marks
     gone = [each for each in (before.strip(), after.strip(), thousands) if each]
-    edits = f".replace([{', '.join(map(quote, words))}], None)" * bool(words)
+    edits = f'.replace([{", ".join(map(quote, words))}], "")' * bool(words)
     edits += "".join(f'.str.replace({quote(each)}, "", regex=False)' for each in gone)
     edits += '.str.replace(",", ".", regex=False)' * (decimal == ",") + ".str.strip()"
     return (before or after).strip(), edits

@@ -187,7 +187,8 @@ def _find_column_steps(name: str, kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _format_column(name: str) -> str:
-    return f"rows[{name!r}]" if '"' in name else f'rows["{name}"]'
+    plain = name.isprintable() and not set(name) & set('"\\')
+    return f'rows["{name}"]' if plain else f"rows[{name!r}]"
 
 
 def _find_target_steps(tables: Sequence[pd.DataFrame]) -> Iterator[tuple[str, str]]:

@@ -40,15 +40,8 @@ from slipway.say import one_line
 DEPTH = 4
 VALIDATIONS = ("cross_val_score", "cross_validate", "cross_val_predict")
 # What returns the columns of its first argument.
-SAME = (
-    "pandas.DataFrame",
-    "pandas.Series",
-    "numpy.array",
-    "numpy.asarray",
-    "numpy.ravel",
-    "scipy.sparse.csr_matrix",
-    "sklearn.utils.shuffle",
-)
+SAME = {f"numpy.{name}" for name in ("array", "asarray", "ravel")}
+SAME |= {"pandas.DataFrame", "pandas.Series", "scipy.sparse.csr_matrix", "sklearn.utils.shuffle"}
 
 
 def call(at: State, node: ast.Call, path: str, receiver: Value | None, arguments: Arguments, starred: list[ast.expr]) -> Value:

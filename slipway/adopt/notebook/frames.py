@@ -21,31 +21,13 @@ from slipway.adopt.notebook.values import (
     read_column,
 )
 
-READERS = ("read_csv", "read_table", "read_excel", "read_parquet", "read_json", "read_sql", "read_feather", "read_pickle", "read_stata")
 # What leaves columns as they are, whatever it does with rows or with the index.
 ROWS_ONLY = ("copy", "reset_index", "sample", "sort_values", "sort_index", "infer_objects", "convert_dtypes")
 INTO_ARRAY = ("toarray", "todense", "tocsr", "ravel", "squeeze")
 FEWER_ROWS = ("dropna", "drop_duplicates", "query", "head", "tail", "nlargest", "nsmallest")
 # Methods whose result in a row depends on that row alone.
-BY_ROW = {
-    "abs",
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "pow",
-    "clip",
-    "round",
-    "map",
-    "apply",
-    "astype",
-    "fillna",
-    "replace",
-    "isna",
-    "isnull",
-    "notna",
-}
-BY_ROW |= {"notnull", "isin", "between", "eq", "ne", "gt", "ge", "lt", "le", "where", "mask", "truediv", "floordiv", "mod"}
+BY_ROW = {"abs", "add", "sub", "mul", "div", "pow", "clip", "round", "map", "apply", "astype", "fillna", "replace", "isna", "isnull"}
+BY_ROW |= {"notna", "notnull", "isin", "between", "eq", "ne", "gt", "ge", "lt", "le", "where", "mask", "truediv", "floordiv", "mod"}
 ELEMENTWISE = {"log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "square", "abs", "sin", "cos", "tan", "where", "power", "sign"}
 ELEMENTWISE |= {"floor", "ceil", "round", "clip", "minimum", "maximum", "radians", "hypot", "arctan2", "isnan", "logical_and", "logical_or"}
 NUMBERS, WORDS = ("int64", "float64", "number", "int", "float"), ("object", "str", "string", "category", "O")

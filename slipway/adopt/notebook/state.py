@@ -10,24 +10,9 @@ from slipway.adopt.notebook.cells import Cell, Place
 from slipway.adopt.notebook.searches import set_best
 from slipway.adopt.notebook.values import Computed, Frame, Made, NotFollowed, Searched, Unknown, Value
 
-BUILTINS = {"range", "len", "list", "dict", "set", "tuple", "sorted", "str", "int", "float", "bool", "object", "min", "max", "sum", "zip"}
-BUILTINS |= {
-    "enumerate",
-    "slice",
-    "type",
-    "abs",
-    "round",
-    "print",
-    "map",
-    "filter",
-    "isinstance",
-    "super",
-    "any",
-    "all",
-    "hash",
-    "ord",
-    "chr",
-}
+BUILTINS = {"abs", "all", "any", "bool", "chr", "dict", "enumerate", "filter", "float", "hash", "int", "isinstance", "len", "list"}
+BUILTINS |= {"map", "max", "min", "object", "ord", "print", "range", "round", "set", "slice", "sorted", "str", "sum", "super", "tuple"}
+BUILTINS |= {"type", "zip"}
 TURNING = "it differs from turn to turn"
 # Nodes of an expression, or columns, beyond which it is no longer followed.
 LARGEST = 20_000
