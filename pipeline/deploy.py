@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from slipway import git
 from slipway.operate import chain, journal, lock, promotion, switch, targets
-from slipway.operate.chain import Deployment
 from slipway.operate.promotion import Terms
 from slipway.operate.switch import Done
 from slipway.project import Project
@@ -28,7 +27,7 @@ def deploy(
         start = time.monotonic()
         state = switch.read_state(target)
         why = journal.describe_resumption(state.events, resume)
-        new = Deployment(tag, digest, commit, read(files)[1], str(contract), None, 0, chain.format_now(), lock.find_user())
+        new = chain.Deployment(tag, digest, commit, read(files)[1], str(contract), None, 0, chain.format_now(), lock.find_user())
         new = chain.append_deployment(state.recorded, state.proven, state.live, new)
         chain.refuse_moved(state.proven, new)
         judged = promotion.find_verdict(project, target, new, files, state.live, terms)

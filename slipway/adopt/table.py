@@ -86,7 +86,7 @@ def _read_parquet(path: Path, most: int) -> tuple[bytes, list[str]]:
     notes = ["Parquet: its rows are kept as CSV"] + [_describe_sample(size, every)] * (every > 1)
     nested = [name for name, kind, *_ in types if kind.endswith("]") or kind.startswith(NESTED)]
     notes += [f"{name}: left out, since a cell holds several values, or bytes: give each that matters a column" for name in nested]
-    durations = list(found.select_dtypes("timedelta"))
+    durations = [str(name) for name in found.select_dtypes("timedelta")]
     notes += [f"{name}: a duration, taken in seconds" for name in durations]
     found = found.assign(**{name: found[name].dt.total_seconds() for name in durations})
     return found.drop(columns=nested).to_csv(index=False).encode(), notes

@@ -54,7 +54,7 @@ def run_step(command: Sequence[str], cwd: Path, few_rows: int, **options: Any) -
     def work() -> int:
         if module == "slipway.cli":
             return int(importlib.import_module(module).main(words, cwd))
-        importlib.import_module("slipway.adopt.baseline").FEW_ROWS = few_rows
+        vars(importlib.import_module("slipway.adopt.baseline"))["FEW_ROWS"] = few_rows
         return int(importlib.import_module(module).main(*words))
 
     with tempfile.TemporaryFile("w+") as output:
@@ -63,7 +63,7 @@ def run_step(command: Sequence[str], cwd: Path, few_rows: int, **options: Any) -
         return subprocess.CompletedProcess(command, code, stderr=output.read())
 
 
-def adopt_table(root: str, table: str, target: str, few_rows: int, **options: bool) -> int:
+def adopt_table(root: str, table: str, target: str, few_rows: int, **options: Any) -> int:
     """Adopt a table in a project, then have the declaration take all rows of both files. Returns the exit code."""
     place = Path(root)
 
@@ -77,7 +77,7 @@ def adopt_table(root: str, table: str, target: str, few_rows: int, **options: bo
                 print(done.stderr)
             return done
 
-    adopt.subprocess = Shim  # type: ignore[assignment,misc]
+    vars(adopt)["subprocess"] = Shim
     code = adopt.adopt(project.load(place, None), table, target, **options).exit_code
     if code or options.get("dry_run"):
         return code

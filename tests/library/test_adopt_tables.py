@@ -54,7 +54,7 @@ def write_german(values: Any) -> list[str]:
 
 
 WORDS = ["late", "good", "broken", "fast", "call", "never", "again", "größer", "it's", 'a "so-called"', "1,5", "x;y"]
-CELLS: dict[str, Callable[[Rows], Sequence[Any]]] = {
+CELLS: dict[str, Callable[[Rows], Any]] = {
     "running": lambda rows: range(1000, 1000 + rows.number),
     "row_id": lambda rows: rows.draw.permutation(rows.number * 40)[: rows.number],
     "uuid": lambda rows: [rows.draw.bytes(8).hex() for _ in range(rows.number)],
@@ -112,7 +112,7 @@ CELLS: dict[str, Callable[[Rows], Sequence[Any]]] = {
     "emoji": lambda rows: rows.choose(["👍", "👎🏽", "e\u0301"]),
     "leak": lambda rows: rows.hidden,
 }
-TARGETS: dict[str, Callable[[Rows], Sequence[Any]]] = {
+TARGETS: dict[str, Callable[[Rows], Any]] = {
     "0 or 1": lambda rows: (rows.hidden > 0.6).astype(int),
     "true or false": lambda rows: np.where(rows.hidden > 0.5, "true", "false"),
     "ja or nein": lambda rows: np.where(rows.hidden > 0.7, "ja", "nein"),
