@@ -369,7 +369,7 @@ def test_a_tag_that_does_not_exist(live: Road) -> None:
 
 def test_a_tag_that_was_never_judged(live: Road) -> None:
     commit = live.git("rev-parse", UNJUDGED)
-    refused(live.run("deploy", UNJUDGED), 2, f"commit {commit[:12]}", "never judged, or not passed", "Next", "./run train")
+    refused(live.run("deploy", UNJUDGED), 2, f"commit {commit[:12]}", "never judged", "Next", "./run train")
 
 
 def test_rolling_back_to_what_was_never_deployed(live: Road) -> None:
