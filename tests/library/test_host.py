@@ -275,9 +275,9 @@ def test_github_is_told_the_tag_and_how_it_ended(monkeypatch: pytest.MonkeyPatch
 
 
 def test_outside_a_workflow_what_is_not_set_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
+    monkeypatch.delenv("GITHUB_API_URL", raising=False)
     workflow.record(ON_HOST, "v1.4.0", "success")
-    assert "'GITHUB_SERVER_URL' is not set, as it is in a workflow. The live release is not affected." in capsys.readouterr().out
+    assert "'GITHUB_API_URL' is not set, as it is in a workflow. The live release is not affected." in capsys.readouterr().err
 
 
 def test_what_github_does_not_take_is_a_warning(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
