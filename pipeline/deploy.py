@@ -18,7 +18,7 @@ def deploy(
     git.refuse_changes(project.root, "deploy")
     terms = Terms(ref or git.find_default_branch(project.root), judge_again, approved_by, reason)
     promotion.refuse_half(terms)
-    tag, commit = promotion.find_commit(project, tag)
+    tag, commit = git.find_release(project.root, tag, project.takes_commits)
     target = targets.load_target(project)
     digest = target.find_digest(commit)
     files = target.fetch_release(digest)

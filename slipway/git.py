@@ -151,6 +151,17 @@ def select_known(root: Path, commits: Collection[str]) -> set[str]:
     return {each.partition(" ")[0] for each in found.splitlines() if each.endswith(" commit")}
 
 
+def find_release(root: Path, name: str, commits: bool) -> tuple[str, str]:
+    """Return the name that a release is deployed under, and its commit: of a tag, or of any commit where those are taken, too.
+
+    Raises PipelineError.
+    """
+    if not commits:
+        return name, find_tag_commit(root, name)
+    commit = find_commit(root, name)
+    return (commit[:12] if commit.startswith(name) else name), commit
+
+
 def find_commit(root: Path, ref: str) -> str:
     """Return the commit of a branch, a tag or a commit's name. Raises PipelineError."""
     try:

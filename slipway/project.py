@@ -66,6 +66,11 @@ class Project:
         return self.name.removesuffix(f"-{self.environment}") if self.environment != PRODUCTION else self.name
 
     @property
+    def takes_commits(self) -> bool:
+        """Whether any commit may be deployed, and not only a tag."""
+        return self.environment != PRODUCTION
+
+    @property
     def as_image(self) -> bool:
         """Whether a release is an image, and not a folder."""
         return self.target != "local"

@@ -98,17 +98,6 @@ def read_manifest(files: Path, digest: str, commit: str) -> Manifest:
     return manifest
 
 
-def find_commit(project: Project, name: str) -> tuple[str, str]:
-    """Return the name that a release is deployed under, and its commit. Raises PipelineError.
-
-    Production takes tags alone, staging any commit, which then is the name.
-    """
-    if project.environment == PRODUCTION:
-        return name, git.find_tag_commit(project.root, name)
-    commit = git.find_commit(project.root, name)
-    return (commit[:12] if commit.startswith(name) else name), commit
-
-
 def report_staging(project: Project, new: Deployment) -> None:
     """Print whether a release was live on staging, and how long, as far as what production is reached by knows. Raises PipelineError."""
     if project.environment != PRODUCTION or not project.has_staging:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from slipway import http_client
+from slipway import git, http_client
 from slipway.errors import PipelineError
-from slipway.operate import incident, issues, pointer, promotion, ssh, targets
+from slipway.operate import incident, issues, pointer, ssh, targets
 from slipway.operate.incident import Run
 from slipway.operate.issues import Issue
 from slipway.operate.switch import read_state
@@ -180,7 +180,7 @@ def _format_run_url() -> str:
 
 def wait(project: Project, tag: str) -> None:
     """Wait while the image of a tag's commit is being built. Whatever cannot be asked here is asked again by the deploy, which says so."""
-    commit, deadline = promotion.find_commit(project, tag)[1], time.monotonic() + BUILD_SECONDS
+    commit, deadline = git.find_release(project.root, tag, project.takes_commits)[1], time.monotonic() + BUILD_SECONDS
     while project.as_image and (page := _find_build(commit)) and not has_image(project, commit):
         if time.monotonic() > deadline:
             raise PipelineError(f"{page} has not ended after {BUILD_SECONDS // 60} minutes. Nothing was changed. Next: deploy {tag} again.")
