@@ -468,8 +468,8 @@ def test_deploying_what_serves_already(road: Road) -> None:
     assert road.standing() == [A, B, C]
 
 
-# The chain decides it, which is the same on a cluster.
-@pytest.mark.parametrize("road", both, indirect=True)
+# The chain decides it, which is the same on each target.
+@pytest.mark.parametrize("road", both[1:], indirect=True)
 def test_rolling_back_twice_goes_two_releases_back(road: Road, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     road.stand(A, B, C)
     with callers(road) as seen:
@@ -491,7 +491,7 @@ def test_rolling_back_twice_goes_two_releases_back(road: Road, request: pytest.F
         refused(road.run("rollback"), 2, f"{A} is the first release of the chain", f"{C} (", f"{B} (", "Next: ./run rollback --to TAG.")
 
 
-@pytest.mark.parametrize("road", both, indirect=True)
+@pytest.mark.parametrize("road", both[1:], indirect=True)
 def test_going_back_to_another_input_contract_has_to_be_asked_for(road: Road) -> None:
     road.stand(A)
     road.must("deploy", FAULTY)
@@ -504,7 +504,7 @@ def test_going_back_to_another_input_contract_has_to_be_asked_for(road: Road) ->
     road.serves(A)
 
 
-@pytest.mark.parametrize("road", both, indirect=True)
+@pytest.mark.parametrize("road", both[1:], indirect=True)
 def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     if road.standing() != [A] or {tag for tag, _, _ in road.recorded()} != {A, B, C}:
         road.stand(A, B, C)

@@ -1,6 +1,6 @@
 """A verb that is killed with SIGKILL at each of its steps: a release that is complete and proven serves, and the verb can be run again.
 
-At each when the page is written, which takes half an hour; at six of them otherwise, from the first to the last.
+At each when the page is written, which takes half an hour; at four of them otherwise, from the first to the last.
 Two releases, each judged against the other, are deployed over each other by turns, so nothing has to be trained or judged in between.
 """
 
@@ -50,7 +50,7 @@ def road(made: Road, request: pytest.FixtureRequest) -> Iterator[Road]:
 @pytest.fixture
 def select(request: pytest.FixtureRequest) -> Callable[[list[str]], list[int]]:
     """How to select the steps to be killed at, counted from 1."""
-    return lambda steps: spread(len(steps), len(steps) if request.config.getoption("--write-faults") else 6)
+    return lambda steps: spread(len(steps), len(steps) if request.config.getoption("--write-faults") else 4)
 
 
 def spread(steps: int, kills: int) -> list[int]:
