@@ -28,14 +28,14 @@ def git(*arguments: str) -> bool:
     return called(*arguments).returncode == 0
 
 
-def asked(*question: str) -> str:
+def ask_template(*question: str) -> str:
     """Ask git about the template; empty where it has no history, as in a zip file."""
     return called(f"--git-dir={Path(COPY, '.git')}", *question).stdout.strip()
 
 
 def url() -> str:
     """Return where others find the template too, without a password; empty where that is not known."""
-    for known in (asked("config", "remote.origin.url"), GIVEN):
+    for known in (ask_template("config", "remote.origin.url"), GIVEN):
         if ":" in known or Path(known).is_absolute():
             return re.sub(r"^(https?://)[^/]*@", r"\1", known)
     return ""
@@ -43,8 +43,8 @@ def url() -> str:
 
 def note_template() -> None:
     """Write into project.toml which template this is, and which version of it: a tag, or a commit where there is none."""
-    commit = asked("rev-parse", "--verify", "HEAD")
-    tags = asked("tag", "--no-column", "--points-at", "HEAD", "--list", "v[0-9]*", "--sort=-version:refname").splitlines()
+    commit = ask_template("rev-parse", "--verify", "HEAD")
+    tags = ask_template("tag", "--no-column", "--points-at", "HEAD", "--list", "v[0-9]*", "--sort=-version:refname").splitlines()
     path = Path("project.toml")
     text = path.read_text(encoding="utf-8")
     for name, value in {"url": url(), "version": (tags or [commit])[0]}.items() if commit else ():

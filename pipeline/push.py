@@ -22,7 +22,7 @@ def push(project: Project) -> str:
     digest = targets.load_target(project).push_release(manifest.commit)
     note = {"commit": manifest.commit, "digest": digest, "repository": project.image_name}
     (project.root / "build" / "release.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-    ledger.pushed(project, digest)
+    ledger.record_digest(project, digest)
     output("image", project.image_name)
     output("digest", digest)
     output("staging", str(project.has_staging).lower())

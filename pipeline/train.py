@@ -23,6 +23,6 @@ def train(project: Project, uncommitted_data: bool = False) -> Manifest:
         fitted = training.learn(rows, project.train_data)
         manifest = training.write_bundle(project, fitted, rows, reference, by)
     verdict.forget(project)
-    ledger.trained(project)
+    ledger.record_training(project)
     line(f"trained on {len(rows)} rows: " + ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.values.items()))
     return manifest

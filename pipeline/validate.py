@@ -25,7 +25,7 @@ def validate(project: Project, champion: str, ref: str = "", data_docs: bool = F
         judged.notes.append(f"Nothing is in production yet, so there is nothing to protect: {ref} was not asked for the rules.")
     text = verdict.write(project, judged)
     if judged.reference_uses is not None:  # what was told of once is not told of again
-        ledger.shown(project, verdict.list_documents(project))
+        ledger.record_pages(project, verdict.list_documents(project))
     line(f"{text}\n\nThe page: {project.gate.with_suffix('.html')}")
     summary(text)
     return judged

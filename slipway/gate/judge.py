@@ -203,7 +203,7 @@ def refuse_other_data(project: Project, manifest: Manifest) -> None:
 
 def count_use(project: Project, judged: Judgement) -> Judgement:
     """Record the judgement in the ledger, and return it with how many candidates the reference dataset was used for."""
-    uses = ledger.judged(project, judged)
+    uses = ledger.record_verdict(project, judged)
     worn = f"{uses} candidates were judged on this reference dataset. It wears out, as what is tried comes to fit it: collect another."
     notes = [worn] if uses and uses >= WEARS_OUT else []
     return judged.model_copy(update={"reference_uses": uses, "notes": judged.notes + notes})

@@ -137,7 +137,7 @@ def record_switch(project: Project, target: Target, kind: str, reason: str, done
     attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event))
     attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.format_proof(done.checks)}"))
     attempt(f"the pointer `{project.environment}` was not moved", lambda: target.move_pointer(done.after.digest))
-    ledger.promoted(project, files, done.after.tag, done.after.digest)
+    ledger.record_live(project, files, done.after.tag, done.after.digest)
     return done
 
 

@@ -44,13 +44,17 @@ def update(project: Project, to: str, no_test: bool) -> None:
     line(_describe_owned(root, old, new))
     if edits := _describe_edits(root, old):
         line(edits)
+    _report_withdrawn(removed, kept, new)
+    if not no_test:
+        _run_tests(root, branch)
+    line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
+
+
+def _report_withdrawn(removed: list[str], kept: list[str], new: str) -> None:
     if removed:
         line(f"Only in the template from now on: {', '.join(removed)}\nTo read one: git show {new[:12]}:{removed[0]}")
     if kept:
         line(f"Only in the template from now on, and kept since edited here: {', '.join(kept)}")
-    if not no_test:
-        _run_tests(root, branch)
-    line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
 
 
 def _store_patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str]) -> str:

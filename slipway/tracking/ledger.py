@@ -97,32 +97,32 @@ def reason(error: Exception) -> str:
     return textwrap.shorten((str(error).strip() or repr(error)).splitlines()[0].rstrip("."), 200, placeholder=" …")
 
 
-def trained(project: Project) -> None:
+def record_training(project: Project) -> None:
     """Record the training run of the bundle: parameters, metrics, datasets, its files; and register its model version."""
     with best_effort("the training run"):
         entry(project, project.bundle)
 
 
-def judged(project: Project, judgement: "Judgement") -> int | None:
+def record_verdict(project: Project, judgement: "Judgement") -> int | None:
     """Record a verdict, and return how many candidates were judged on its reference dataset, None where that cannot be told."""
     with best_effort("the verdict"):
         return entry(project, project.bundle).judge(judgement)
     return None
 
 
-def shown(project: Project, documents: list[Path]) -> None:
-    """Keep the documents of the verdict."""
+def record_pages(project: Project, documents: list[Path]) -> None:
+    """Record the pages of the verdict."""
     with best_effort("the pages of the verdict"):
         entry(project, project.bundle).keep(documents)
 
 
-def pushed(project: Project, digest: str) -> None:
+def record_digest(project: Project, digest: str) -> None:
     """Record under which digest the release was stored."""
     with best_effort("the digest"):
         entry(project, project.bundle).mark(image_digest=digest)
 
 
-def promoted(project: Project, files: Path, tag: str, digest: str) -> None:
+def record_live(project: Project, files: Path, tag: str, digest: str) -> None:
     """Record the live release, from a release's files. Without MLflow's packages, as where a workflow operates, `./run track` does that."""
     if find_spec("mlflow"):
         with best_effort("the live release"):

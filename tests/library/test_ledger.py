@@ -87,8 +87,8 @@ def test_a_verdict_is_kept_with_its_pages_and_a_pass_is_the_candidate(road: Road
 
 def test_a_version_says_what_it_is_and_what_serves(road: Road) -> None:
     found, (manifest, sha) = entry(road), read(road.project.bundle)
-    ledger.pushed(road.project, "sha256:1")
-    ledger.promoted(road.project, road.project.bundle, A, "sha256:2")
+    ledger.record_digest(road.project, "sha256:1")
+    ledger.record_live(road.project, road.project.bundle, A, "sha256:2")
     told = version(found)
     assert (
         told.tags.items()
@@ -107,9 +107,9 @@ def test_a_version_says_what_it_is_and_what_serves(road: Road) -> None:
 def test_where_mlflow_is_not_at_hand_what_serves_is_left_to_track(
     road: Road, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger.promoted(road.project, road.project.bundle, A, "sha256:3")
+    ledger.record_live(road.project, road.project.bundle, A, "sha256:3")
     monkeypatch.setattr(ledger, "find_spec", lambda _: None)
-    ledger.promoted(road.project, road.project.bundle, A, "sha256:4")
+    ledger.record_live(road.project, road.project.bundle, A, "sha256:4")
     assert version(entry(road)).tags["image_digest"] == "sha256:3"
     assert capsys.readouterr().err == ""
 
@@ -231,10 +231,10 @@ def test_a_server_that_does_not_record_costs_one_warning_and_is_asked_once(
     monkeypatch.setattr(track, "PATIENCE", ledger.BRIEF)
     with SERVERS[kind]() as (url, asked):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
-        ledger.trained(at)
+        ledger.record_training(at)
         assert judge.count_use(at, one).reference_uses is None
-        ledger.pushed(at, "sha256:1")
-        ledger.promoted(at, at.bundle, A, "sha256:1")
+        ledger.record_digest(at, "sha256:1")
+        ledger.record_live(at, at.bundle, A, "sha256:1")
         said = road.run("track")
     told = capsys.readouterr().err.splitlines()
     what = ["the training run", "the verdict", "the digest", "the live release"]
@@ -258,7 +258,7 @@ def test_the_verb_for_what_was_missed_waits_for_a_busy_server(road: Road, monkey
     monkeypatch.setattr(ledger, "BRIEF", ledger.Patience(0.1, 1))
     with server(Busy) as (url, asked):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
-        ledger.pushed(road.project, "sha256:1")
+        ledger.record_digest(road.project, "sha256:1")
         assert asked == []
         assert road.run("track").code == 2
         assert asked != []
