@@ -66,7 +66,10 @@ def resume(project: Project, reason: str) -> None:
 def unlock(project: Project, reason: str) -> None:
     """Free the lock of a run that was killed, and record that. Raises Busy while its holder is alive."""
     if not reason.strip():
-        raise PipelineError("An unlock is kept in the history with its reason. Next: ./run unlock --reason TEXT.")
+        raise PipelineError(
+            f"--reason is {reason!r}. Expected: why the lock may be freed, for the history. Nothing was changed. "
+            'Next: ./run unlock --reason "the runner is gone".'
+        )
     target = targets.load_target(project)
     found = target.lock.read_holder()
     if found is None:
