@@ -48,8 +48,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def summary(markdown: str) -> None:
-    """Append to the job summary where there is one."""
-    append_to_workflow("GITHUB_STEP_SUMMARY", markdown + "\n\n")
+    """Append to the job summary where there is one. Where that has no room there is a warning: what it would say is done already."""
+    try:
+        append_to_workflow("GITHUB_STEP_SUMMARY", markdown + "\n\n")
+    except OSError as error:
+        warn(f"the summary was not written: {error}")
 
 
 def output(name: str, value: str) -> None:
