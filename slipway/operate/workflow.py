@@ -130,25 +130,27 @@ def _attempt(otherwise: str, act: Callable[[], None]) -> None:
 
 
 def _record_deployment(project: Project, tag: str, outcome: str) -> None:
-    _attempt("GitHub's list of deployments does not show what it missed before", lambda: _record_missed(project, outcome))
+    now = _retry_pointer(project)
+    _attempt("GitHub's list of deployments does not show what it missed before", lambda: _record_missed(project, outcome, now))
     if tag or outcome == "success":  # without either it is another release that is live
         found = tag or _find_live_tag(project)
-        _send_deployment(project.environment, found, STATES[outcome], _retry_pointer(project))
+        _send_deployment(project.environment, found, STATES[outcome], now)
         line(f"recorded on GitHub: {found}, {STATES[outcome]}")
 
 
-def _record_missed(project: Project, outcome: str) -> None:
+def _record_missed(project: Project, outcome: str, now: dict[str, str]) -> None:
     """Record what was proven since GitHub's last record, before the present run: by hand, or while GitHub was away."""
     last = pointer.fetch_recorded(project.environment)
     found = journal.list_since(targets.load_target(project).read_history(), last.at) if last else []
     for event in found[:-1] if outcome == "success" else found:
-        _attempt(f"GitHub's list of deployments does not show {event.tag}", partial(_send_event, project, event))
+        _attempt(f"GitHub's list of deployments does not show {event.tag}", partial(_send_event, project, event, now))
 
 
-def _send_event(project: Project, event: Event) -> None:
+def _send_event(project: Project, event: Event, now: dict[str, str]) -> None:
     assert event.release
     ref = event.release.commit if project.takes_commits else event.tag
-    _send_deployment(project.environment, ref, "success", pointer.describe(Recorded(event.tag, event.release.digest, at=event.at)))
+    then = pointer.describe(Recorded(event.tag, event.release.digest, at=event.at))
+    _send_deployment(project.environment, ref, "success", now if event.at == now.get("at") else then)
     line(f"recorded on GitHub, which had missed it: {event.tag}, {event.at}")
 
 

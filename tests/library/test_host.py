@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -326,6 +327,10 @@ def test_the_next_record_adds_what_github_missed(monkeypatch: pytest.MonkeyPatch
     ]
     assert f"recorded on GitHub, which had missed it: {B}, " in capsys.readouterr().out
     assert pointer.fetch_recorded("production") == pointer.Recorded(A, OLD, OLD, later[1].at)
+    place.down, place.named = True, NEW
+    place.events.append(replace(later[1], at=AT.replace("22:00", "22:09")))
+    workflow.record(ON_HOST, "v9.9.9", "failure")
+    assert pointer.find_live(NEW) == pointer.Recorded(A, OLD, NEW, place.events[-1].at), "by hand, and the registry is down since"
 
 
 def test_outside_a_workflow_what_is_not_set_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
