@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from slipway import http_client, project
 from slipway.errors import PipelineError
+from slipway.operate import ssh
 from slipway.owner import explain_failure, is_owners, show_warnings
 from slipway.say import summary
 
@@ -22,6 +23,8 @@ RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
 ENVIRONMENT = "production (default), or staging, as [environments.staging] in project.toml describes it"
 # After these the summary says what serves.
 SWITCHING = {"host", "wait", "deploy", "rollback"}
+# These ask the host in any case.
+ON_HOST = {"deploy", "rollback", "resume", "unlock", "status", "history"}
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 
@@ -287,6 +290,8 @@ def _describe_failure(root: Path, target: str | None, environment: str, verb: st
 
 def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:
     step, then = "import", f"./run {verb}"
+    if verb in ON_HOST and at.target == "docker":
+        ssh.start_tunnel()  # while the verb is imported
     try:
         function = getattr(import_module(VERBS[verb].module), verb)
         step = "verb"
