@@ -186,6 +186,12 @@ def test_on_a_full_disk_a_dead_lock_is_freed_and_a_hold_stays(
     assert "Freed: a run that was cut short" in said.out
     assert re.search(r"warning: the history does not have it: .* cannot be written: .*No space.* Next: make room there", said.err)
     assert "warning: the summary was not written: [Errno 28]" in said.err
+    code = "import sys; from pathlib import Path; from slipway.cli import main; sys.exit(main(sys.argv[2:], Path(sys.argv[1])))"
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", code, str(local), "unlock", "--target", "local", "--reason", "a try"]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0][:47]) == (2, "error: What is printed cannot be written: [Errn")
+    assert "Traceback" not in done.stderr
     with pytest.raises(PipelineError, match="cannot be written"):
         targets.load_target(project.load(local, "local")).append_event(
             journal.Event(journal.RESUME, "resume", "v1.0.0", HOLDER["at"], "somebody")
