@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 import traceback
@@ -9,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from slipway import http_client, project
 from slipway.errors import PipelineError
+from slipway.operate import ssh
 from slipway.owner import explain_failure, is_owners, show_warnings
 from slipway.say import summary
 
@@ -21,6 +23,8 @@ RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
 ENVIRONMENT = "production (default), or staging, as [environments.staging] in project.toml describes it"
 # After these the summary says what serves.
 SWITCHING = {"host", "wait", "deploy", "rollback"}
+# These ask the host in any case.
+ON_HOST = {"deploy", "rollback", "resume", "unlock", "status", "history"}
 JSON: dict[str, Any] = {"action": "store_true", "dest": "as_json", "help": "print JSON instead of a table"}
 
 
@@ -127,7 +131,7 @@ VERBS = {
     "unlock": Verb(
         "slipway.operate.upkeep",
         "free the lock of a deploy or rollback that was killed",
-        option("--reason", required=True, help="kept in the history"),
+        option("--reason", default="", help="required: why, kept in the history"),
     ),
     "status": Verb("slipway.operate.status", "show what is live, and what a rollback would do", option("--json", **JSON)),
     "history": Verb("slipway.operate.status", "list deploys and rollbacks", option("--json", **JSON)),
@@ -222,9 +226,18 @@ VERBS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A command line that says what is wrong with it as all messages do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise PipelineError."""
+        found = re.sub(r"invalid choice: (.+) \(choose from (.+)\)", r"found \1. Expected: one of \2", message)
+        raise PipelineError(f"{found}. Nothing was done. Next: {self.prog} --help.")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    top = argparse.ArgumentParser(prog="./run", description="From a notebook's model to a service, and back.")
+    top = Parser(prog="./run", description="From a notebook's model to a service, and back.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
         listed: dict[str, Any] = {} if verb.hidden else {"help": verb.description}
@@ -239,7 +252,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run one verb on a checkout and return its exit code, which `slipway/errors.py` lists."""
-    options = vars(parser().parse_args(arguments))
+    try:
+        options = vars(parser().parse_args(arguments))
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        summary(f"**What serves was not changed:** {error}")
+        return error.exit_code
     verb, target = options.pop("verb"), options.pop("target", None)
     environment = options.pop("environment", project.PRODUCTION)
     http_client.bypass_proxy()
@@ -272,6 +290,8 @@ def _describe_failure(root: Path, target: str | None, environment: str, verb: st
 
 def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:
     step, then = "import", f"./run {verb}"
+    if verb in ON_HOST and at.target == "docker":
+        ssh.start_tunnel()  # while the verb is imported
     try:
         function = getattr(import_module(VERBS[verb].module), verb)
         step = "verb"

@@ -4,15 +4,22 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from slipway.errors import PipelineError
 
 REASON = 120  # characters of a reason that are shown; the record has it whole
 JOINERS = "\u200c\u200d"
 
 
 def line(text: str) -> None:
-    """Print a line and flush."""
-    print(text, flush=True)
+    """Print a line and flush. Raises PipelineError where that has no room."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it would change the exit code
+        raise PipelineError(f"What is printed cannot be written: {error}. Next: make room there, then ./run status.") from error
 
 
 def warn(text: str) -> None:
@@ -24,7 +31,8 @@ def report_warning(text: str) -> None:
     """Print a warning, in a workflow also on the run's page and in its summary; the work goes on."""
     warn(text)
     if "GITHUB_STEP_SUMMARY" in os.environ:
-        line(f"::warning::{one_line(text)}")
+        with suppress(PipelineError):
+            line(f"::warning::{one_line(text)}")
         summary(f"warning: {text}")
 
 
@@ -48,8 +56,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def summary(markdown: str) -> None:
-    """Append to the job summary where there is one."""
-    append_to_workflow("GITHUB_STEP_SUMMARY", markdown + "\n\n")
+    """Append to the job summary where there is one. Where that has no room there is a warning: what it would say is done already."""
+    try:
+        append_to_workflow("GITHUB_STEP_SUMMARY", markdown + "\n\n")
+    except OSError as error:
+        warn(f"the summary was not written: {error}")
 
 
 def output(name: str, value: str) -> None:

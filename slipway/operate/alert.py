@@ -138,7 +138,10 @@ def _reach(monitoring: "Monitoring", container: "Container") -> Iterator[Callabl
 
     image, joined = monitoring.volume.choose_image(), f"container:{container.id}"
     settings: dict[str, Any] = {"entrypoint": ["sleep", str(2 * WAIT_SECONDS)], "network_mode": joined, "auto_remove": True, **CONFINED}
-    beside = monitoring.client.containers.run(image, detach=True, **settings)
+    try:
+        beside = monitoring.client.containers.run(image, detach=True, **settings)
+    except DockerException as error:  # such as for want of room
+        raise PipelineError(f"Alertmanager cannot be asked on the host: {error}. Next: mend that, then ./run alert --test.") from error
 
     def ask(path: str, body: Any) -> str:
         code, output = run_command(beside, ["bash", "-c", ASK, "bash", format_request(path, body).decode()])

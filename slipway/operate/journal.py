@@ -102,6 +102,13 @@ def find_proof(events: Sequence[Event], live: Deployment) -> Event | None:
     return last if last and last.release == live else None
 
 
+def list_since(events: Sequence[Event], at: str) -> list[Event]:
+    """Return the deploys and rollbacks that were proven after the one of a time; none where that one is not in the history."""
+    switches = [each for each in events if each.release]
+    known = [number for number, each in enumerate(switches, 1) if each.at == at]
+    return switches[known[-1] :] if known else []
+
+
 def find_origin(events: Sequence[Event], live: Deployment | None) -> Deployment | None:
     """Return what a rollback counts from: what is live, or what a rollback that was cut short after its switch went from.
 

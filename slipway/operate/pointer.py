@@ -18,17 +18,19 @@ SECONDS, FEW = 10, 5
 
 @dataclass(frozen=True)
 class Recorded:
-    """The live release, and the digest that the pointer named then, as far as that is known."""
+    """The live release, the digest that the pointer named then, as far as that is known, and when it became live."""
 
     tag: str
     live: str
-    production: str
+    production: str = ""
+    at: str = ""
 
 
 def retry_pointer(target: Target) -> Recorded | None:
     """Move the pointer to the live release where it lags behind, and return what to record of it. Raises PipelineError."""
     state = read_state(target)
-    if state.live is None or not journal.find_proof(state.events, state.live):
+    proof = journal.find_proof(state.events, state.live) if state.live else None
+    if state.live is None or proof is None:
         return None
     try:
         named = target.read_pointer()
@@ -39,7 +41,7 @@ def retry_pointer(target: Target) -> Recorded | None:
     except Exception as error:  # the registry is still down
         report_warning(f"the pointer `production` lags behind {state.live.tag}, which is live: {error}")
         named = _find_before(state)
-    return Recorded(state.live.tag, state.live.digest, named)
+    return Recorded(state.live.tag, state.live.digest, named, proof.at)
 
 
 def _find_before(state: State) -> str:
@@ -52,7 +54,7 @@ def find_live(named: str) -> Recorded | None:
     if not all(os.environ.get(name) for name in ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")):
         return None
     try:
-        found = _fetch_recorded()
+        found = fetch_recorded("production")
     except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
         why = one_line(str(error) or repr(error), REASON)
         report_warning(f"GitHub's list of deployments does not say what is live, so this is held against what `production` names: {why}")
@@ -61,11 +63,12 @@ def find_live(named: str) -> Recorded | None:
     return found if found and named == found.production != found.live else None
 
 
-def _fetch_recorded() -> Recorded | None:
+def fetch_recorded(environment: str) -> Recorded | None:
+    """Return what GitHub recorded last of an environment, None where it says nothing. Raises httpx.HTTPError, KeyError, ValueError."""
     url = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/deployments"
     headers = {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
     with http_client.open_client(url, headers=headers, timeout=SECONDS) as client:
-        found = client.get(url, params={"environment": "production", "per_page": FEW}).raise_for_status().json()
+        found = client.get(url, params={"environment": environment, "per_page": FEW}).raise_for_status().json()
         for each in found:
             states = client.get(f"{url}/{each['id']}/statuses").raise_for_status().json()
             if any(status["state"] == "success" for status in states):
@@ -76,7 +79,7 @@ def _fetch_recorded() -> Recorded | None:
 def _parse(deployment: dict[str, Any]) -> Recorded | None:
     payload = deployment.get("payload") or {}
     payload = json.loads(payload) if isinstance(payload, str) else payload
-    return Recorded(deployment["ref"], payload["live"], payload["production"]) if "live" in payload else None
+    return Recorded(deployment["ref"], payload["live"], payload["production"], payload.get("at", "")) if "live" in payload else None
 
 
 def describe(recorded: Recorded | None) -> dict[str, str]:

@@ -15,7 +15,6 @@ from typing import IO, Any
 
 from slipway import http_client
 from slipway.errors import NotServing, PipelineError, ServiceFailed
-from slipway.serving.manifest import canonical, sha256
 
 # What a release's folder holds.
 RELEASE_CODE = ("service", "model", "slipway/serving")
@@ -38,6 +37,8 @@ SHOWN = 300
 
 def compute_digest(folder: Path) -> str:
     """Return the digest of a release's folder: the hash of the names and hashes of its files."""
+    from slipway.serving.manifest import canonical, sha256  # imported here: a rollback on docker has no time for it
+
     parts = (folder / name for name in (*RELEASE_CODE, *RELEASE_FILES, RELEASE))
     files = [each for part in parts for each in ([part] if part.is_file() else part.rglob("*")) if each.is_file()]
     hashes = {each.relative_to(folder).as_posix(): sha256(each.read_bytes()) for each in files if "__pycache__" not in each.parts}

@@ -53,13 +53,22 @@ class Tunnel:
         self.folder = Path(temporary if len(os.fsencode(temporary)) <= LONGEST else SHORT) / f"slipway-{secrets.token_hex(8)}"
         self.socket = self.folder / "socket"
         self.process: subprocess.Popen[bytes] | None = None
+        self.is_open = False
         self.reopening = threading.Lock()
 
     def open(self) -> str:
         """Connect, unless that is so, and return the socket's address here. Raises PipelineError, which says what a person can do."""
-        if self.process and self.process.poll() is None:
-            return f"unix://{self.socket}"
-        self.close()
+        if self.is_open and self.process and self.process.poll() is not None:
+            self.close()
+        process = self.start()
+        if not self.is_open:
+            self._wait_open(process)
+        return f"unix://{self.socket}"
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Begin to connect, unless that is so: ssh takes as long as Python's imports do. Raises PipelineError."""
+        if self.process:
+            return self.process
         refuse_missing()
         self.folder.mkdir(mode=0o700)
         (self.folder / "config").write_text(build_config(os.environ.get(CONFIG)), encoding="utf-8")
@@ -72,8 +81,7 @@ class Tunnel:
                 stderr=log,
                 start_new_session=True,  # an interrupt is the verb's, which goes on asking while it cleans up
             )
-        self._wait_open(self.process)
-        return f"unix://{self.socket}"
+        return self.process
 
     def _wait_open(self, process: subprocess.Popen[bytes]) -> None:
         start = time.monotonic()
@@ -88,6 +96,7 @@ class Tunnel:
                 warn(hint)
                 hint = ""
             time.sleep(0.01)
+        self.is_open = True
 
     def _build_command(self) -> list[str]:
         # One connection for this process alone; the way to a jump host may be a shared one.
@@ -118,7 +127,7 @@ class Tunnel:
         """End the connection, and remove the folder."""
         if self.process:
             self.process.communicate()  # the shell closes its end when both are gone
-            self.process = None
+            self.process, self.is_open = None, False
 
     def explain_silence(self, error: Exception) -> str:
         """Say why nothing answers through a connection that stands: the host is asked for its socket, once more over ssh."""
@@ -148,6 +157,14 @@ def find_tunnel(url: str) -> Tunnel:
     """Return the tunnel to the engine that a DOCKER_HOST such as ssh://user@host:22 names, the same whenever it is asked for."""
     host, _, path = url.removeprefix("ssh://").partition("/")
     return Tunnel(f"ssh://{host}", f"/{path}" if path else ENGINE)
+
+
+def start_tunnel() -> None:
+    """Begin to connect to the engine of DOCKER_HOST where that is behind ssh; who asks it says what went wrong."""
+    host = os.environ.get("DOCKER_HOST", "")
+    if host.startswith("ssh:"):
+        with suppress(PipelineError, OSError):
+            find_tunnel(host).start()
 
 
 def build_config(theirs: str | None) -> str:

@@ -135,9 +135,9 @@ def record_switch(project: Project, target: Target, kind: str, reason: str, done
     attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.format_proof(done.checks)}"))
     event = _build_event(kind, what, done, _name_images(target, done.after))
     attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event))
-    attempt("the summary was not written", lambda: summary(f"## {text}\n\n{proof.format_proof(done.checks)}"))
+    summary(f"## {text}\n\n{proof.format_proof(done.checks)}")
     attempt(f"the pointer `{project.environment}` was not moved", lambda: target.move_pointer(done.after.digest))
-    ledger.record_live(project, files, done.after.tag, done.after.digest)
+    ledger.record_live(project, target, done.after, files)
     return done
 
 

@@ -4,7 +4,7 @@ import os
 
 from slipway.errors import PipelineError
 from slipway.operate import chain, journal, lock, targets
-from slipway.operate.switch import read_state
+from slipway.operate.switch import attempt, read_state
 from slipway.project import Project
 from slipway.say import REASON, line, one_line, summary
 
@@ -66,7 +66,10 @@ def resume(project: Project, reason: str) -> None:
 def unlock(project: Project, reason: str) -> None:
     """Free the lock of a run that was killed, and record that. Raises Busy while its holder is alive."""
     if not reason.strip():
-        raise PipelineError("An unlock is kept in the history with its reason. Next: ./run unlock --reason TEXT.")
+        raise PipelineError(
+            f"--reason is {reason!r}. Expected: why the lock may be freed, for the history. Nothing was changed. "
+            'Next: ./run unlock --reason "the runner is gone".'
+        )
     target = targets.load_target(project)
     found = target.lock.read_holder()
     if found is None:
@@ -74,5 +77,6 @@ def unlock(project: Project, reason: str) -> None:
     with lock.hold_lock(target, journal.UNLOCK):
         live = read_state(target).live
         what = journal.describe_event(journal.UNLOCK, f"{found['what']} by {found['by']}: {reason}")
-        target.append_event(journal.Event(journal.UNLOCK, what, live.tag if live else "", chain.format_now(), lock.find_user()))
+        event = journal.Event(journal.UNLOCK, what, live.tag if live else "", chain.format_now(), lock.find_user())
+        attempt("the history does not have it", lambda: target.append_event(event))
     return line(f"Freed: {found['what']} by {found['by']}, {chain.format_age(found['at'])}, was killed. Next: ./run status.")

@@ -5,15 +5,18 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from slipway import git, http_client
 from slipway.errors import PipelineError
-from slipway.operate import incident, issues, pointer, ssh, targets
+from slipway.operate import incident, issues, journal, pointer, ssh, targets
 from slipway.operate.incident import Run
 from slipway.operate.issues import Issue
+from slipway.operate.journal import Event
+from slipway.operate.pointer import Recorded
 from slipway.operate.switch import read_state
 from slipway.project import Project
 from slipway.say import append_to_workflow, line, output, report_warning, summary
@@ -127,10 +130,28 @@ def _attempt(otherwise: str, act: Callable[[], None]) -> None:
 
 
 def _record_deployment(project: Project, tag: str, outcome: str) -> None:
+    now = _retry_pointer(project)
+    _attempt("GitHub's list of deployments does not show what it missed before", lambda: _record_missed(project, outcome, now))
     if tag or outcome == "success":  # without either it is another release that is live
         found = tag or _find_live_tag(project)
-        _send_deployment(project.environment, found, STATES[outcome], _retry_pointer(project))
+        _send_deployment(project.environment, found, STATES[outcome], now)
         line(f"recorded on GitHub: {found}, {STATES[outcome]}")
+
+
+def _record_missed(project: Project, outcome: str, now: dict[str, str]) -> None:
+    """Record what was proven since GitHub's last record, before the present run: by hand, or while GitHub was away."""
+    last = pointer.fetch_recorded(project.environment)
+    found = journal.list_since(targets.load_target(project).read_history(), last.at) if last else []
+    for event in found[:-1] if outcome == "success" else found:
+        _attempt(f"GitHub's list of deployments does not show {event.tag}", partial(_send_event, project, event, now))
+
+
+def _send_event(project: Project, event: Event, now: dict[str, str]) -> None:
+    assert event.release
+    ref = event.release.commit if project.takes_commits else event.tag
+    then = pointer.describe(Recorded(event.tag, event.release.digest, at=event.at))
+    _send_deployment(project.environment, ref, "success", now if event.at == now.get("at") else then)
+    line(f"recorded on GitHub, which had missed it: {event.tag}, {event.at}")
 
 
 def _read_run(tag: str, outcome: str) -> Run:

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from slipway import http_client
 from slipway.errors import PipelineError
+from slipway.operate import journal
 from slipway.project import Project
-from slipway.say import report_warning
+from slipway.say import line, report_warning
 
 if TYPE_CHECKING:
+    from slipway.operate.chain import Deployment
+    from slipway.operate.targets import Target
     from slipway.report import Judgement
     from slipway.tracking.ledger_entry import Entry
 
@@ -30,6 +33,8 @@ class Patience(NamedTuple):
 
 # A server that is down or hangs shall cost seconds, not the minutes of MLflow's own patience.
 BRIEF = Patience(2.0, 3)
+# Of so many deployments it is asked whether MLflow has missed them: their images are on the host still.
+LOOKED_BACK = 3
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -122,8 +127,19 @@ def record_digest(project: Project, digest: str) -> None:
         entry(project, project.bundle).mark(image_digest=digest)
 
 
-def record_live(project: Project, files: Path, tag: str, digest: str) -> None:
-    """Record the live release, from a release's files. Without MLflow's packages, as where a workflow operates, `./run track` does that."""
+def record_live(project: Project, target: "Target", live: "Deployment", files: Path) -> None:
+    """Record the live release, from its files, and what was missed before. Where MLflow's packages are not, `./run track` does that."""
     if find_spec("mlflow"):
         with best_effort("the live release"):
-            entry(project, files).serves(tag, digest, project.environment)
+            found = entry(project, files)
+            found.serves(live.tag, live.digest, project.environment)
+            record_missed(project, target, found)
+
+
+def record_missed(project: Project, target: "Target", found: "Entry", patience: Patience | None = None) -> None:
+    """Record which of the last releases were live while MLflow was away. Raises what `entry` does, and PipelineError."""
+    known, proven = found.list_released(), journal.list_proven(target.read_history())
+    for digest, tag in {each.digest: each.tag for each in proven[-LOOKED_BACK:]}.items():
+        if digest not in known:
+            entry(project, target.fetch_release(digest), patience).mark(image_digest=digest, release=tag)
+            line(f"recorded in MLflow, which had missed it: {tag} was live")

@@ -51,6 +51,11 @@ class Entry:
         self.mark(image_digest=digest, release=tag)
         self.point(environment)
 
+    def list_released(self) -> set[str]:
+        """Return the digests of the releases that were recorded as live."""
+        found = self.mlflow.search_model_versions(f"name='{self.project}'")
+        return {each.tags["image_digest"] for each in found if {"image_digest", "release"} <= each.tags.keys()}
+
     def keep(self, documents: list[Path]) -> None:
         """Keep documents with the run."""
         for each in documents:

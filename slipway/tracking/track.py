@@ -6,7 +6,9 @@ from pathlib import Path
 from slipway.errors import PipelineError
 from slipway.gate import verdict
 from slipway.operate import targets
+from slipway.operate.chain import Deployment
 from slipway.operate.switch import read_state
+from slipway.operate.targets import Target
 from slipway.project import Project
 from slipway.report import Judgement
 from slipway.say import line
@@ -28,7 +30,7 @@ def track(project: Project) -> None:
             if (project.bundle / "manifest.json").is_file():
                 _record_bundle(project)
             if live and files:
-                _record_live(project, files, live.tag, live.digest)
+                _record_live(project, target, live, files)
     except ValueError as error:  # of a manifest, a verdict or a note
         problem = f"What is in build/, or the release that serves, is damaged: {ledger.reason(error)}."
         raise PipelineError(f"{problem} Next: ./run train and ./run validate make build/ anew; ./run status shows what is live.") from error
@@ -52,8 +54,9 @@ def _record_bundle(project: Project) -> None:
     line(f"recorded: build/bundle, version {found.version}")
 
 
-def _record_live(project: Project, files: Path, tag: str, digest: str) -> None:
+def _record_live(project: Project, target: Target, live: Deployment, files: Path) -> None:
     found = ledger.entry(project, files, PATIENCE)
     found.mark(verdict=Judgement.model_validate_json((files / "gate.json").read_bytes()).verdict.value)
-    found.serves(tag, digest, project.environment)
-    line(f"recorded: {tag} serves, version {found.version}")
+    found.serves(live.tag, live.digest, project.environment)
+    line(f"recorded: {live.tag} serves, version {found.version}")
+    ledger.record_missed(project, target, found, PATIENCE)

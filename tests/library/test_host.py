@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import pytest
 from slipway import git, http_client, project
 from slipway.cli import ROOT, main
 from slipway.errors import PipelineError
-from slipway.operate import journal, pointer, ssh, switch, workflow
+from slipway.operate import journal, pointer, ssh, switch, targets, workflow
 from slipway.operate.chain import Deployment
 from slipway.operate.targets import Target
 
@@ -239,10 +240,17 @@ class Lagging:
             Deployment(tag, digest, "c", "m", "1", None, number, AT, "x") for number, (tag, digest) in enumerate(((A, OLD), (B, NEW)), 1)
         ]
         kinds = ((journal.DEPLOY, 0), (journal.DEPLOY, 1), (journal.ROLLBACK, 0))
-        self.events = [journal.Event(kind, kind, kept[at].tag, AT, "x", release=kept[at]) for kind, at in kinds]
+        self.events = [
+            journal.Event(kind, kind, kept[at].tag, AT.replace("22:00", f"22:0{number}"), "x", release=kept[at])
+            for number, (kind, at) in enumerate(kinds)
+        ]
+        self.live = 1
 
     def read_state(self) -> tuple[list[journal.Event], int]:
-        return self.events, 1
+        return self.events, self.live
+
+    def read_history(self) -> list[journal.Event]:
+        return self.events
 
     def list_deployments(self) -> list[Deployment]:
         return []
@@ -258,10 +266,10 @@ class Lagging:
 
 def test_the_next_verb_moves_a_pointer_that_lags_behind_or_records_that_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     place = Lagging(down=False)
-    assert pointer.retry_pointer(cast(Target, place)) == pointer.Recorded(A, OLD, OLD)
+    assert pointer.retry_pointer(cast(Target, place)) == pointer.Recorded(A, OLD, OLD, place.events[-1].at)
     assert place.named == OLD
     place = Lagging(down=True)
-    assert pointer.retry_pointer(cast(Target, place)) == pointer.Recorded(A, OLD, NEW)
+    assert pointer.retry_pointer(cast(Target, place)) == pointer.Recorded(A, OLD, NEW, place.events[-1].at)
     assert "the pointer `production` lags behind v1.0.0, which is live: The registry could not" in capsys.readouterr().err
 
 
@@ -272,6 +280,57 @@ def test_github_is_told_the_tag_and_how_it_ended(monkeypatch: pytest.MonkeyPatch
     assert (path, made["ref"], made["environment"], made["required_contexts"]) == ("/repos/o/r/deployments", "v1.4.0", "production", [])
     assert (status_path, status["state"]) == ("/repos/o/r/deployments/7/statuses", "error")
     assert status["log_url"] == "https://here/o/r/actions/runs/9"
+
+
+class Recording:
+    """GitHub, which keeps deployments; while it is away it answers 503."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.away, self.made = False, list[dict[str, Any]]()
+        answering(patch, 200)
+        there = httpx.MockTransport(self.answer)
+        patch.setattr(http_client, "open_client", lambda _, **settings: httpx.Client(**settings, transport=there))
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            return httpx.Response(503)
+        if request.method == "GET":
+            found = self.made[int(request.url.path.split("/")[-2])]["states"] if request.url.path.endswith("/statuses") else self.made[::-1]
+            return httpx.Response(200, json=found)
+        if request.url.path.endswith("/statuses"):
+            self.made[int(request.url.path.split("/")[-2])]["states"].append(json.loads(request.content))
+            return httpx.Response(201)
+        self.made.append({"id": len(self.made), "states": [], **json.loads(request.content)})
+        return httpx.Response(201, json=self.made[-1])
+
+
+def test_the_next_record_adds_what_github_missed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    there, place = Recording(monkeypatch), Lagging(down=False)
+    monkeypatch.setattr(targets, "load_target", lambda _: place)
+    later = place.events[1:]
+    del place.events[1:]
+    place.live = 1
+    workflow.record(ON_HOST, A, "success")
+    there.away = True
+    place.events.append(later[0])
+    place.live = 2
+    workflow.record(ON_HOST, B, "success")
+    assert "GitHub's list of deployments does not show this one" in capsys.readouterr().err
+    there.away = False
+    place.events.append(later[1])
+    place.live = 1
+    workflow.record(ON_HOST, "", "success")
+    workflow.record(ON_HOST, "v9.9.9", "failure")
+    assert [(each["ref"], each["states"][0]["state"]) for each in there.made] == [
+        *((A, "success"), (B, "success"), (A, "success")),
+        ("v9.9.9", "failure"),
+    ]
+    assert f"recorded on GitHub, which had missed it: {B}, " in capsys.readouterr().out
+    assert pointer.fetch_recorded("production") == pointer.Recorded(A, OLD, OLD, later[1].at)
+    place.down, place.named = True, NEW
+    place.events.append(replace(later[1], at=AT.replace("22:00", "22:09")))
+    workflow.record(ON_HOST, "v9.9.9", "failure")
+    assert pointer.find_live(NEW) == pointer.Recorded(A, OLD, NEW, place.events[-1].at), "by hand, and the registry is down since"
 
 
 def test_outside_a_workflow_what_is_not_set_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

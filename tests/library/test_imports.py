@@ -247,3 +247,10 @@ def test_the_library_s_page_has_each_floor() -> None:
 
 def test_the_library_s_page_draws_the_floors_as_they_are_kept() -> None:
     assert draw_floors() in (ROOT / "slipway" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_rollback_on_docker_imports_nothing_that_it_has_no_time_for() -> None:
+    late = {"pydantic", "httpx", "cryptography.x509", "slipway.serving.manifest", "pandas", "mlflow"}
+    code = f"import sys, slipway.cli, pipeline.rollback, slipway.operate.targets.docker; print(*sorted({late!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"

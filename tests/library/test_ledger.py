@@ -20,7 +20,10 @@ from slipway import project
 from slipway.doctor import host
 from slipway.errors import PipelineError
 from slipway.gate import judge
+from slipway.operate import journal
+from slipway.operate.chain import Deployment
 from slipway.operate.process import free_port
+from slipway.operate.targets import Target
 from slipway.report import Outcome
 from slipway.serving.manifest import canonical, read
 from slipway.tracking import ledger, track, ui
@@ -28,7 +31,7 @@ from slipway.tracking.ledger_entry import Entry, spell_name
 from tests.conftest import Road
 from tests.library.test_validation import judgement
 
-A = "v1.0.0"
+A, AT = "v1.0.0", "2026-11-29T22:00:00+00:00"
 # Its URL, and what it is asked.
 Server = AbstractContextManager[tuple[str, list[str]]]
 
@@ -41,6 +44,10 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
         road = Road.copied(tmp_path_factory.mktemp("ledger") / "project")
         road.make(A)
         yield road
+
+
+def released(digest: str, tag: str = A) -> Deployment:
+    return Deployment(tag, f"sha256:{digest}", "c", "m", "1", None, int(digest), AT, "x")
 
 
 def entry(road: Road, bundle: Path | None = None) -> Entry:
@@ -88,7 +95,7 @@ def test_a_verdict_is_kept_with_its_pages_and_a_pass_is_the_candidate(road: Road
 def test_a_version_says_what_it_is_and_what_serves(road: Road) -> None:
     found, (manifest, sha) = entry(road), read(road.project.bundle)
     ledger.record_digest(road.project, "sha256:1")
-    ledger.record_live(road.project, road.project.bundle, A, "sha256:2")
+    ledger.record_live(road.project, road.place, released("2"), road.project.bundle)
     told = version(found)
     assert (
         told.tags.items()
@@ -107,9 +114,9 @@ def test_a_version_says_what_it_is_and_what_serves(road: Road) -> None:
 def test_where_mlflow_is_not_at_hand_what_serves_is_left_to_track(
     road: Road, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger.record_live(road.project, road.project.bundle, A, "sha256:3")
+    ledger.record_live(road.project, road.place, released("3"), road.project.bundle)
     monkeypatch.setattr(ledger, "find_spec", lambda _: None)
-    ledger.record_live(road.project, road.project.bundle, A, "sha256:4")
+    ledger.record_live(road.project, road.place, released("4"), road.project.bundle)
     assert version(entry(road)).tags["image_digest"] == "sha256:3"
     assert capsys.readouterr().err == ""
 
@@ -234,7 +241,7 @@ def test_a_server_that_does_not_record_costs_one_warning_and_is_asked_once(
         ledger.record_training(at)
         assert judge.count_use(at, one).reference_uses is None
         ledger.record_digest(at, "sha256:1")
-        ledger.record_live(at, at.bundle, A, "sha256:1")
+        ledger.record_live(at, road.place, released("1"), at.bundle)
         said = road.run("track")
     told = capsys.readouterr().err.splitlines()
     what = ["the training run", "the verdict", "the digest", "the live release"]
@@ -279,6 +286,43 @@ def test_what_was_missed_is_recorded_later(road: Road, monkeypatch: pytest.Monke
     found = MlflowClient(uri, uri).get_model_version_by_alias(road.project.name, "candidate")
     assert found.tags["manifest_sha256"] == read(road.project.bundle)[1]
     assert road.must("track").out == said.out
+
+
+class Kept:
+    """A target with a history, and the files of each release in it."""
+
+    def __init__(self, bundle: Path, into: Path) -> None:
+        self.into, self.events, manifest = into, list[journal.Event](), json.loads((bundle / "manifest.json").read_bytes())
+        for each in (released(str(number), f"v1.{number}.0") for number in range(1, 6)):
+            shutil.copytree(bundle, into / each.digest)
+            (into / each.digest / "manifest.json").write_bytes(canonical({**manifest, "commit": each.digest[-1] * 40}))
+            self.events.append(journal.Event(journal.DEPLOY, "deploy", each.tag, AT, "x", release=each))
+
+    def read_history(self) -> list[journal.Event]:
+        return self.events
+
+    def fetch_release(self, digest: str) -> Path:
+        return self.into / digest
+
+
+def test_the_next_deploy_or_rollback_records_what_was_live_while_mlflow_was_away(
+    road: Road, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Kept(road.project.bundle, tmp_path / "kept")
+    first, *missed, live = (each.release for each in place.events if each.release)
+    with server(Refusing) as (url, _):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        ledger.record_live(road.project, cast(Target, place), missed[-1], place.into / missed[-1].digest)
+    assert "MLflow could not record the live release" in capsys.readouterr().err
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := f"sqlite:///{tmp_path / 'another.db'}")
+    for told in ([each.tag for each in missed[-2:]], []):
+        ledger.record_live(road.project, cast(Target, place), live, place.into / live.digest)
+        assert re.findall("which had missed it: (.+) was live", capsys.readouterr().out) == told
+    versions = MlflowClient(uri, uri).search_model_versions(f"name='{road.project.name}'")
+    assert {each.tags["image_digest"]: each.tags["release"] for each in versions} == {
+        each.digest: each.tag for each in (*missed[-2:], live)
+    }
+    assert first.digest not in {each.tags["image_digest"] for each in versions}, "it is long ago"
 
 
 def test_where_there_is_nothing_nothing_is_recorded(tmp_path: Path) -> None:

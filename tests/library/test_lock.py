@@ -1,6 +1,7 @@
 """The lock of a run that was killed: known as such on each target, and freed. The cluster's lease is in test_pods.py."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -14,8 +15,8 @@ import pytest
 
 from slipway import project
 from slipway.cli import ROOT, main
-from slipway.errors import Busy
-from slipway.operate import docker_engine, journal
+from slipway.errors import Busy, PipelineError
+from slipway.operate import docker_engine, journal, targets
 from slipway.operate.targets import Lock, compose, containers
 from slipway.operate.targets.local import LockFile
 from tests.conftest import wait_until
@@ -169,3 +170,29 @@ def test_unlocking_frees_what_is_dead_and_keeps_it_in_the_history(local: Path, c
     before, event = journal.parse_history((state / "history.jsonl").read_text(encoding="utf-8"))
     assert (event.kind, event.what) == (journal.UNLOCK, "unlock (rollback by somebody: the runner is gone)")
     assert journal.find_hold([before, event]) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_on_a_full_disk_a_dead_lock_is_freed_and_a_hold_stays(
+    local: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = project.load(local, "local").state / "local"
+    (state / "history.jsonl").unlink()
+    (state / "history.jsonl").symlink_to("/dev/full")
+    (state / "lock.json").write_text("{", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/dev/full")
+    assert main(["unlock", "--target", "local", "--reason", "the runner is gone"], local) == 0
+    said = capsys.readouterr()
+    assert "Freed: a run that was cut short" in said.out
+    assert re.search(r"warning: the history does not have it: .* cannot be written: .*No space.* Next: make room there", said.err)
+    assert "warning: the summary was not written: [Errno 28]" in said.err
+    code = "import sys; from pathlib import Path; from slipway.cli import main; sys.exit(main(sys.argv[2:], Path(sys.argv[1])))"
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", code, str(local), "unlock", "--target", "local", "--reason", "a try"]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0][:47]) == (2, "error: What is printed cannot be written: [Errn")
+    assert "Traceback" not in done.stderr
+    with pytest.raises(PipelineError, match="cannot be written"):
+        targets.load_target(project.load(local, "local")).append_event(
+            journal.Event(journal.RESUME, "resume", "v1.0.0", HOLDER["at"], "somebody")
+        )

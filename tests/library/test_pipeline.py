@@ -663,12 +663,26 @@ def test_each_verb_is_a_function_that_takes_the_verbs_options(verb: str) -> None
     ]
 
 
-@pytest.mark.parametrize("words", [[], ["fly"], ["deploy"], ["status", "--target", "moon"]], ids=" ".join)
-def test_what_is_no_command_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        command_line.main(words)
-    assert ended.value.code == 2
-    assert "usage: ./run" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "the following arguments are required: VERB. Nothing was done. Next: ./run --help."),
+        (["fly"], r"argument VERB: found 'fly'\. Expected: one of '?adopt.* Next: \./run --help\."),
+        (["deploy"], r"the following arguments are required: tag\. Nothing was done\. Next: \./run deploy --help\."),
+        (["rollback", "--environment", "prod"], r"argument --environment: found 'prod'\. Expected: one of '?production'?, '?staging.*"),
+        (["unlock", "--reason", " "], r"--reason is ' '\. Expected: .* Next: \./run unlock --reason \"the runner is gone\"\."),
+        (["unlock"], r"--reason is ''\. Expected: .*"),
+    ],
+    ids=str,
+)
+def test_what_is_no_command_is_one_sentence_and_ends_with_2(
+    words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    assert command_line.main(words) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(f"error: {sentence}\n", said)
+    assert said.removeprefix("error: ").strip() in (tmp_path / "summary").read_text()
 
 
 def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

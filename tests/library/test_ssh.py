@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from slipway import cli
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine, ssh
 from tests.conftest import wait_until
@@ -162,6 +163,38 @@ def test_an_unknown_host_is_refused_whatever_a_config_says(far: Far) -> None:
     with pytest.raises(PipelineError, match=rf"is not known here.* Next: ssh-keyscan -p {far.port} {HERE}; "):
         docker_engine.connect()
     assert far.known.read_text() == ""
+
+
+@pytest.mark.docker
+def test_what_was_begun_early_is_used_and_its_failure_is_told_by_who_asks(far: Far) -> None:
+    tunnel = ssh.find_tunnel(far.url)
+    ssh.start_tunnel()
+    begun = tunnel.process
+    docker_engine.connect().close()
+    assert tunnel.process is begun is not None
+    tunnel.close()
+    far.known.write_text("")
+    ssh.start_tunnel()
+    begun = tunnel.process
+    assert begun
+    begun.wait()
+    with pytest.raises(PipelineError, match="is not known here"):
+        docker_engine.connect()
+    assert tunnel.process is None
+
+
+def test_a_verb_that_asks_the_host_begins_with_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[str]()
+
+    def load(name: str) -> None:
+        done.append(name)
+        raise PipelineError("enough")
+
+    monkeypatch.setattr(ssh, "start_tunnel", lambda: done.append("ssh"))
+    monkeypatch.setattr(cli, "import_module", load)
+    for words in (["rollback", "--target", "docker"], ["rollback", "--target", "local"], ["train", "--target", "docker"]):
+        assert cli.main(words) == 2
+    assert done == ["ssh", "pipeline.rollback", "pipeline.rollback", "pipeline.train"]
 
 
 @pytest.mark.docker

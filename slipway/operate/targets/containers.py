@@ -26,6 +26,8 @@ from slipway.project import Project
 
 # A holder that was not heard of for so long is gone: killed, or behind a connection that nobody ended.
 GONE_SECONDS, BEAT_SECONDS = 12, 3
+# A warm rollback is proven before: its lock is never started, which would take the host's time from it.
+LATE_SECONDS = 4
 LISTEN = 'while [ -n "$(timeout "$0" head -c 1)" ]; do :; done'
 
 
@@ -154,14 +156,15 @@ def write_files(container: Container, folder: str, texts: dict[str, str], only_f
 class LockContainer:
     """The lock of an environment: a container of a fixed name, of which there can be one; its labels name the holder.
 
-    It runs as long as its holder: it ends when nothing comes over its standard input any more. A rollback has it started in a thread, since
-    that takes time.
+    It runs as long as its holder: it ends when nothing comes over its standard input any more. A rollback has it started late, in a thread,
+    since that takes time; until it is GONE_SECONDS old, one that was not started holds, too.
     """
 
     def __init__(self, client: docker.DockerClient, name: str, choose_image: Callable[[], str]) -> None:
         self.client, self.name, self.choose_image = client, name, choose_image
         self.connection: Any = None
         self.ended = threading.Event()
+        self.own: str | None = None  # what was created here
 
     def acquire(self, holder: dict[str, str], takeover: bool) -> None:
         """Take the lock. Raises Busy when another run holds it, unless it is to be taken over."""
@@ -181,7 +184,7 @@ class LockContainer:
                 network_mode="none",
                 **CONFINED,
             )
-            self.ended = threading.Event()
+            self.ended, self.own = threading.Event(), lock.id
             if not takeover:
                 self._start(lock)
             threading.Thread(target=self._keep_alive, args=(lock, self.ended), daemon=True).start()
@@ -198,6 +201,8 @@ class LockContainer:
         """In a thread: start the lock where that is still to be done, and have it hear of its holder. It ends with the connection."""
         with suppress(DockerException, PipelineError, OSError):
             if self.connection is None:
+                if ended.wait(LATE_SECONDS):
+                    return
                 self._start(lock)
             line = getattr(self.connection, "_sock", self.connection)  # the library returns a file that can only be read
             while not ended.wait(BEAT_SECONDS):
@@ -222,6 +227,8 @@ class LockContainer:
                 found.remove(force=True)
 
     def _is_gone(self, found: Container) -> bool:
+        if found.id == self.own:
+            return False
         if found.status != "created":
             return bool(found.status != "running")
         # Killed before it was started, by the host's clock: those of the machines that deploy may be off.

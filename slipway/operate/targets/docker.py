@@ -13,7 +13,7 @@ from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, format_line, parse_history
 from slipway.operate.process import START_SECONDS
 from slipway.operate.targets import Fetch, haproxy, images
-from slipway.operate.targets.containers import LockContainer, build_fetch, create_release, wait_ready
+from slipway.operate.targets.containers import LockContainer, build_fetch, create_release, find_container, wait_ready
 from slipway.operate.targets.haproxy import Slots
 from slipway.operate.targets.images import LABEL, PROJECT, Images, read_deployment
 from slipway.operate.targets.monitoring import Monitoring
@@ -37,7 +37,8 @@ class Docker(Images):
         return self.fetch_release(digest)  # the image is on the host
 
     def list_deployments(self) -> list[Deployment]:
-        return [read_deployment(container.labels) for container in self.list_containers()]
+        found = self.client.api.containers(all=True, filters=self._filters)  # the library's own call asks for each one again
+        return [read_deployment(each["Labels"]) for each in found]
 
     def read_live_sequence(self) -> int | None:
         return _parse_sequence(self.proxy.read_state()[1])
@@ -64,9 +65,7 @@ class Docker(Images):
         return container is not None and container.status == "running"
 
     def switch_traffic(self, deployment: Deployment) -> None:
-        container = self._find_container(deployment)
-        assert container is not None
-        self.proxy.switch_traffic(str(container.name))
+        self.proxy.switch_traffic(self._name_container(deployment))
 
     def ask_live(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask through the proxy, from inside its network: a remote host's address need not be reachable from here."""
@@ -128,15 +127,22 @@ class Docker(Images):
 
     def list_containers(self) -> list[Container]:
         """Return the release containers, running or not."""
-        return self.client.containers.list(all=True, filters={"label": [f"{PROJECT}={self.project.name}", LABEL + "sequence"]})
+        return self.client.containers.list(all=True, filters=self._filters)
+
+    @property
+    def _filters(self) -> dict[str, str | list[str] | bool]:
+        return {"label": [f"{PROJECT}={self.project.name}", LABEL + "sequence"]}
+
+    def _name_container(self, deployment: Deployment) -> str:
+        return f"{self.project.name}-{deployment.sequence}"
 
     def _find_container(self, wanted: Deployment) -> Container | None:
-        return next((each for each in self.list_containers() if each.labels[LABEL + "sequence"] == str(wanted.sequence)), None)
+        return find_container(self.client, self._name_container(wanted))
 
     def find_live_container(self) -> Container | None:
         """Return the container that callers are sent to."""
         name = (self.proxy.slots or self.proxy.read_state()[1]).live_container
-        return next((each for each in self.list_containers() if each.name == name), None)
+        return find_container(self.client, name) if name else None
 
 
 def _parse_sequence(slots: Slots) -> int | None:

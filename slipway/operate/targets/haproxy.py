@@ -5,10 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificates
-
 from slipway.errors import PipelineError
 
 SLOTS = ("a", "b")
@@ -123,6 +119,11 @@ def check_certificate(pem: str, path: Path) -> None:
 
 
 def _find_fault(pem: bytes, now: datetime) -> str | None:
+    # Imported here: a rollback whose certificate the proxy has already has no time for it.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificates
+
     try:
         first = load_pem_x509_certificates(pem)[0]
     except ValueError:

@@ -1,6 +1,7 @@
 # ruff: noqa: D102  # `Target` documents them
 """Releases as images of a registry: what the targets docker and kubernetes have in common."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -22,7 +23,6 @@ from slipway.operate.docker_engine import CONFINED, STAYING
 from slipway.operate.targets import Fetch
 from slipway.project import Project
 from slipway.say import line
-from slipway.serving.manifest import read, sha256
 
 # Labels of containers, and annotations of what is in a cluster, begin so.
 LABEL = "release."
@@ -132,19 +132,29 @@ def extract_safely(archive: tarfile.TarFile, into: Path) -> None:
 def _is_copy(image: Image, files: Path) -> bool:
     """Tell whether a folder holds an image's release: the manifest that its label names, and the files that the manifest names."""
     try:
-        manifest, manifest_sha256 = read(files)
-        parts = (manifest.model, manifest.config, manifest.golden)
-        whole = all(sha256((files / part.file).read_bytes()) == part.sha256 for part in parts)
-    except (OSError, ValueError):
+        manifest, manifest_sha256 = _read_manifest(files)
+        parts = (manifest["model"], manifest["config"], manifest["golden"])
+        whole = all(_hash((files / part["file"]).read_bytes()) == part["sha256"] for part in parts)
+    except (OSError, ValueError, KeyError, TypeError):
         return False
     return whole and image.labels.get("release.manifest.sha256") == manifest_sha256
 
 
+def _read_manifest(files: Path) -> tuple[dict[str, Any], str]:
+    """Return the manifest and its hash. Its shape was checked when it was written, and a rollback has no time to import what does that."""
+    content = (files / "manifest.json").read_bytes()
+    return json.loads(content), _hash(content)
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _refuse_mislabelled(image: Image, files: Path, digest: str) -> None:
     """Raise PipelineError unless an image's labels name the manifest that it holds, and that manifest's commit."""
-    manifest, manifest_sha256 = read(files)
+    manifest, manifest_sha256 = _read_manifest(files)
     labels = image.labels
-    wanted = {"release.manifest.sha256": manifest_sha256, "org.opencontainers.image.revision": manifest.commit}
+    wanted = {"release.manifest.sha256": manifest_sha256, "org.opencontainers.image.revision": manifest.get("commit")}
     if wrong := [name for name, value in wanted.items() if labels.get(name) != value]:
         reason = "; ".join(f"{name} is {labels.get(name)!r}, the manifest in it says {wanted[name]!r}" for name in wrong)
         raise PipelineError(

@@ -148,8 +148,11 @@ class Local:
 
     def append_event(self, event: Event) -> None:
         before = _read(self.history_file) or ""
-        with self.history_file.open("a", encoding="utf-8") as file:
-            file.write(format_line(before, event))
+        try:
+            with self.history_file.open("a", encoding="utf-8") as file:
+                file.write(format_line(before, event))
+        except OSError as error:
+            raise _refuse_unwritten(self.history_file, error) from error
 
     def read_history(self) -> list[Event]:
         return parse_history(_read(self.history_file) or "")
@@ -229,4 +232,8 @@ def _write_whole(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise PipelineError(f"{path} cannot be written: {error}. Next: make room there, or let this user write there.") from error
+        raise _refuse_unwritten(path, error) from error
+
+
+def _refuse_unwritten(path: Path, error: OSError) -> PipelineError:
+    return PipelineError(f"{path} cannot be written: {error}. Next: make room there, or let this user write there.")

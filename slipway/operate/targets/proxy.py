@@ -54,6 +54,8 @@ class Proxy:
     # What stands where, and the config with it, as this verb read or wrote it last.
     slots: Slots | None = None
     config: str | None = None
+    # The container, as it was found last: a command in it does without asking for it again.
+    found: Container | None = None
 
     def __init__(self, project: Project, client: docker.DockerClient) -> None:
         self.project, self.client = project, client
@@ -76,7 +78,8 @@ class Proxy:
 
     def find_container(self) -> Container | None:
         """Return the container, None where there is none."""
-        return containers.find_container(self.client, self.name)
+        self.found = containers.find_container(self.client, self.name)
+        return self.found
 
     def name_image(self) -> str:
         """Return the image that the proxy runs, as NAME@DIGEST where the engine knows its digest."""
@@ -104,7 +107,7 @@ class Proxy:
 
     def run(self, *command: str, user: str = "root") -> str:
         """Run a command in the container and return its output. Raises CommandFailed, PipelineError."""
-        container = self.find_container()
+        container = self.found or self.find_container()
         if container is None:
             raise PipelineError(f"There is no proxy {self.name}. Next: ./run deploy TAG, which makes it.")
         code, output = docker_engine.run_command(container, list(command), user=user)

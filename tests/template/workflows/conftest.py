@@ -32,9 +32,9 @@ def scenario(tmp_path_factory: pytest.TempPathFactory, bake: Callable[..., Path]
         "DEPLOY_KNOWN_HOSTS": f"[{HERE}]:{listening.port} {key}",
         "DEPLOY_SSH_KEY": (listening.home / ".ssh" / "id_ed25519").read_text(),
     }
-    with github() as (api, posted, issues), pytest.MonkeyPatch.context() as patch:
+    with github() as (api, posted, issues, building), pytest.MonkeyPatch.context() as patch:
         name = f"Some-Owner/{project.load(work).name}"
-        found = Scenario(act, work, registry.address, name, api, posted, issues, secrets)
+        found = Scenario(act, work, registry.address, name, api, posted, issues, building, secrets)
         patch.setenv("IMAGE_REPOSITORY", found.images)
         try:
             yield found

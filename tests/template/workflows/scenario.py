@@ -12,15 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from slipway import git, project
+from slipway.errors import PipelineError
 from slipway.operate import registry, targets
 from slipway.operate.process import free_port
+from slipway.operate.targets import containers
 from slipway.operate.targets.docker import Docker
+from slipway.watch import drift
+from tests.conftest import wait_until
 
 HERE = Path(__file__).parent
 ACT = ("--pull=false", "-P", "ubuntu-24.04=-self-hosted", "--no-skip-checkout", "--no-cache-server")
@@ -47,10 +52,11 @@ class Ran:
 
 
 class GitHub(BaseHTTPRequestHandler):
-    """Takes deployments and their statuses, and keeps issues."""
+    """Keeps deployments with their statuses, and issues; knows of which commits an image is being built."""
 
     posted: list[tuple[str, dict[str, Any]]]
     issues: list[dict[str, Any]]
+    building: list[str]
 
     def do_POST(self) -> None:
         asked = self.read()
@@ -59,16 +65,25 @@ class GitHub(BaseHTTPRequestHandler):
             return self.answer(201, self.issues[-1])
         if "/issues/" not in self.path:
             self.posted.append((self.path, asked))
-        return self.answer(201, {"id": 7})
+        return self.answer(201, {"id": len(self.posted)})
 
     def do_PATCH(self) -> None:
         self.issues[int(self.path.rpartition("/")[2]) - 1].update(self.read())
         self.answer(200, {})
 
     def do_GET(self) -> None:
-        """Tell nothing but the open issues, as a token without rights is told nothing."""
-        if "/issues?" in self.path:
+        """Answer what the workflows ask, and 404 to all else, as to a token without rights."""
+        path, _, query = self.path.partition("?")
+        if path.endswith("/issues"):
             return self.answer(200, [each for each in self.issues if each["state"] == "open"])
+        if path.endswith("/runs"):
+            status = "in_progress" if query.removeprefix("head_sha=") in self.building else "completed"
+            return self.answer(200, {"workflow_runs": [{"status": status, "html_url": "https://the.build"}]})
+        if path.endswith("/statuses"):
+            return self.answer(200, [asked for to, asked in self.posted if to == path])
+        if path.endswith("/deployments"):
+            made = [{"id": number, **asked} for number, (to, asked) in enumerate(self.posted, 1) if to == path]
+            return self.answer(200, [each for each in made[::-1] if f"environment={each['environment']}" in query])
         return self.answer(404, {"message": "Not Found"})
 
     def read(self) -> Any:
@@ -96,9 +111,11 @@ class Scenario:
     api: str
     posted: list[tuple[str, dict[str, Any]]]
     issues: list[dict[str, Any]]
+    building: list[str]
     secrets: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
-    runs: int = 0
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
 
     @property
     def folder(self) -> Path:
@@ -141,13 +158,14 @@ class Scenario:
         self, workflow: str, event: str, ref: str, commit: str, job: str = "", secrets: bool = True, checks: bool = True, **payload: Any
     ) -> Ran:
         """Execute a workflow, as it is in a commit, on a runner that nothing is left on; without `checks`, not its linters and tests."""
-        self.runs += 1
-        runner = self.folder / f"run-{self.runs}"
+        runner = self.folder / f"run-{next(self.numbers)}"
         for name in ("workspace", "home", "artifacts", "cache"):
             (runner / name).mkdir(parents=True)
         text = git.run_git(self.bare, "cat-file", "blob", f"{commit}:.github/workflows/{workflow}.yml")
         executed = text if checks else CHECKS.sub("", text)
-        (runner / "workflow.yml").write_text(executed.replace(UNKNOWN, ""))
+        for old, new in {UNKNOWN: "", **self.elsewhere}.items():
+            executed = executed.replace(old, new)
+        (runner / "workflow.yml").write_text(executed)
         told = {"visibility": "private", **payload.pop("repository", {}), "default_branch": "main", "full_name": self.name}
         (runner / "event.json").write_text(json.dumps({"ref": ref, "repository": told, **payload}))
         (runner / "bash_env").write_text(f"export GITHUB_STEP_SUMMARY={runner}/summary.md\n")
@@ -218,6 +236,43 @@ class Scenario:
         ref = f"refs/pull/{number}/merge"
         return self.run("ci", "pull_request", ref, commit, job="comment", checks=checks, number=number, pull_request=opened)
 
+    def merge_and_tag(self, commit: str, name: str, **payload: Any) -> tuple[Ran, Ran]:
+        """Push to main, and a tag right after it, while the image is being built; returns what both start."""
+        ran: list[Ran] = []
+        self.building.append(commit)
+
+        def build() -> None:
+            ran.append(self.merge(commit, **payload))
+            self.building.remove(commit)
+
+        merging = threading.Thread(target=build)
+        merging.start()
+        tagged = self.tag(name, commit)
+        merging.join()
+        return ran[0], tagged
+
+    @contextmanager
+    def watched(self, container: str, tag: str) -> Iterator[str]:
+        """Have a Prometheus on the host's loopback scrape a release; yields where the runner asks it: here both loopbacks are one."""
+        [image] = re.findall(r"PROMETHEUS_IMAGE:-([^}]+)\}", (self.work / "infra" / "compose.yaml").read_text())
+        scraped = {"targets": [f"{container}:8080"], "labels": {"release": tag}}
+        config = {"scrape_configs": [{"job_name": "release", "scrape_interval": "1s", "static_configs": [scraped]}]}
+        published: Any = {"9090/tcp": ("127.0.0.1", None)}
+        server = self.place.client.containers.create(image, network=self.place.project.name, ports=published)
+        try:
+            containers.write_files(server, "/etc", {"prometheus/prometheus.yml": json.dumps(config)})
+            server.start()
+            server.reload()
+            [published_at] = server.ports["9090/tcp"] or [{}]
+            there = f"127.0.0.1:{published_at['HostPort']}"
+            wait_until(lambda: knows_live(f"http://{there}"))
+            here = f"127.0.0.1:{free_port()}"
+            self.elsewhere = {"127.0.0.1:9090": here, ':${LOCAL#http://}"': f':{there}"'}
+            yield here
+        finally:
+            self.elsewhere = {}
+            server.remove(force=True, v=True)
+
     def tag(self, name: str, commit: str, **settings: Any) -> Ran:
         """Push a tag, and do what that starts."""
         self.git("tag", name, commit)
@@ -230,6 +285,14 @@ class Scenario:
         return self.run(workflow, "workflow_dispatch", "refs/heads/main", git.read_head(self.bare), secrets=secrets, inputs=given)
 
 
+def knows_live(prometheus: str) -> bool:
+    """Tell whether a Prometheus has counts of a release, in two scrapes."""
+    try:
+        return bool(drift.Prometheus(prometheus).query(drift.LIVE))
+    except PipelineError:  # it does not listen yet
+        return False
+
+
 def stand_ins(workflow: str) -> list[str]:
     """Return which folder is used for each pinned action."""
     used = sorted(set(re.findall(r"uses: ([\w.-]+)/([\w.-]+)(?:/[\w.-]+)*@([0-9a-f]{40})", workflow)))
@@ -238,13 +301,13 @@ def stand_ins(workflow: str) -> list[str]:
 
 
 @contextmanager
-def github() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]]:
-    """Answer as GitHub's API; yields its address, what it was told, and its issues."""
-    posted, issues = list[tuple[str, dict[str, Any]]](), list[dict[str, Any]]()
-    handler = type("Handler", (GitHub,), {"posted": posted, "issues": issues})
+def github() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]], list[dict[str, Any]], list[str]]]:
+    """Answer as GitHub's API; yields its address, what it was told, its issues, and the commits whose image is being built."""
+    posted, issues, building = list[tuple[str, dict[str, Any]]](), list[dict[str, Any]](), list[str]()
+    handler = type("Handler", (GitHub,), {"posted": posted, "issues": issues, "building": building})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", posted, issues
+        yield f"http://127.0.0.1:{server.server_port}", posted, issues, building
         server.shutdown()
 
 

@@ -54,8 +54,7 @@ def test_the_jobs_are_those_of_the_road() -> None:
 
 def job(on: Scenario, name: str, commit: str, secrets: bool = False, **variables: str) -> tuple[int, str, Path]:
     """Run a job's lines in a clone, as GitLab's shell executor does; returns the exit code, the log and the folder."""
-    on.runs += 1
-    runner = on.folder / f"gitlab-{on.runs}"
+    runner = on.folder / f"gitlab-{next(on.numbers)}"
     for folder in ("home", "artifacts"):
         (runner / folder).mkdir(parents=True)
     (runner / "bash_env").touch()

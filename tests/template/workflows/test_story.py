@@ -50,19 +50,26 @@ class Story:
         self.merged()
         return self.on.tag(A, self.first).ended(0)
 
-    def _second(self) -> tuple[str, Ran]:
-        """Merge a better model, in a public repository."""
+    def _second(self) -> tuple[str, Ran, Ran]:
+        """Merge a better model, in a public repository, and tag it at once."""
         self.deployed()
         commit = self.change("more rows", self.rows)
-        return commit, self.on.merge(commit, repository={"visibility": "public"}).ended(0)
+        return commit, *self.on.merge_and_tag(commit, B, repository={"visibility": "public"})
 
     def _upgraded(self) -> Ran:
-        return self.on.tag(B, self.second()[0]).ended(0)
+        """Have the second release deployed by its tag."""
+        _, merged, tagged = self.second()
+        merged.ended(0)
+        return tagged.ended(0)
 
     def change(self, message: str, rows: pd.DataFrame | None = None) -> str:
         """Commit on top of the first release."""
         self.on.git("checkout", "--quiet", "--force", "--detach", self.first)
         return self.on.commit(message, rows)
+
+    def manifest(self, tag: str) -> str:
+        """Return the hash of what a tag put before callers."""
+        return next(each.manifest_sha256 for each in self.on.place.list_deployments() if each.tag == tag)
 
     def serves(self, tag: str) -> None:
         """Hold what callers get, and the pointer, against the registry."""
@@ -186,13 +193,20 @@ def test_a_pull_request_of_a_fork_gets_no_comment(story: Story) -> None:
 
 
 def test_what_is_public_is_signed_as_it_was_pushed(story: Story) -> None:
-    commit, ran = story.second()
+    commit, ran, _ = story.second()
+    ran.ended(0)
     digest = story.on.stored(commit)
     asked = [json.loads(line) for line in (ran.artifacts / "attest").read_text().splitlines()]
     assert [each["subject-digest"] for each in asked] == [digest, digest]
     assert asked[0]["subject-name"] == story.on.images.lower()
     assert [bool(each["sbom-path"]) for each in asked] == [True, False]
     assert "No SBOM" not in ran.summary
+
+
+def test_a_tag_that_is_pushed_while_its_image_is_being_built_waits_for_it(story: Story) -> None:
+    ran = story.upgraded()
+    assert f"{B} waits for its image, which is being built: https://the.build" in ran.log
+    assert proven(ran)
 
 
 def test_the_button_puts_the_first_release_back_while_callers_ask(story: Story, tmp_path: Path) -> None:
@@ -239,7 +253,14 @@ def test_the_button_works_while_all_else_is_down_and_deploys_are_held_until_one_
     assert proven(ran)
     assert "warning: the pointer `production` was not moved" in ran.summary
     assert "::warning::the pointer `production` was not moved" in ran.log
-    assert (standing(story), story.on.stored("production")) == (A, story.on.stored(story.second()[0]))
+    commit = story.second()[0]
+    kept = story.on.stored(commit)
+    assert (standing(story), story.on.stored("production")) == (A, kept)
+
+    ran = story.on.merge(commit).ended(0)  # all jobs once more, while the pointer lags behind
+    assert f"warning: the pointer `production` lags behind {A}, which GitHub records as live: this is held against {A}" in ran.summary
+    assert json.loads((ran.artifacts / "gate" / "gate.json").read_bytes())["champion"]["manifest_sha256"] == story.manifest(A)
+    assert (story.on.stored(commit), json.loads((ran.artifacts / "gate" / "release.json").read_bytes())["digest"]) == (kept, kept)
 
     ran = story.on.press("deploy", tag=B).ended(1)
     assert "held" in ran.summary
@@ -332,6 +353,18 @@ def test_an_old_image_is_removed_once_that_was_printed(story: Story) -> None:
     assert story.on.stored(commit) is None
     assert all(story.on.stored(each) for each in (story.first, "production"))
     story.serves(live)
+
+
+def test_drift_asks_the_prometheus_of_the_host_over_ssh_and_does_nothing_without_a_host(story: Story) -> None:
+    live, container = standing(story), story.on.place.find_live_container()
+    assert container
+    ran = story.on.press("drift", secrets=False).ended(0)
+    assert ran.summary.startswith("skipped: ")
+    assert "./run" not in ran.log
+    with story.on.watched(str(container.name), live) as here:
+        ran = story.on.press("drift").ended(0)
+    assert ran.summary.startswith(f"## TOO FEW ROWS: {live}\n")
+    assert f"(the last seven days, by http://{here}, " in ran.summary
 
 
 def test_the_drill_ends_with_the_time_to_restore(story: Story) -> None:
