@@ -78,6 +78,13 @@ VERBS = {
     ),
     "build": Verb("pipeline.build", "make the release from build/bundle and its PASS: an image, or a folder for the target local"),
     "push": Verb("pipeline.push", "store the release where deploys find it"),
+    "sign": Verb(
+        "slipway.operate.signing",
+        "sign a release that passed, with the key in SIGNING_KEY; deploys take no other once the project has .github/allowed_signers",
+        option("commit", nargs="?", default="HEAD", help="the release of this commit or tag; default: what is checked out"),
+        option("--digest", default="", help="this image, and not what the registry has for the commit now"),
+        option("--new-key", action="store_true", help="make a pair of keys: the private half a secret on GitHub, the public one a line"),
+    ),
     "deploy": Verb(
         "pipeline.deploy",
         "deploy the release of a git tag, and prove it",
