@@ -144,6 +144,10 @@ VERBS = {
         option("--required", action="store_true", help="fail, instead of saying that deploys are skipped, where there are none"),
         hidden=True,
     ),
+    "host-account": Verb(
+        "slipway.operate.host_account",
+        "print the line for authorized_keys on the host, by which the key of deploys opens the engine and nothing else",
+    ),
     "record": Verb(
         "slipway.operate.workflow",
         "in a workflow: record on GitHub which tag was deployed and how that ended, and keep its issue; only a warning where that fails",
@@ -280,7 +284,7 @@ def _describe_failure(root: Path, target: str | None, environment: str, verb: st
 def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:
     step, then = "import", f"./run {verb}"
     try:
-        function = getattr(import_module(VERBS[verb].module), verb)
+        function = getattr(import_module(VERBS[verb].module), verb.replace("-", "_"))
         step = "verb"
         return function(at, **options)
     except (PipelineError, KeyboardInterrupt):
