@@ -80,7 +80,7 @@ def refuse_unsigned(project: Project, target: Target, new: Deployment, files: Pa
         raise Unsigned(
             f"{new.tag}, {new.digest[:19]}, may not be deployed: {error} Nothing was deployed, and --approved-by does not help. "
             f"Next: on GitHub *Re-run all jobs* of train-validate-build-push for {new.commit[:12]}, which builds and signs it; or, who "
-            f'has the key: SIGNING_KEY="$(cat FILE)" ./run sign {new.commit[:12]} (docs/security.md).'
+            f'has the key: SIGNING_KEY="$(cat FILE)" ./run sign {new.commit[:12]}.'
         ) from error
     if project.environment == PRODUCTION:
         refuse_older(project.root, new, live)
