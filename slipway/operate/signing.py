@@ -77,6 +77,6 @@ def run_program(root: Path, words: list[str], text: str = "") -> None:
     try:
         done = subprocess.run(words, cwd=root, input=text, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
-        raise PipelineError(f"There is no `{words[0]}` on this machine. Nothing was stored. Next: install it, then ./run sign --new-key.") from error
+        raise PipelineError(f"There is no `{words[0]}` on this machine. Nothing was stored. Next: install it.") from error
     if done.returncode:
         raise PipelineError(f"{' '.join(words[:3])} failed: {done.stderr.strip()}. Nothing was stored. Next: ./run doctor --fix.")

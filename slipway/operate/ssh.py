@@ -169,7 +169,11 @@ class Relay:
                 connection, _ = self.listener.accept()
                 with connection:
                     self.running = [each for each in self.running if each.poll() is None]
-                    self.running.append(subprocess.Popen(self.command, stdin=connection, stdout=connection, stderr=subprocess.DEVNULL))
+                    self.running.append(self._start(connection.fileno()))
+
+    def _start(self, end: int) -> subprocess.Popen[bytes]:
+        # An interrupt is the verb's, as above.
+        return subprocess.Popen(self.command, stdin=end, stdout=end, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def close(self) -> None:
         """End, with all connections."""
