@@ -6,7 +6,7 @@ from slipway import git
 from slipway.bundle.assembly import check_bundle
 from slipway.errors import PipelineError
 from slipway.gate import verdict
-from slipway.operate import targets
+from slipway.operate import signature, targets
 from slipway.project import Project
 from slipway.say import line, output, summary
 from slipway.tracking import ledger
@@ -25,6 +25,7 @@ def push(project: Project) -> str:
     ledger.record_digest(project, digest)
     output("image", project.image_name)
     output("digest", digest)
+    output("signs", str(signature.read_signers(project.root) is not None).lower())
     output("staging", str(project.has_staging).lower())
     following = f"Deploy it:\n\n    git tag v1.2.3 {manifest.commit[:12]}\n    git push origin v1.2.3"
     line(f"pushed {manifest.commit[:12]} as {digest}\n{following}")

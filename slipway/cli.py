@@ -82,6 +82,13 @@ VERBS = {
     ),
     "build": Verb("pipeline.build", "make the release from build/bundle and its PASS: an image, or a folder for the target local"),
     "push": Verb("pipeline.push", "store the release where deploys find it"),
+    "sign": Verb(
+        "slipway.operate.signing",
+        "sign a release that passed, with the key in SIGNING_KEY; deploys take no other once the project has .github/allowed_signers",
+        option("commit", nargs="?", default="HEAD", help="the release of this commit or tag; default: what is checked out"),
+        option("--digest", default="", help="this image, and not what the registry has for the commit now"),
+        option("--new-key", action="store_true", help="make a pair of keys: the private half a secret on GitHub, the public one a line"),
+    ),
     "deploy": Verb(
         "pipeline.deploy",
         "deploy the release of a git tag, and prove it",
@@ -140,6 +147,10 @@ VERBS = {
         "in a workflow: write the SSH settings of the host for the steps after it, from the secrets of the environment production",
         option("--required", action="store_true", help="fail, instead of saying that deploys are skipped, where there are none"),
         hidden=True,
+    ),
+    "host-account": Verb(
+        "slipway.operate.host_account",
+        "print the line for authorized_keys on the host, by which the key of deploys opens the engine and nothing else",
     ),
     "record": Verb(
         "slipway.operate.workflow",
@@ -293,7 +304,7 @@ def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:
     if verb in ON_HOST and at.target == "docker":
         ssh.start_tunnel()  # while the verb is imported
     try:
-        function = getattr(import_module(VERBS[verb].module), verb)
+        function = getattr(import_module(VERBS[verb].module), verb.replace("-", "_"))
         step = "verb"
         return function(at, **options)
     except (PipelineError, KeyboardInterrupt):

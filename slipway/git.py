@@ -1,5 +1,6 @@
 """Run git on the checkout, whatever the user's settings, also where the project is a folder of a larger repository."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -175,11 +176,34 @@ def find_commit(root: Path, ref: str) -> str:
 
 
 def find_default_branch(root: Path) -> str:
-    """Return the branch whose rules hold: the remote's default branch, or `main` where there is no remote; empty where neither is there."""
-    for name in ("origin/HEAD", "origin/main", "main"):
+    """Return the branch whose rules hold: the remote's default branch, or `main` where there is no remote; empty where neither is there.
+
+    A workflow's checkout does not have `origin/HEAD`; there the CI names the branch, and another that is called `main` does not count.
+    """
+    named = _read_default_name()
+    for name in (*([f"origin/{named}"] if named else []), "origin/HEAD", "origin/main", "main"):
         if run_git(root, "for-each-ref", "--format=%(refname)", f"refs/remotes/{name}", f"refs/heads/{name}"):
             return name
     return ""
+
+
+def _read_default_name() -> str:
+    """Return the default branch's name as GitHub's event, or GitLab, has it; empty elsewhere."""
+    try:
+        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
+        return str(event["repository"]["default_branch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return os.environ.get("CI_DEFAULT_BRANCH", "")
+
+
+def is_shallow(root: Path) -> bool:
+    """Tell whether a checkout has only a part of the history."""
+    return run_git(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def is_ancestor(root: Path, older: str, newer: str) -> bool:
+    """Tell whether a commit comes before another, or is the same."""
+    return try_git(root, ["merge-base", "--is-ancestor", older, newer]).returncode == 0
 
 
 def hash_files(root: Path, ref: str, names: Sequence[str]) -> tuple[str | None, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from slipway import git
 from slipway.doctor import api, github, host
-from slipway.doctor.finding import FAILED, MEND, Finding, good, mend, note, unseen
+from slipway.doctor.finding import FAILED, MEND, NOTE, Finding, good, mend, note, unseen
 from slipway.errors import PipelineError
 from slipway.project import Project
 from slipway.say import line, summary, table, warn
@@ -44,7 +44,7 @@ def doctor(project: Project, fix: bool, model: bool = False) -> Report:
     report = Report(check_model(project) if model else check_all(project))
     text = _format(report)
     line(text)
-    if fix and sum(_confirm_fix(each) for each in report.findings if each.state == MEND and each.commands):
+    if fix and sum(_confirm_fix(project.root, each) for each in report.findings if each.state in (MEND, NOTE) and each.commands):
         report = Report(check_all(project))
         text = _format(report)
         line(text)
@@ -139,7 +139,7 @@ def _format_cell(finding: Finding) -> str:
     return f"{found[:WIDEST].rstrip()}…" if len(found) > WIDEST and (finding.fix or finding.commands) else found
 
 
-def _confirm_fix(finding: Finding) -> bool:
+def _confirm_fix(root: Path, finding: Finding) -> bool:
     """Show what would be done, and do it on a yes; tells whether all of it was done."""
     line(f"\n{finding.what}: " + "\n".join(finding.next()))
     try:
@@ -152,7 +152,7 @@ def _confirm_fix(finding: Finding) -> bool:
         words = command.words if command.body is None else (*command.words, "--input", "-")
         text = "" if command.body is None else json.dumps(command.body)
         try:
-            subprocess.run(["gh", *words], input=text, capture_output=True, text=True, check=True)
+            subprocess.run([command.program, *words], cwd=root, input=text, capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError) as error:
             warn(f"{command.format()} failed: {getattr(error, 'stderr', '') or error}")
             return False

@@ -15,14 +15,15 @@ NAMED = 8
 
 @dataclass(frozen=True)
 class Command:
-    """What `gh` is called with, and the JSON that it reads."""
+    """What `gh`, or `./run`, is called with, and the JSON that it reads."""
 
     words: tuple[str, ...]
     body: Mapping[str, Any] | None = None
+    program: str = "gh"
 
     def format(self) -> str:
         """Return it as one types it."""
-        typed = shlex.join(("gh", *self.words))
+        typed = shlex.join((self.program, *self.words))
         return typed if self.body is None else f"{typed} --input - <<< {shlex.quote(json.dumps(self.body))}"
 
 
@@ -67,9 +68,9 @@ def unseen(what: str, why: str, fix: str) -> Finding:
     return Finding(what, UNSEEN, "could not be asked", why, fix)
 
 
-def note(what: str, found: str, why: str, fix: str = "") -> Finding:
+def note(what: str, found: str, why: str, fix: str = "", *commands: Command) -> Finding:
     """Return what is worth a look, and nothing to mend."""
-    return Finding(what, NOTE, found, why, fix)
+    return Finding(what, NOTE, found, why, fix, commands)
 
 
 def list_some(texts: Sequence[str], separator: str = ", ") -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from slipway.doctor.api import Fetch, Repository, Unavailable, is_runner
 from slipway.doctor.finding import Command, Finding, good, limit, mend, unseen
+from slipway.doctor.signatures import check_signatures
 from slipway.operate.workflow import list_secrets
 from slipway.project import PRODUCTION, Project
 
@@ -247,4 +248,5 @@ CHECKS: dict[str, Callable[[str, Repository], Finding]] = {
     "reviewers": _check_reviewers,
     "secrets": _check_secrets,
     "package": _check_package,
+    "signatures": check_signatures,
 }

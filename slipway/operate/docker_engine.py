@@ -52,6 +52,8 @@ def connect(near: bool = False) -> docker.DockerClient:
         http_client.bypass_proxy(address)
         client = docker.DockerClient.from_env(timeout=120, environment={**os.environ, "DOCKER_HOST": address})
     except (DockerException, OSError) as error:
+        if tunnel and tunnel.take_detour():
+            return connect()
         here = f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none."
         raise PipelineError(tunnel.explain_silence(error) if tunnel else here) from error
     inner = client.api.get_adapter(client.api.base_url)

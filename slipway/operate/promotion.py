@@ -15,6 +15,7 @@ from slipway import git, report, rules
 from slipway.errors import PipelineError
 from slipway.operate import journal, pointer, targets
 from slipway.operate.chain import Deployment
+from slipway.operate.signature import refuse_unsigned
 from slipway.operate.switch import read_state
 from slipway.operate.targets import Target
 from slipway.project import PRODUCTION, STAGING, Project, load
@@ -121,9 +122,10 @@ class Terms:
 def find_verdict(project: Project, target: Target, new: Deployment, files: Path, live: Deployment | None, terms: Terms) -> Judgement:
     """Return the verdict on a release: the one that it carries, or a new one where that does not hold now.
 
-    Raises PipelineError where it carries none, or one on another release.
+    Raises PipelineError where it carries none, or one on another release, or where releases are signed and this one is not.
     """
     judged = read_verdict(new, files)
+    refuse_unsigned(project, target, new, files, live)
     if project.environment != PRODUCTION:
         return judged  # the merge was judged against production; what else is tried on staging is no champion
     why = "elsewhere" if terms.again else explain_outdated(project, judged, live, terms.ref)

@@ -51,7 +51,7 @@ def _refuse_unfit(project: Project, days: int, keep: int) -> None:
             f"--days {days} --keep {keep} would take what was pushed just now. Expected: 1 or more of each. "
             "Nothing was removed. Next: ./run prune --dry-run."
         )
-    if git.run_git(project.root, "rev-parse", "--is-shallow-repository") == "true":
+    if git.is_shallow(project.root):
         raise PipelineError(
             "This checkout has only a part of the history, so its tags and merges are not known. Nothing was removed. "
             "Next: git fetch --unshallow --tags."

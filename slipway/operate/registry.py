@@ -1,6 +1,10 @@
 """The image registry, through the engine."""
 
+import base64
+import io
+import tarfile
 from contextlib import suppress
+from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -8,6 +12,9 @@ from docker.models.images import Image
 
 from slipway.errors import PipelineError
 from slipway.operate.connection import report_loss
+
+# The label of an image without files that holds a text.
+TEXT = "slipway.text"
 
 
 def fetch_digest(client: docker.DockerClient, name: str) -> str | None:
@@ -54,15 +61,50 @@ def pull_image(client: docker.DockerClient, name: str) -> Image:
 
 def push_image(client: docker.DockerClient, image: str, name: str, tag: str) -> str:
     """Push an image under a tag and return its digest. Raises PipelineError."""
+    printed: list[dict[str, Any]] = []
     try:
         client.images.get(image).tag(name, tag)
         with report_loss(client):
-            errors = [str(each["error"]) for each in client.images.push(name, tag=tag, stream=True, decode=True) if "error" in each]
+            printed += client.images.push(name, tag=tag, stream=True, decode=True)
     except APIError as error:
-        errors = [str(error.explanation)]
-    found = None if errors else fetch_digest(client, f"{name}:{tag}")
+        printed += [{"error": error.explanation}]
+    errors = [str(each["error"]) for each in printed if "error" in each]
+    # What was pushed, even if somebody has moved the tag since.
+    pushed = next((each["aux"]["Digest"] for each in printed if "Digest" in each.get("aux", {})), None)
+    found = None if errors else pushed or fetch_digest(client, f"{name}:{tag}")
     if found is None:
         raise PipelineError(
             f"{name}:{tag} could not be pushed: {' '.join(errors)}. Next: docker login, or look at [image] in project.toml."
         )
     return found
+
+
+def push_text(client: docker.DockerClient, name: str, tag: str, text: bytes) -> None:
+    """Store a text under a tag, as a label of an image without files: each registry takes that, and each engine fetches it by its login."""
+    nothing = io.BytesIO()
+    tarfile.open(fileobj=nothing, mode="w").close()
+    label = f"LABEL {TEXT}={base64.b64encode(text).decode()}"
+    try:
+        client.api.import_image_from_data(nothing.getvalue(), repository=name, tag=tag, changes=[label])
+        push_image(client, f"{name}:{tag}", name, tag)
+    except APIError as error:
+        raise PipelineError(f"{name}:{tag} could not be made: {error.explanation}. Next: ./run doctor.") from error
+    finally:
+        _forget(client, f"{name}:{tag}")
+
+
+def fetch_text(client: docker.DockerClient, name: str, tag: str) -> bytes | None:
+    """Return the text that is stored under a tag, None where there is none. Raises PipelineError."""
+    if fetch_digest(client, f"{name}:{tag}") is None:
+        return None
+    try:
+        return base64.b64decode(pull_image(client, f"{name}:{tag}").labels.get(TEXT, ""))
+    except ValueError:
+        return b""
+    finally:
+        _forget(client, f"{name}:{tag}")
+
+
+def _forget(client: docker.DockerClient, name: str) -> None:
+    with suppress(DockerException):
+        client.images.remove(name)

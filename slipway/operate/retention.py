@@ -66,6 +66,8 @@ def plan_removal(images: Sequence[Stored], wanted: Wanted, now: datetime, days: 
     for each in images:
         if reason := _explain_kept(each, wanted, merged):
             kept[each.digest] = reason
+        elif owners[each.digest] and each.tags and all(map(ATTACHED.fullmatch, each.tags)):
+            continue  # a signature that was made later than its image goes with that all the same
         elif (at := changed[each.digest]) and at > now - timedelta(days=days):
             kept[each.digest] = f"younger than {days} days"
         elif not at and not owners[each.digest]:

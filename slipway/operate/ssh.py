@@ -38,8 +38,8 @@ BOUND = """exec 3<&0
 { cat <&3; rm -r "$0"; kill -9 "-$$"; } 2>&- &
 exec "$@" <&- 3<&-"""
 HINT_SECONDS, LOGIN_SECONDS, END_SECONDS = 3, 60, 1
-# A socket's path has 104 bytes on macOS and 108 on Linux.
-LONGEST, SHORT = 60, "/tmp"  # noqa: S108  # the folder in it is private
+# A socket's path has 104 bytes on macOS and 108 on Linux; ssh adds 17 to that of a connection that is shared, for a moment.
+LONGEST, SHORT = 50, "/tmp"  # noqa: S108  # the folder in it is private
 NO_SOCKET, CLOSED = 3, 4
 KNOWN = re.compile(r"host key (?:is known )?for (?:\[(?P<name>.+)\]:(?P<port>\d+)|(?P<plain>\S+))", re.IGNORECASE)
 
@@ -55,6 +55,9 @@ class Tunnel:
         self.process: subprocess.Popen[bytes] | None = None
         self.is_open = False
         self.reopening = threading.Lock()
+        self.control = self.folder / "c"
+        self.relay: Relay | None = None
+        self.relayed = False  # through commands there, one for each connection, where sshd forwards nothing
 
     def open(self) -> str:
         """Connect, unless that is so, and return the socket's address here. Raises PipelineError, which says what a person can do."""
@@ -72,7 +75,10 @@ class Tunnel:
         refuse_missing()
         self.folder.mkdir(mode=0o700)
         (self.folder / "config").write_text(build_config(os.environ.get(CONFIG)), encoding="utf-8")
-        words = [*self._build_command(), "-N", "-L", f"{self.socket}:{self.remote}", "--", self.url]
+        if self.relayed:
+            words = [*self._build_command(str(self.control), "yes"), "-N", "--", self.url]
+        else:
+            words = [*self._build_command(), "-N", "-L", f"{self.socket}:{self.remote}", "--", self.url]
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 ["sh", "-c", BOUND, str(self.folder), *words],
@@ -82,6 +88,14 @@ class Tunnel:
                 start_new_session=True,  # an interrupt is the verb's, which goes on asking while it cleans up
             )
         return self.process
+
+    def take_detour(self) -> bool:
+        """Connect by commands from now on where sshd did not forward; tells whether that is another way than before."""
+        found = not self.relayed and "open failed" in self.read_log()
+        if found:
+            self.close()
+            self.relayed = True
+        return found
 
     def _wait_open(self, process: subprocess.Popen[bytes]) -> None:
         start = time.monotonic()
@@ -96,15 +110,20 @@ class Tunnel:
                 warn(hint)
                 hint = ""
             time.sleep(0.01)
+        if self.relayed:
+            # What an account with a forced command runs, whatever is asked; see `slipway.operate.host_account`.
+            remote = ["docker", *(["-H", f"unix://{self.remote}"] if self.remote != ENGINE else []), "system", "dial-stdio"]
+            self.relay = Relay(self.socket, [*self._build_command(str(self.control)), "--", self.url, *remote])
         self.is_open = True
 
-    def _build_command(self) -> list[str]:
+    def _build_command(self, control: str = "none", master: str = "no") -> list[str]:
         # One connection for this process alone; the way to a jump host may be a shared one.
-        return ["ssh", "-F", str(self.folder / "config"), "-T", "-a", "-S", "none", "-o", "ControlMaster=no", "-o", "RemoteCommand=none"]
+        words = ["ssh", "-F", str(self.folder / "config"), "-T", "-a", "-S", control]
+        return [*words, "-o", f"ControlMaster={master}", "-o", "RemoteCommand=none"]
 
     def _is_listening(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self.socket)) == 0
+            return probe.connect_ex(str(self.control if self.relayed else self.socket)) == 0
 
     def read_log(self) -> str:
         """Return what ssh said."""
@@ -128,15 +147,52 @@ class Tunnel:
         if self.process:
             self.process.communicate()  # the shell closes its end when both are gone
             self.process, self.is_open = None, False
+        if self.relay:
+            self.relay.close()
+            self.relay = None
 
     def explain_silence(self, error: Exception) -> str:
         """Say why nothing answers through a connection that stands: the host is asked for its socket, once more over ssh."""
-        if "open failed" not in self.read_log():
+        if not self.relayed and "open failed" not in self.read_log():
             return f"No Docker engine answers on {self.url}: {error}. Next: {_format_check(self.url)}."
         path = shlex.quote(self.remote)
         look = f"test -S {path} || exit {NO_SOCKET}; test -w {path} || exit {CLOSED}"
         done = subprocess.run([*self._build_command(), "--", self.url, look], stdin=subprocess.DEVNULL, capture_output=True, check=False)
         return explain_closed(self.url, self.remote, done.returncode)
+
+
+class Relay:
+    """A socket here, of which each connection is the input and output of a command."""
+
+    def __init__(self, path: Path, command: list[str]) -> None:
+        self.command, self.running = command, list[subprocess.Popen[bytes]]()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # it was closed
+            while True:
+                connection, _ = self.listener.accept()
+                with connection:
+                    self.running = [each for each in self.running if each.poll() is None]
+                    self.running.append(self._start(connection.fileno()))
+
+    def _start(self, end: int) -> subprocess.Popen[bytes]:
+        # An interrupt is the verb's, as above.
+        return subprocess.Popen(self.command, stdin=end, stdout=end, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def close(self) -> None:
+        """End, with all connections."""
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+        for each in self.running:
+            each.kill()
+            each.wait()
 
 
 def explain_closed(url: str, remote: str, code: int) -> str:
@@ -148,7 +204,7 @@ def explain_closed(url: str, remote: str, code: int) -> str:
         return f"{there}: the user may not open it. Next: on the host, sudo usermod -aG docker USER."
     return (
         f"{there}: its sshd forbids that, or the engine has ended. Next: {_format_check(url)}. Where it answers: on the host, "
-        "AllowStreamLocalForwarding yes in sshd_config, or port-forwarding behind restrict in authorized_keys."
+        "AllowStreamLocalForwarding yes in sshd_config; or in authorized_keys the line of ./run host-account."
     )
 
 

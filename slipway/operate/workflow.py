@@ -12,7 +12,7 @@ import httpx
 
 from slipway import git, http_client
 from slipway.errors import PipelineError
-from slipway.operate import incident, issues, journal, pointer, ssh, targets
+from slipway.operate import incident, issues, journal, pointer, signature, ssh, targets
 from slipway.operate.incident import Run
 from slipway.operate.issues import Issue
 from slipway.operate.journal import Event
@@ -210,9 +210,11 @@ def wait(project: Project, tag: str) -> None:
 
 
 def has_image(project: Project, commit: str) -> bool:
-    """Tell whether the image of a commit is stored."""
+    """Tell whether the image of a commit is stored, with its signature where releases are signed."""
     try:
-        return bool(targets.load_target(project).find_digest(commit))
+        target = targets.load_target(project)
+        digest = target.find_digest(commit)
+        return signature.read_signers(project.root) is None or target.read_signature(digest) is not None
     except PipelineError:
         return False
 

@@ -17,6 +17,7 @@ from slipway.bundle import data_reference
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine
 from slipway.operate.process import free_port
+from slipway.operate.signature import FILE
 from slipway.project import Project
 
 # What could lead the rehearsal to a real deployment, registry, tracking server or job summary.
@@ -95,9 +96,12 @@ def _copy_isolated(project: Project, ours: Project) -> None:
 
 
 def copy(root: Path, into: Path) -> None:
-    """Copy what git has or would take, and the training data: where DVC keeps these, git does in the copy, since they change there."""
+    """Copy what git has or would take, and the training data: where DVC keeps these, git does in the copy, since they change there.
+
+    The keys for releases are left out: what a rehearsal makes is signed by nobody.
+    """
     names = {*git.run_git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"), "data/train.csv"}
-    for each in names - {"", "data/.gitignore", "data/train.csv.dvc"}:
+    for each in names - {"", "data/.gitignore", "data/train.csv.dvc", FILE}:
         if (root / each).is_file():
             (into / each).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / each, into / each)

@@ -19,15 +19,16 @@ import pytest
 
 from slipway import doctor, project
 from slipway.cli import ROOT, main
-from slipway.doctor import api, github, host
+from slipway.doctor import api, github, host, signatures
 from slipway.doctor.finding import Finding
 from slipway.errors import PipelineError
-from slipway.operate import docker_engine
+from slipway.operate import docker_engine, signing
 from slipway.operate.process import free_port
 from slipway.project import Project
 from tests.library.test_proxy import pem
 
 NAME, IMAGES = "Some-Owner/demand", "ghcr.io/some-owner/demand"
+BUILD = f"/repos/{NAME}/environments/build"
 OF, ENVIRONMENT, PACKAGE = f"/repos/{NAME}", f"/repos/{NAME}/environments/production", "/packages/container/demand"
 REVIEWERS = {"id": 2, "type": "required_reviewers", "prevent_self_review": False, "reviewers": [{"type": "User", "reviewer": {"id": 7}}]}
 CUSTOM = {"protected_branches": False, "custom_branch_policies": True}
@@ -54,6 +55,8 @@ WELL: dict[str, Any] = {
     },
     f"{OF}/actions/secrets?per_page=100": {"total_count": 0, "secrets": []},
     f"{ENVIRONMENT}/secrets?per_page=100": SECRETS,
+    f"{BUILD}/deployment-branch-policies?per_page=100": {"branch_policies": [{"name": "main", "type": "branch"}]},
+    f"{BUILD}/secrets?per_page=100": {"secrets": [{"name": "SIGNING_KEY"}]},
     f"/users/some-owner{PACKAGE}": {"name": "demand", "visibility": "public", "repository": {"full_name": NAME}},
 }
 GONE = None
@@ -63,6 +66,7 @@ DEVELOP = {
     f"{ENVIRONMENT}/deployment-branch-policies?per_page=100": {
         "branch_policies": [{"name": "develop", "type": "branch"}, {"name": "v*", "type": "tag"}]
     },
+    f"{BUILD}/deployment-branch-policies?per_page=100": {"branch_policies": [{"name": "develop", "type": "branch"}]},
 }
 MORE = {"branch_policies": [{"name": "*", "type": "branch"}, {"name": "main", "type": "branch"}, {"name": "v*", "type": "tag"}]}
 CLASSIC = {
@@ -95,6 +99,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.setenv("GH_TOKEN", "token")
+    monkeypatch.setattr(signatures, "read_signers", lambda _: b"# the first\nrelease ssh-ed25519 AAAA\n")
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (GitHub,), {"answers": found})) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{server.server_port}")
@@ -175,6 +180,14 @@ def test_where_all_is_well_nothing_is_to_mend() -> None:
             "gh secret delete DEPLOY_HOST --repo Some-Owner/demand",
         ),
         (
+            "signatures",
+            {f"{BUILD}/deployment-branch-policies?per_page=100": GONE},
+            "build is not for main alone",
+            "environments/build --input",
+        ),
+        ("signatures", {f"{BUILD}/deployment-branch-policies?per_page=100": POLICIES}, "build is also for v*", "/settings/environments"),
+        ("signatures", {f"{BUILD}/secrets?per_page=100": GONE}, "SIGNING_KEY is not set in build", "./run sign --new-key"),
+        (
             "package",
             {f"{OF}/actions/variables/IMAGE_REPOSITORY": {"name": "IMAGE_REPOSITORY", "value": "ghcr.io/Some-Owner/models"}},
             "workflows push to ghcr.io/some-owner/models, project.toml says ghcr.io/some-owner/demand",
@@ -221,7 +234,8 @@ def test_a_private_repository_on_a_plan_that_has_no_rules_has_limits_and_its_sec
         f"{ENVIRONMENT}/secrets?per_page=100": GONE,
     }
     found = seen()
-    assert {what for what, each in found.items() if each.state == "limit"} == {"branch rules", "tag rules", "environment", "reviewers"}
+    limited = {"branch rules", "tag rules", "environment", "reviewers", "signatures"}
+    assert {what for what, each in found.items() if each.state == "limit"} == limited
     assert all(each.why and each.fix for each in found.values() if each.state == "limit")
     assert "gh secret set DEPLOY_HOST --repo Some-Owner/demand < FILE" in found["secrets"].fix
     answers[f"{OF}/actions/secrets?per_page=100"] = SECRETS
@@ -334,6 +348,29 @@ def test_fix_shows_each_command_and_does_it_on_a_yes(
     shown = capsys.readouterr().out
     assert f"gh {shlex.join(policies)} <<< " in shown
     assert shown.count("| environment") == 2  # it looks again
+
+
+@pytest.mark.parametrize(("signers", "state"), [(None, "to know"), (b"# none yet\n", "to mend")])
+def test_fix_makes_the_key_for_releases_where_nothing_is_signed(
+    answers: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signers: bytes | None, state: str
+) -> None:
+    """The key is made and stored by ./run sign --new-key, which is run here for real; gh is a stand-in."""
+    monkeypatch.setattr(signatures, "read_signers", lambda _: signers)
+    found = seen()["signatures"]
+    assert (found.state, "allowed_signers" in found.found) == (state, True)
+    assert [each.format() for each in found.commands] == ["./run sign --new-key"]
+    answers[f"{BUILD}/deployment-branch-policies?per_page=100"] = GONE
+    made, _, last = seen()["signatures"].commands
+    assert (made.words[-1], last.program) == (f"repos/{NAME}/environments/build", "./run")
+    asked = gh(tmp_path, monkeypatch)
+    (tmp_path / ".github").mkdir()
+    signing.make_key(tmp_path)
+    assert json.loads(asked.read_text())[0] == ["secret", "set", "SIGNING_KEY", "--env", "build"]
+    assert (tmp_path / ".github" / "allowed_signers").read_text().startswith('release namespaces="slipway-release" ssh-ed25519 ')
+    asked = gh(tmp_path, monkeypatch, code=1)
+    with pytest.raises(PipelineError, match=r"gh secret set failed: .*Nothing was stored\. Next: "):
+        signing.make_key(tmp_path)
+    assert (tmp_path / ".github" / "allowed_signers").read_text().count("\n") == 1
 
 
 def test_a_fix_that_fails_is_told_and_the_rest_of_it_is_left(

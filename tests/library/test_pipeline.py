@@ -654,7 +654,7 @@ def test_help_lists_the_verbs_in_the_order_of_the_road(capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("verb", command_line.VERBS)
 def test_each_verb_is_a_function_that_takes_the_verbs_options(verb: str) -> None:
-    function = getattr(import_module(command_line.VERBS[verb].module), verb)
+    function = getattr(import_module(command_line.VERBS[verb].module), verb.replace("-", "_"))
     first, *others = inspect.signature(function).parameters.values()
     options = command_line.VERBS[verb].options
     assert first.annotation is Project

@@ -1,10 +1,11 @@
-"""What the deploy verb refuses, on both targets: releases that were not judged, not so, not by these rules, or are not what they say.
+"""What the deploy verb refuses, on both targets: releases not judged, not so, not by these rules, not signed, or not what they say.
 
 What somebody pushes past the verbs is made here as such a person would make it: with files of their own, and the registry's own way in.
 """
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from model import behaviour
 from slipway.bundle import assembly as building
 from slipway.operate import docker_engine, registry
+from slipway.operate.signature import FILE
 from slipway.operate.targets.docker import Docker
 from slipway.project import Project
 from slipway.serving.manifest import canonical, read
@@ -229,3 +231,81 @@ def test_who_answers_for_a_release_that_did_not_pass_is_remembered(road: Road) -
     assert json.loads(road.must("history", "--json").out)[0]["release"]["approved"] == told
     road.must("rollback")
     road.serves(A)
+
+
+@pytest.fixture
+def signed(road: Road, tmp_path: Path) -> Iterator[Road]:
+    """A road on which A is live, and whose main allows one of two keys."""
+    road.stand(A)
+    road.checkout("main")
+    for name in ("ours", "theirs"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+    allow(road, tmp_path / "ours")
+    yield road
+    road.checkout("main")
+    road.git("reset", "--quiet", "--hard", "HEAD~1")
+    for tag in (A, B):
+        restore(road, tag)
+
+
+def allow(road: Road, key: Path) -> None:
+    """Commit the public half of a key."""
+    (road.root / FILE).write_text(f"release {key.with_suffix('.pub').read_text()}", encoding="utf-8")
+    road.commit("Releases are signed")
+
+
+def test_only_what_was_signed_by_a_key_of_the_default_branch_is_deployed(
+    signed: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road, place, digests = signed, signed.place, signed.digests
+    unsigned = "It carries no signature. Nothing was deployed, and --approved-by does not help. Next: "
+    refused(road.run("deploy", B), 2, f"{B}, {digests[B][:19]}, may not be deployed: {unsigned}")
+    refused(road.run("deploy", B, "--approved-by", "Ada", "--reason", "urgent"), 2, unsigned)
+    # A key that is not in the file: the verb does not sign with it, and what it signed is refused, also where a branch allows it.
+    monkeypatch.setenv("SIGNING_KEY", (tmp_path / "theirs").read_text())
+    refused(road.run("sign", B), 2, f"holds by no key that {FILE} of the default branch allows now")
+    road.git("checkout", "--quiet", "-B", "theirs")
+    allow(road, tmp_path / "theirs")
+    with monkeypatch.context() as patch:
+        patch.setattr("slipway.operate.signing.verify_signature", lambda *_: None)
+        road.must("sign", B)
+    refused(road.run("deploy", B), 2, "holds by no key")
+    road.checkout("main")
+    # A signature copied from another digest.
+    monkeypatch.setenv("SIGNING_KEY", (tmp_path / "ours").read_text())
+    road.must("sign", A)
+    place.store_signature(digests[B], place.read_signature(digests[A]) or b"")
+    refused(road.run("deploy", B), 2, "Its signature is of another release: it names commit ", f"digest {digests[A]}, and this has")
+    # An image that was made by hand and agrees with itself, in the place of the one that was signed; then with the signature of that.
+    road.must("sign", B)
+    forged = smuggle(road, B, edit(notes=["Made by hand."]))
+    refused(road.run("deploy", B), 2, f"{B}, {forged[:19]}, may not be deployed: {unsigned}")
+    place.store_signature(forged, place.read_signature(digests[B]) or b"")
+    refused(road.run("deploy", B), 2, f"it names digest {digests[B]}, and this has {forged}")
+    if isinstance(place, Docker):
+        keeps_what_is_signed(road, place, monkeypatch)
+    restore(road, B)
+    road.serves(A)
+    road.must("deploy", B)
+    road.serves(B)
+    # An old release, with a signature that holds: not as new under any tag, but by a rollback, which needs no signature at all.
+    road.git("tag", "v9.0.0", A)
+    for tag in (A, "v9.0.0"):
+        refused(road.run("deploy", tag), 2, f"{tag} is older than {B}, which is live", "Next, where it was live here: ./run rollback")
+    road.git("tag", "--delete", "v9.0.0")
+    place.store_signature(digests[A], b"nothing")
+    road.must("rollback")
+    road.serves(A)
+
+
+def keeps_what_is_signed(road: Road, place: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold that a merge that is run again pushes over what carries no signature, and over nothing else."""
+    commit = road.git("rev-parse", B)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "push_image", stopped)
+        with pytest.raises(AssertionError):
+            place.push_release(commit)
+    restore(road, B)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "push_image", stopped)
+        assert place.push_release(commit) == road.digests[B]

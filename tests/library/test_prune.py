@@ -29,6 +29,7 @@ from slipway.operate import registry as engine_registry
 from slipway.operate import retention, stored_images, targets
 from slipway.operate.chain import Deployment
 from slipway.operate.retention import Stored, Wanted, plan_removal
+from slipway.operate.targets.images import name_signature
 from tests.conftest import PROJECT, Registry
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -96,9 +97,9 @@ def test_a_part_that_two_lists_share_stays_with_one() -> None:
     assert set(kept(LIST, *PARTS, other, wanted=replace(NOTHING, tagged=(B,)))) == {name("3"), name("4")}
 
 
-@pytest.mark.parametrize("ending", ["", ".sig", ".att"])
+@pytest.mark.parametrize("ending", ["", ".sig", ".sshsig"])
 def test_what_is_attached_goes_with_what_it_is_attached_to(ending: str) -> None:
-    by_tag = Stored(name("5"), (f"sha256-{'1' * 64}{ending}",), OLD, parts=(name("6"),))
+    by_tag = Stored(name("5"), (f"sha256-{'1' * 64}{ending}",), YOUNG, parts=(name("6"),))
     by_subject = Stored(name("6"), changed=OLD, subject=name("1"))
     assert kept(LIST, *PARTS, by_tag, by_subject) == {}
     assert len(kept(LIST, *PARTS, by_tag, by_subject, wanted=replace(NOTHING, chain=(name("1"),)))) == 5
@@ -151,7 +152,7 @@ def test_whatever_is_stored_nothing_that_is_wanted_goes(images: list[Stored], wa
     for each in images:
         if each.digest in going:
             assert each.digest not in wanted.chain
-            assert each.changed != YOUNG
+            assert each.changed != YOUNG or {*plan.owners[each.digest]} & going
             assert not {"production", "d" * 40, *wanted.tagged, *merged} & set(each.tags)
             assert each.subject not in plan.kept
         else:
@@ -252,6 +253,17 @@ class Hub:
         config, manifest = build(tag or uuid.uuid4().hex, created, BASE, **more)
         return self.push(tag, manifest, config, BASE)
 
+    def sign(self, images: str, digest: str) -> str:
+        """Store a signature as the verbs do, through an engine."""
+        client, tag = docker.from_env(), name_signature(digest)
+        try:
+            engine_registry.push_text(client, images, tag, digest.encode())
+            assert engine_registry.fetch_text(client, images, tag) == digest.encode()
+            assert not client.images.list(f"{images}:{tag}")
+            return engine_registry.fetch_digest(client, f"{images}:{tag}") or ""
+        finally:
+            client.close()
+
     def has(self, digest: str) -> bool:
         """Tell whether a manifest is there."""
         accept = {"Accept": f"{INDEX}, {IMAGE}"}
@@ -282,8 +294,9 @@ def test_a_rollback_finds_its_image_after_old_ones_were_removed(
     attested = [hub.image("", subject={"mediaType": IMAGE, "digest": each, "size": 1}) for each in (both[1], live)]
     for digest, each in zip((both[1], live), attested, strict=True):
         hub.push(digest.replace(":", "-"), build_list(*_read(hub, each)))
-    stays = [*merged[1:3], *merged[4:], prior, hub.image(young, created=now), attested[1]]
-    goes = [*both, merged[3], attested[0]]
+    signed = [hub.sign(images, each) for each in (live, merged[3])]
+    stays = [*merged[1:3], *merged[4:], prior, hub.image(young, created=now), attested[1], signed[0]]
+    goes = [*both, merged[3], attested[0], signed[1]]
     work.deployed = [live]
 
     def stored() -> list[str]:

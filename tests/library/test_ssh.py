@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -13,6 +15,7 @@ import pytest
 from slipway import cli
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine, ssh
+from slipway.operate.process import free_port
 from tests.conftest import wait_until
 from tests.library.far import HERE, Far, listening, new_key
 
@@ -98,6 +101,7 @@ def far(listening: Far, monkeypatch: pytest.MonkeyPatch) -> Iterator[Far]:
         path.write_text(text)
     for url in (listening.url, f"{listening.url}/none.sock", "ssh://far"):
         ssh.find_tunnel(url).close()
+    ssh.find_tunnel.cache_clear()  # which way a host takes is found once in a process
 
 
 @pytest.mark.docker
@@ -148,9 +152,60 @@ def test_a_socket_that_is_not_there_and_one_that_is_not_forwarded(far: Far, monk
         docker_engine.connect()
     monkeypatch.setenv("DOCKER_HOST", far.url)
     allowed = far.folder / "authorized_keys"
-    allowed.write_text("restrict " + allowed.read_text())
+    allowed.write_text('restrict,command="/bin/false" ' + allowed.read_text())
     with pytest.raises(PipelineError, match=r"its sshd forbids that.* AllowStreamLocalForwarding yes"):
         docker_engine.connect()
+
+
+@pytest.mark.docker
+def test_the_line_of_host_account_lets_the_tunnel_in_and_nothing_else(far: Far, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["host-account"]) == 0
+    line = capsys.readouterr().out.partition("ssh-ed25519")[0]
+    allowed, key = far.folder / "authorized_keys", f"{HERE}:{far.port}"
+    usual = ["ssh", "-F", str(far.config), "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-o", "RemoteCommand=none", far.url]
+
+    def try_all() -> dict[str, bool]:
+        """Return what a key is let do: run a command; have sshd listen; reach a port, and a socket that is not the engine's."""
+        done = subprocess.run([*usual, "echo", "a shell"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        found = {"a command": b"a shell" in done.stdout}
+        with socket.socket(socket.AF_UNIX) as another:
+            another.bind(str(tmp_path / "another"))
+            another.listen()
+            for at, there in (("port", key), ("socket", str(tmp_path / "another"))):
+                way = ["-N", "-L", f"{tmp_path / at}:{there}"]
+                found[f"a {at}"] = reaches([*usual[:-1], *way, usual[-1]], tmp_path / at)
+        for at, there in (("port there", f"{HERE}:{free_port()}"), ("socket there", str(tmp_path / "there"))):
+            way = ["-R", f"{there}:{key}"]
+            found[f"a {at}"] = not subprocess.run([*usual[:-1], *way, usual[-1], "true"], stdin=subprocess.DEVNULL, check=False).returncode
+        for name in ("another", "there"):
+            (tmp_path / name).unlink(missing_ok=True)
+        return found
+
+    assert all(try_all().values()), "the key may all of this without the line"
+    allowed.write_text(line + allowed.read_text())
+    client = docker_engine.connect()
+    assert [client.info()["ID"] for _ in range(3)] == [docker_engine.connect(near=True).info()["ID"]] * 3
+    with ThreadPoolExecutor(6) as pool:
+        assert len({each["ApiVersion"] for each in pool.map(lambda _: client.version(), range(12))}) == 1
+    client.close()
+    assert not any(try_all().values())
+
+
+def reaches(command: list[str], at: Path) -> bool:
+    """Tell whether something listens behind a socket here that is forwarded: what is refused is closed at once."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(at.is_socket)
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(at))
+                probe.settimeout(1)
+                try:
+                    return probe.recv(4) != b""
+                except TimeoutError:  # it waits, as what listens there does
+                    return True
+        finally:
+            process.terminate()
+            at.unlink(missing_ok=True)
 
 
 def test_a_socket_that_the_user_may_not_open() -> None:

@@ -25,6 +25,7 @@ VERBS_OF_RUN = {"check", "test"}
 # What a variable holds whose verb takes only some words.
 GIVEN = {"$OUTCOME": "success", "$WHERE": "staging"}
 SECRETS = {"DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS", "DEPLOY_SSH_KEY", "DEPLOY_KUBECONFIG"}
+DEFAULT = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
 
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
@@ -191,10 +192,7 @@ def test_who_may_write_the_comment_never_sees_the_code() -> None:
 
 
 def test_an_image_comes_from_the_default_branch_whatever_it_is_called() -> None:
-    assert (
-        jobs("train-validate-build-push")["release"]["if"]
-        == "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
-    )
+    assert jobs("train-validate-build-push")["release"]["if"] == DEFAULT
 
 
 def test_what_is_signed_is_what_was_pushed() -> None:
@@ -211,9 +209,27 @@ def test_what_is_signed_is_what_was_pushed() -> None:
     assert all(job["permissions"].keys().isdisjoint({"id-token", "attestations"}) for name, job in found.items() if name != "attest")
 
 
+def test_where_the_key_for_releases_is_nothing_was_trained_or_built() -> None:
+    """The job signs the digest that the release job has pushed, and the registry's tag does not count: anybody may have moved that."""
+    holding = {path.stem: name for path in WORKFLOWS for name, job in parse(path)["jobs"].items() if "SIGNING_KEY" in str(job)}
+    assert holding == {"train-validate-build-push": "sign"}
+    job = jobs("train-validate-build-push")["sign"]
+    assert (job["needs"], job["if"]) == ("release", "needs.release.outputs.signs == 'true'")
+    assert (job["environment"], job["permissions"]) == (
+        {"name": "build", "deployment": False},
+        {"contents": "read", "packages": "write"},
+    )
+    assert job["env"]["DIGEST"] == "${{ needs.release.outputs.digest }}"
+    ran = [step.get("run") or step["uses"].partition("@")[0] for step in job["steps"]]
+    assert ran == ["actions/checkout", "docker/login-action", './run sign --digest "$DIGEST"']
+    assert [step for step in job["steps"] if "SIGNING_KEY" in str(step)] == job["steps"][-1:]
+
+
 def test_a_merge_starts_the_deploy_to_staging_where_there_is_one_and_may_do_nothing_else() -> None:
     job = jobs("train-validate-build-push")["staging"]
-    assert (job["needs"], job["if"], job["permissions"]) == ("release", "needs.release.outputs.staging == 'true'", {"actions": "write"})
+    assert (job["needs"], job["permissions"]) == (["release", "sign"], {"actions": "write"})
+    when = "!cancelled() && needs.release.outputs.staging == 'true' && needs.sign.result != 'failure'"
+    assert job["if"] == f"${{{{ {when} }}}}"
     [step] = job["steps"]
     assert step["run"].endswith('-f "tag=$GITHUB_SHA" -f environment=staging')
     assert "workflow run deploy.yml" in step["run"]
@@ -229,6 +245,8 @@ def test_only_production_has_secrets(path: Path) -> None:
         named, place = set(re.findall(r"secrets\.(\w+)", str(job))), job.get("environment", {}).get("name")
         if place == "data":  # docs/data.md: a key that may only read the training data
             assert named.isdisjoint(SECRETS)
+        elif place == "build":
+            assert named == {"SIGNING_KEY"}
         else:
             assert named == (SECRETS if place else set())
 

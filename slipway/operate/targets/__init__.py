@@ -49,6 +49,12 @@ class Target(Protocol):
     def locate_release(self, digest: str) -> str:
         """Return the release as the gate can ask it: its image, or its folder."""
 
+    def read_signature(self, digest: str) -> bytes | None:
+        """Return what is stored as the signature of a release, None where nothing is. Raises PipelineError."""
+
+    def store_signature(self, digest: str, signature: bytes) -> None:
+        """Store the signature of a release beside it. Raises PipelineError."""
+
     def list_deployments(self) -> list[Deployment]:
         """Return the deployments that stand here, whether they were ever live or not."""
 

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from docker.models.images import Image
 
 from slipway.errors import PipelineError
-from slipway.operate import docker_engine, registry
+from slipway.operate import docker_engine, registry, signature
 from slipway.operate.chain import Deployment, parse_record
 from slipway.operate.docker_engine import CONFINED, STAYING
 from slipway.operate.targets import Fetch
@@ -50,12 +50,25 @@ class Images:
         return docker_engine.connect(self.near)
 
     def push_release(self, commit: str) -> str:
-        """Keep what is stored for the commit: it may be deployed, and another build of the same commit has another digest."""
+        """Keep what is stored for the commit: it may be deployed, and another build of the same commit has another digest.
+
+        Where releases are signed, only a signed one is kept: anybody with a token may have stored another before this one.
+        """
         name = f"{self.project.image_name}:{commit}"
-        if found := registry.fetch_digest(self.client, name):
+        if (found := registry.fetch_digest(self.client, name)) and self._is_trusted(found, commit):
             line(f"{name} is stored already, and is kept: deploys take that one.")
             return found
         return registry.push_image(self.client, f"{self.project.product}:{commit}", self.project.image_name, commit)
+
+    def _is_trusted(self, digest: str, commit: str) -> bool:
+        signers = signature.read_signers(self.project.root)
+        return signers is None or signature.is_signed(signers, self.read_signature(digest), digest, commit)
+
+    def read_signature(self, digest: str) -> bytes | None:
+        return registry.fetch_text(self.client, self.project.image_name, name_signature(digest))
+
+    def store_signature(self, digest: str, signature: bytes) -> None:
+        registry.push_text(self.client, self.project.image_name, name_signature(digest), signature)
 
     def find_digest(self, commit: str) -> str:
         digest = registry.fetch_digest(self.client, f"{self.project.image_name}:{commit}")
@@ -104,6 +117,11 @@ class Images:
 
     def move_pointer(self, digest: str) -> None:
         registry.push_image(self.client, self.locate_release(digest), self.project.image_name, self.project.environment)
+
+
+def name_signature(digest: str) -> str:
+    """Return the tag of an image's signature, by which `./run prune` keeps and removes it with that; cosign's has another ending."""
+    return f"{digest.replace(':', '-')}.sshsig"
 
 
 def label_deployment(deployment: Deployment) -> dict[str, str]:

@@ -36,7 +36,8 @@ class Local:
         self.lock = LockFile(self.state / "lock.json")
         self.supervisor = Supervisor(project, self.state)
         self.last_sequence: int | None = None
-        (self.state / "commits").mkdir(parents=True, exist_ok=True)
+        for name in ("commits", "signatures"):
+            (self.state / name).mkdir(parents=True, exist_ok=True)
 
     def push_release(self, commit: str) -> str:
         digest = compute_digest(self.project.release)
@@ -68,6 +69,13 @@ class Local:
 
     def locate_release(self, digest: str) -> str:
         return str(self._folder(digest))
+
+    def read_signature(self, digest: str) -> bytes | None:
+        stored = _read(self._locate_signature(digest))
+        return stored.encode() if stored is not None else None
+
+    def store_signature(self, digest: str, signature: bytes) -> None:
+        _write_whole(self._locate_signature(digest), signature.decode())
 
     def list_deployments(self) -> list[Deployment]:
         return list(map(_read_note, self.state.glob(f"releases/*/{NOTE}")))
@@ -165,6 +173,9 @@ class Local:
 
     def _folder(self, digest: str) -> Path:
         return self.state / "releases" / digest.removeprefix("sha256:")
+
+    def _locate_signature(self, digest: str) -> Path:
+        return self.state / "signatures" / digest.removeprefix("sha256:")
 
 
 class LockFile:

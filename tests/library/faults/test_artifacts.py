@@ -202,7 +202,7 @@ def test_a_stored_name_that_moved(live: Road, suffers: Suffers) -> None:
 )
 @fault(
     15,
-    "the verdict in a release is missing, on another release, or FAIL (images are not signed: docs/security.md)",
+    "the verdict in a release is missing, on another release, or FAIL (where nothing is signed: docs/security.md)",
     local=NOT_WHOLE,
     docker=NOT_WHOLE,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from slipway.operate.signing import KEY
 from slipway.operate.workflow import KUBECONFIG, SECRETS
 from tests.library.test_workflows import FOLDER, parse
 
@@ -80,7 +81,7 @@ def test_the_readme_names_the_secrets_and_variables_that_there_are() -> None:
     settings = readme[readme.index("## First push") : readme.index("## New data")]
     assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", settings)) == used
     # The first ones the doctor looks for.
-    assert used == {*SECRETS, KUBECONFIG, "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "PROMETHEUS_URL"}
+    assert used == {*SECRETS, KUBECONFIG, KEY, "IMAGE_REPOSITORY", "MLFLOW_TRACKING_URI", "PROMETHEUS_URL"}
 
 
 def test_the_first_hour_types_what_there_is() -> None:
