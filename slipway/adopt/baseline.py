@@ -1,10 +1,10 @@
 """The text of the baseline: `model/estimator.py`, and `model/steps.py` with the steps that scikit-learn does not have."""
 
 import json
-import re
 from collections.abc import Sequence
 
 from slipway.adopt.decide import CATEGORY, CODE, FLAG, NUMBER, TEXT, TIME, Decision
+from slipway.adopt.expressions import format_imports
 from slipway.adopt.target import Target
 from slipway.doctor.source import quote
 
@@ -52,7 +52,7 @@ def format_estimator(decisions: Sequence[Decision], target: Target, linear: bool
     predict = _format_linear(target) if linear else _format_trees(target, bool(words))
     body = _format_build(steps, predict, rest=not linear and bool(numbers))
     docstring = '"""What is fitted: a baseline, drafted by `./run adopt`. Replace it by your own pipeline."""'
-    head = [docstring, "", _format_imports(body)] + [constants] * bool(constants) + ["", body]
+    head = [docstring, "", format_imports(MODULES, body)] + [constants] * bool(constants) + ["", body]
     return "\n".join(head)
 
 
@@ -97,22 +97,15 @@ def _format_list(names: Sequence[str]) -> str:
 
 
 MODULES = {
-    "sklearn.compose": ("ColumnTransformer",),
-    "sklearn.ensemble": ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
-    "sklearn.feature_extraction.text": ("TfidfVectorizer",),
-    "sklearn.impute": ("SimpleImputer",),
-    "sklearn.linear_model": ("LogisticRegression", "Ridge"),
-    "sklearn.pipeline": ("Pipeline", "make_pipeline"),
-    "sklearn.preprocessing": ("FunctionTransformer", "OneHotEncoder", "OrdinalEncoder", "StandardScaler"),
-    "model.steps": ("fill_text", "split_times"),
+    "sklearn.compose": {"ColumnTransformer"},
+    "sklearn.ensemble": {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"},
+    "sklearn.feature_extraction.text": {"TfidfVectorizer"},
+    "sklearn.impute": {"SimpleImputer"},
+    "sklearn.linear_model": {"LogisticRegression", "Ridge"},
+    "sklearn.pipeline": {"Pipeline", "make_pipeline"},
+    "sklearn.preprocessing": {"FunctionTransformer", "OneHotEncoder", "OrdinalEncoder", "StandardScaler"},
+    "model.steps": {"fill_text", "split_times"},
 }
-
-
-def _format_imports(body: str) -> str:
-    used = set(re.findall(r"\w+", re.sub(r'"(\\.|[^"\\])*"', "", body)))
-    lines = {module: [name for name in names if name in used] for module, names in MODULES.items()}
-    text = "".join(f"from {module} import {', '.join(names)}\n" for module, names in lines.items() if names)
-    return text.replace("from model.steps", "\nfrom model.steps")
 
 
 def format_steps(estimator: str) -> str:

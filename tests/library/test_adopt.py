@@ -82,6 +82,16 @@ def test_each_column_is_what_it_holds() -> None:
     assert all(each.reason for each in found.values())
 
 
+def test_a_code_that_may_be_missing_is_declared_so_under_another_name() -> None:
+    rows = make_rows().rename(columns={"zip": "Zip Code"})
+    rows["Zip Code"] = rows["Zip Code"].str.lstrip("0")  # a number to a program
+    rows.loc[::9, "Zip Code"] = ""
+    [found] = [each for each in decide.decide_columns(rows, "amount", "regression") if each.column == "Zip Code"]
+    assert found.role == "code"
+    assert found.draft
+    assert found.draft.declared == 'Annotated[Annotated[str, Field(max_length=40)] | None, Field(alias="Zip Code")]'
+
+
 @pytest.mark.parametrize(
     ("name", "cells", "what"),
     [

@@ -719,13 +719,13 @@ def test_packages_are_added_once_and_the_way_on_is_said(tmp_path: Path) -> None:
     serve = tmp_path / "requirements" / "serve.in"
     serve.write_text("pandas\n")
     plan.write_text(json.dumps({"packages": ["pandas", "lightgbm"], "lacking": []}))
-    place.refuse_lacking(tmp_path, plan, dry_run=False)
+    place.refuse_lacking(tmp_path, plan.parent, dry_run=False)
     assert serve.read_text() == "pandas\n"  # what is installed is added once all else is
-    assert [place.add_packages(tmp_path, plan) for _ in range(2)] == [True, False]
+    assert [place.add_packages(tmp_path, plan.parent) for _ in range(2)] == [True, False]
     assert serve.read_text() == "pandas\nlightgbm\n"
     plan.write_text(json.dumps({"packages": ["lightgbm"], "lacking": ["lightgbm"]}))
     with pytest.raises(PipelineError, match=r"imports lightgbm, which is not installed.* Next: ./run lock, then adopt again"):
-        place.refuse_lacking(tmp_path, plan, dry_run=False)
+        place.refuse_lacking(tmp_path, plan.parent, dry_run=False)
 
 
 def test_a_python_file_with_magics_is_read(tmp_path: Path) -> None:

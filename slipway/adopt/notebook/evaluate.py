@@ -163,9 +163,3 @@ def name_lambda(at: State, node: ast.Lambda, name: str) -> Made:
     at.definitions[name] = Definition(function, ast.unparse(ast.fix_missing_locations(function)), at.place(node), is_lambda=True)
     at.forget(name)
     return Made(ast.Name(name, ast.Load()))
-
-
-# --- attributes and items
-
-
-# --- conditions and comprehensions
