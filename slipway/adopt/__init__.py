@@ -76,7 +76,7 @@ def adopt(
             return Adopted(0)
         if not force:
             place.refuse_edited(project.root, changed, drafts)
-        place.place(project.root, drafts, changed, _describe_sources(source, drafts, made_by))
+        place.write_files(project.root, drafts, changed, _describe_sources(source, drafts, made_by))
         place.add_packages(project.root, drafts)
     except OSError as error:
         raise PipelineError(f"adopt cannot read or write a file: {error}. Next: put that right, then adopt again.") from error
@@ -86,7 +86,7 @@ def adopt(
 def _draft(root: Path, drafts: Path, dry_run: bool, words: Sequence[str], made_by: Mapping[str, str]) -> None:
     """Write all drafts into a folder. Raises PipelineError."""
     _begin(root, drafts)
-    with own_steps.lend(root, drafts, "model" in made_by):
+    with own_steps.lend_steps(root, drafts, "model" in made_by):
         _run(root, drafts, "draft", *words, made_by.get("notebook", ""), made_by.get("model", ""))
         searching.draft_call(root, drafts)
         _format_code(root, drafts)

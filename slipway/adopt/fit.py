@@ -32,7 +32,7 @@ SAMPLE = 20_000
 PARTS = 3
 
 
-def finish(folder: Path) -> list[str]:
+def finish_draft(folder: Path) -> list[str]:
     """Write data, expectations, floors and behaviour of a draft below a folder; returns notes for people. Raises PipelineError."""
     plan = read_plan(folder)
     path, reference = folder / "data" / "train.csv", folder / "validation" / "reference.csv"
@@ -115,7 +115,7 @@ def main() -> int:
 
     def work() -> list[str]:
         with threadpool_limits(limits=1):
-            notes = finish(project.load(Path.cwd()).root)
+            notes = finish_draft(project.load(Path.cwd()).root)
         Path("notes.json").write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")
         return notes
 

@@ -1,4 +1,4 @@
-"""Put the drafts into the project: never over a file that a person has edited, unless that is asked for."""
+"""Write the drafts into the project: never over a file that a person has edited, unless that is asked for."""
 
 import hashlib
 import json
@@ -100,8 +100,8 @@ def refuse_lacking(root: Path, drafts: Path, dry_run: bool) -> None:
         raise PipelineError(f"{what}; the drafts are in {drafts.relative_to(root)}/. Next: {way}, then adopt again.")
 
 
-def place(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, str]) -> None:
-    """Put drafts in the place of the project's files, and record what was put there."""
+def write_files(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, str]) -> None:
+    """Replace the project's files by drafts, and record what was written."""
     for name in (*changed, RECORD):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
     parts = {name: root / f"{name}.part" for name in changed}

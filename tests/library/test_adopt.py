@@ -15,7 +15,7 @@ from slipway import cli
 from slipway.adopt import decide, draft, files, judges, place, split, table
 from slipway.adopt.disguises import find_summands
 from slipway.adopt.personal import find_personal
-from slipway.adopt.target import Options
+from slipway.adopt.target import Options, describe_target
 from slipway.adopt.times import find_forms
 from slipway.adopt.units import find_units
 from slipway.doctor.kinds import read_kind
@@ -358,6 +358,15 @@ def test_options_answer_what_would_be_asked(target: str, options: tuple[str, str
         assert (drafted.task, drafted.positive) == found
 
 
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("ja", "nein"), ("Oui", "Non"), ("tak", "nie"), ("да", "нет"), ("是", "否")])
+def test_yes_is_positive_in_any_language_and_nobody_is_asked(yes: str, no: str) -> None:
+    def ask(question: str, answers: Sequence[str]) -> str:
+        raise AssertionError(question, answers)
+
+    column = pd.Series([yes] * 6 + [no] * 5, name="left")  # the rarer one is not meant
+    assert describe_target(column, ask, amount=False).positive == yes
+
+
 # What a person has edited.
 
 
@@ -367,7 +376,7 @@ def test_an_edit_is_told_from_a_draft(tmp_path: Path) -> None:
     (drafts / "model" / "features.py").write_text("drafted\n")
     assert place.find_changed(tmp_path, drafts) == ["model/features.py"]
     assert place.find_edited(tmp_path, ["model/features.py"]) == []  # it is not there yet
-    place.place(tmp_path, drafts, ["model/features.py"], {"name": "table.csv"})
+    place.write_files(tmp_path, drafts, ["model/features.py"], {"name": "table.csv"})
     record = json.loads((tmp_path / place.RECORD).read_text())
     assert (list(record["files"]), record["table"]) == (["model/features.py"], {"name": "table.csv"})
     assert place.find_changed(tmp_path, drafts) == []
@@ -392,5 +401,5 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("shutil.copyfile", fill)
     with pytest.raises(OSError, match="No space left"):
-        place.place(tmp_path, drafts, names, {})
+        place.write_files(tmp_path, drafts, names, {})
     assert {path.name: path.read_text() for path in (tmp_path / "model").iterdir()} == {"features.py": "mine\n", "metrics.py": "mine\n"}

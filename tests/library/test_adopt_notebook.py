@@ -355,7 +355,7 @@ def test_the_training_has_a_switch_for_the_search(tmp_path: Path) -> None:
     searching.draft_call(tmp_path, drafts)
     changed = place.find_changed(tmp_path, drafts)
     assert changed == [searching.TRAIN, searching.SEARCH]
-    place.place(tmp_path, drafts, changed, {})
+    place.write_files(tmp_path, drafts, changed, {})
     text = train.read_text()
     assert (text.count("SEARCH_FIRST"), text.count("search.find_best(rows, project.train_data)"), text.count("\n") <= 40) == (2, 1, True)
     searching.draft_call(tmp_path, drafts)
@@ -367,7 +367,7 @@ def test_the_training_has_a_switch_for_the_search(tmp_path: Path) -> None:
         (drafts / name).unlink()
     searching.draft_call(tmp_path, drafts)
     place.refuse_edited(tmp_path, changed := place.find_changed(tmp_path, drafts), drafts)
-    place.place(tmp_path, drafts, changed, {})
+    place.write_files(tmp_path, drafts, changed, {})
     assert (train.read_text(), search.is_file()) == (first, False)
 
 
