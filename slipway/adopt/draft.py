@@ -62,7 +62,7 @@ def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Stu
     codes = {str(name) for name, each in zip(raw.table, decisions, strict=True) if each.role == CODE}
     raw = _drop_personal(raw, decisions)
     _write(raw, folder)
-    linear = is_linear(decisions, len(rows))
+    linear = is_linear(decisions, len(rows), learn.task)
     load = files.format_load(Format(raw, codes), decisions, [step for _, step in steps])
     _write_model(folder, _draft_model(before.order_features(decisions), learn, load, linear) | before.draft_files(folder, learn))
     notes = [*source.notes, *before.notes, *unlabelled, *rare, *(why for why, _ in steps), *_count_twins(rows)]

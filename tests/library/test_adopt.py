@@ -268,6 +268,14 @@ def test_a_floor_has_two_digits_on_the_side_where_it_holds(value: float, up: boo
     assert judges.round_floor(value, up) == pytest.approx(floor)
 
 
+@pytest.mark.parametrize(("rows", "target", "linear"), [(100, "area", True), (101, "area", False), (600, "new", True)])
+def test_a_linear_baseline_is_for_few_rows_and_of_classes_for_more(rows: int, target: str, linear: bool, tmp_path: Path) -> None:
+    make_rows(rows)[["area", "rooms", "region", "new"]].replace({"new": {"": "true"}}).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "model").mkdir()
+    assert draft.draft(tmp_path / "table.csv", target, tmp_path, take_first).linear is linear
+    assert ("HistGradientBoosting" in (tmp_path / "model" / "estimator.py").read_text()) is not linear
+
+
 def test_drafts_can_be_run(tmp_path: Path) -> None:
     rows = make_rows()
     rows.to_csv(tmp_path / "orders.csv", index=False)
