@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from slipway.errors import PipelineError
 from slipway.project import Project
 from slipway.say import line
 
-PLAN, NOTES = "plan.json", "notes.json"
+NOTES = "notes.json"
 # What the drafts begin with: the project's own, of which they change a part.
 BEGIN = ("project.toml", "service/config.toml", "validation/thresholds.toml")
 EMPTY_ROW = '''"""Nothing is declared yet."""
@@ -67,8 +67,7 @@ def adopt(
     source, drafts = Path(file).expanduser().absolute(), project.root / "build" / "adopt"
     made_by = {name: str(Path(each).expanduser().absolute()) for name, each in (("model", model), ("notebook", notebook)) if each}
     try:
-        others = [made_by.get(name, "") for name in ("notebook", "model")]
-        _draft(project.root, drafts, dry_run, [str(source), column, task, positive, *others, answers], made_by)
+        _draft(project.root, drafts, dry_run, [str(source), column, task, positive, answers], made_by)
         notes = _write_notes(project, drafts, source)
         changed = place.find_changed(project.root, drafts)
         names = ", ".join(changed) or "nothing: all is as it was"
@@ -77,29 +76,29 @@ def adopt(
             return Adopted(0)
         if not force:
             place.refuse_edited(project.root, changed, drafts)
-        place.place(project.root, drafts, changed, _describe_sources(source, drafts, made_by))
-        place.add_packages(project.root, drafts / PLAN)
+        place.write_files(project.root, drafts, changed, _describe_sources(source, drafts, made_by))
+        place.add_packages(project.root, drafts)
     except OSError as error:
         raise PipelineError(f"adopt cannot read or write a file: {error}. Next: put that right, then adopt again.") from error
-    line(f"\nwrote {names}\n")
-    return _check(project.root, notes)
+    return _check(project.root, notes, names)
 
 
-def _draft(root: Path, drafts: Path, dry_run: bool, words: Sequence[str], made_by: Collection[str]) -> None:
+def _draft(root: Path, drafts: Path, dry_run: bool, words: Sequence[str], made_by: Mapping[str, str]) -> None:
     """Write all drafts into a folder. Raises PipelineError."""
     _begin(root, drafts)
-    with own_steps.lend(root, drafts, "model" in made_by):
-        _run(root, drafts, "draft", *words)
+    with own_steps.lend_steps(root, drafts, "model" in made_by):
+        _run(root, drafts, "draft", *words, made_by.get("notebook", ""), made_by.get("model", ""))
         searching.draft_call(root, drafts)
         _format_code(root, drafts)
         _refuse_unfit(root, drafts)
-        place.refuse_lacking(root, drafts / PLAN, dry_run)
+        place.refuse_lacking(root, drafts, dry_run)
         _fit(root, drafts, bool(made_by))
         _format_code(root, drafts)
 
 
-def _check(root: Path, notes: Path) -> Adopted:
-    """Have the doctor check the project."""
+def _check(root: Path, notes: Path, names: str) -> Adopted:
+    """Print which files were written, and have the doctor check the project."""
+    line(f"\nwrote {names}\n")
     found = subprocess.run([sys.executable, "-m", "slipway.cli", "doctor", "--model"], cwd=root, check=False)
     if not found.returncode:
         line(f"\nAll decisions: {notes.relative_to(root)}. Next: read them and the drafts, then\n{NEXT}")
@@ -108,7 +107,7 @@ def _check(root: Path, notes: Path) -> Adopted:
 
 def _describe_sources(source: Path, drafts: Path, others: dict[str, str]) -> dict[str, str]:
     """Return what was adopted: the table, what is learnt of it, and the file of a model or a notebook, by their hashes."""
-    target = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["target"]
+    target = place.read_plan(drafts)["target"]
     found = {name: Path(file) for name, file in others.items()}
     made_by = {name: file.name for name, file in found.items()} | {f"{name}_sha256": place.hash_file(file) for name, file in found.items()}
     return {"name": source.name, "sha256": place.hash_file(source), "target": target, **made_by}
@@ -149,7 +148,7 @@ def _run(root: Path, drafts: Path, step: str, *words: str) -> None:
 
 def _refuse_unfit(root: Path, drafts: Path) -> None:
     """Raise PipelineError where a draft cannot be fitted; the drafts stay."""
-    if refusal := json.loads((drafts / PLAN).read_text(encoding="utf-8"))["refusal"]:
+    if refusal := place.read_plan(drafts)["refusal"]:
         raise PipelineError(f"{refusal}. Nothing of the project was changed; the drafts are in {drafts.relative_to(root)}/.")
 
 
@@ -161,7 +160,7 @@ def _fit(root: Path, drafts: Path, modelled: bool) -> None:
         if not modelled:
             raise
         where = drafts.relative_to(root)
-        hint = json.loads((drafts / PLAN).read_text(encoding="utf-8"))["hint"]
+        hint = place.read_plan(drafts)["hint"]
         raise PipelineError(f"{error}{hint} This is about the drafts in {where}/, and nothing of the project was changed.") from error
 
 
@@ -176,7 +175,7 @@ def _format_code(root: Path, drafts: Path) -> None:
 
 def _write_notes(project: Project, drafts: Path, source: Path) -> Path:
     """Write all decisions to build/adopt.md, and the columns to the README of the data."""
-    plan, fitted = (json.loads((drafts / name).read_text(encoding="utf-8")) for name in (PLAN, NOTES))
+    plan, fitted = place.read_plan(drafts), json.loads((drafts / NOTES).read_text(encoding="utf-8"))
     columns = say.table(["column", "is", "why"], plan["columns"])
     facts = "\n".join(f"- {each}" for each in [*plan["notes"][: -len(plan["columns"])], *fitted])
     notes = project.root / "build" / "adopt.md"

@@ -12,7 +12,7 @@ import pandas as pd
 from slipway.adopt.disguises import find_disguises, find_summands
 from slipway.adopt.personal import find_personal
 from slipway.adopt.times import Times, read_times
-from slipway.doctor.draft import KEY_NAME, Draft, choose_limits, draft_columns
+from slipway.doctor.draft import KEY_NAME, Draft, add_alias, choose_limits, draft_columns
 from slipway.doctor.kinds import Kind, read_kind
 from slipway.gate.dataset import ROWS
 from slipway.say import one_line
@@ -76,7 +76,7 @@ def _decide(column: "pd.Series[Any]", draft: Draft) -> Decision:
     if reason := _find_fault(name, kind, draft, times):
         return Decision(name, LEFT_OUT, reason, draft, times)
     if name_role(name, kind, draft) == CODE and kind.name == "number" and not times:
-        return _name_feature(kind, replace(draft, declared=_declare_code(draft)), None, CODE)
+        return _name_feature(kind, replace(draft, declared=_declare_code(draft, bool(kind.missing))), None, CODE)
     return _name_feature(kind, draft, times, name_role(name, kind, draft))
 
 
@@ -158,10 +158,9 @@ def name_role(name: str, kind: Kind, draft: Draft) -> str:
     return TEXT if sum(lengths) >= WORDS * len(lengths) else CODE
 
 
-def _declare_code(draft: Draft) -> str:
+def _declare_code(draft: Draft, missing: bool) -> str:
     """Return the type of a number that names something: text, as it is written."""
-    alias = re.search(r'alias="(?:\\.|[^"\\])*"', draft.declared)
-    return f"Annotated[str, Field(max_length=40{', ' + alias[0] if alias else ''})]" + " | None" * draft.declared.endswith(" | None")
+    return add_alias("Annotated[str, Field(max_length=40)]" + " | None" * missing, draft.alias)
 
 
 def _count_missing(kind: Kind) -> str:

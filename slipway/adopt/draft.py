@@ -6,7 +6,7 @@ A process of its own: the library reads `model/` when it is imported, and the ow
 import json
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from slipway.adopt.before import Before, read_before
 from slipway.adopt.decide import CODE, FEATURES, GROUP, TARGET, TEXT, TIME, Decision
 from slipway.adopt.metrics import format_metrics
 from slipway.adopt.notebook.study import Study, read_study
+from slipway.adopt.place import PLAN
 from slipway.adopt.table import Source, drop_rows, find_target, read_source, write_rows
 from slipway.adopt.target import CLASSES, LEAST_OF_A_CLASS, Ask, Options, Target, describe_target, is_amount
 from slipway.adopt.units import find_units
@@ -27,7 +28,6 @@ from slipway.doctor.reading import Format, Raw
 from slipway.errors import PipelineError
 from slipway.say import line
 
-PLAN = "plan.json"
 NO = Options()
 
 
@@ -62,7 +62,7 @@ def draft(table: Path, target: str, folder: Path, ask: Ask, before: Before | Stu
     codes = {str(name) for name, each in zip(raw.table, decisions, strict=True) if each.role == CODE}
     raw = _drop_personal(raw, decisions)
     _write(raw, folder)
-    linear = is_linear(decisions, len(rows))
+    linear = is_linear(decisions, len(rows), learn.task)
     load = files.format_load(Format(raw, codes), decisions, [step for _, step in steps])
     _write_model(folder, _draft_model(before.order_features(decisions), learn, load, linear) | before.draft_files(folder, learn))
     notes = [*source.notes, *before.notes, *unlabelled, *rare, *(why for why, _ in steps), *_count_twins(rows)]
@@ -179,7 +179,7 @@ def ask_person(question: str, answers: Sequence[str]) -> str:
             return typed
 
 
-def _plan(drafted: Drafted) -> dict[str, Any]:
+def _make_plan(drafted: Drafted) -> dict[str, Any]:
     order = next((each for each in drafted.decisions if each.times and each.role in (GROUP, TIME)), None)
     if drafted.before.ordered and order is None:  # times that order the rows, and are no feature
         order = next((each for each in drafted.decisions if each.times and not each.times.form), None)
@@ -191,22 +191,30 @@ def _plan(drafted: Drafted) -> dict[str, Any]:
     return plan | {"refusal": drafted.refusal, "answers": before.answers_column, "hint": before.hint, **before.needs}
 
 
-def main(table: str, target: str, task: str, positive: str, notebook: str, model: str, answers: str) -> int:
-    """Draft for a table, into the folder that this runs in. Returns the exit code."""
+def run_step(work: Callable[[], list[str]]) -> int:
+    """Print the notes of a step, or why it cannot be done. Returns the exit code."""
     try:
-        before = read_study(notebook, model, answers) if notebook else read_before(model, answers)
-        drafted = draft(Path(table), target, Path.cwd(), ask_person, before, Options(task, positive))
+        for each in work():
+            line(each)
     except OSError as error:
         print(f"error: a file cannot be read or written: {error}. Next: put that right, then adopt again.", file=sys.stderr)
         return PipelineError.exit_code
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    plan = _plan(drafted)
-    for each in plan["notes"]:
-        line(each)
-    Path(PLAN).write_text(json.dumps(plan, ensure_ascii=False), encoding="utf-8")
     return 0
+
+
+def main(table: str, target: str, task: str, positive: str, answers: str, notebook: str, model: str) -> int:
+    """Draft for a table, into the folder that this runs in. Returns the exit code."""
+
+    def work() -> list[str]:
+        before = read_study(notebook, model, answers) if notebook else read_before(model, answers)
+        plan = _make_plan(draft(Path(table), target, Path.cwd(), ask_person, before, Options(task, positive)))
+        Path(PLAN).write_text(json.dumps(plan, ensure_ascii=False), encoding="utf-8")
+        return list(plan["notes"])
+
+    return run_step(work)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from model import features
 from slipway import project
 from slipway.adopt import split
 from slipway.adopt.answers import compare_answers
-from slipway.adopt.draft import PLAN
+from slipway.adopt.draft import run_step
 from slipway.adopt.files import format_thresholds
-from slipway.adopt.judges import Learnt, choose_constants, choose_floors, format_cases
+from slipway.adopt.judges import Trained, choose_constants, choose_floors, format_cases
+from slipway.adopt.place import read_plan
 from slipway.adopt.table import write_rows
 from slipway.bundle import training
 from slipway.doctor import source
@@ -25,16 +26,15 @@ from slipway.errors import PipelineError
 from slipway.gate import dataset
 from slipway.gate.scoring import choose_trivial, compute_losses, repeat_constant
 from slipway.rules import load_thresholds
-from slipway.say import line
 
 # So many rows tell how far two fits differ.
 SAMPLE = 20_000
 PARTS = 3
 
 
-def finish(folder: Path) -> list[str]:
+def finish_draft(folder: Path) -> list[str]:
     """Write data, expectations, floors and behaviour of a draft below a folder; returns notes for people. Raises PipelineError."""
-    plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    plan = read_plan(folder)
     path, reference = folder / "data" / "train.csv", folder / "validation" / "reference.csv"
     rows = dataset.load(path).refuse_misfits(PipelineError)
     margin = load_thresholds(folder / "validation" / "thresholds.toml").margin_fraction
@@ -44,30 +44,30 @@ def finish(folder: Path) -> list[str]:
     assert raw
     write_rows(raw, pd.Series(held), reference)
     write_rows(raw, pd.Series(~held), path)
-    learnt = _learn(rows[~held].reset_index(drop=True), rows[held].reset_index(drop=True), path)
-    notes = [f"held back: {held.sum():,} of {len(rows):,} rows, {how}; {why}", *_write_judges(folder, learnt, plan)]
+    trained = _learn(rows[~held].reset_index(drop=True), rows[held].reset_index(drop=True), path)
+    notes = [f"held back: {held.sum():,} of {len(rows):,} rows, {how}; {why}", *_write_judges(folder, trained, plan)]
     if before := plan.get("answers"):
-        notes.append(compare_answers(learnt.answers(learnt.held), learnt.held[before], learnt.classes))
+        notes.append(compare_answers(trained.answers(trained.held), trained.held[before], trained.classes))
     return notes
 
 
-def _write_judges(folder: Path, learnt: Learnt, plan: Mapping[str, Any]) -> Iterator[str]:
+def _write_judges(folder: Path, trained: Trained, plan: Mapping[str, Any]) -> Iterator[str]:
     validation, model = folder / "validation", folder / "model"
-    floors, note = choose_floors(learnt)
+    floors, note = choose_floors(trained)
     thresholds = (validation / "thresholds.toml").read_text(encoding="utf-8")
     (validation / "thresholds.toml").write_text(format_thresholds(thresholds, floors, plan["order"] or ""), encoding="utf-8")
     yield note
-    suite = source.draft_suite([learnt.rows, learnt.held])
+    suite = source.draft_suite([trained.rows, trained.held])
     (validation / "expectations.json").write_text(suite, encoding="utf-8")
-    (model / "behaviour.py").write_text(format_cases(learnt), encoding="utf-8")
-    constants = dict(choose_constants(learnt, plan["slices"]))
+    (model / "behaviour.py").write_text(format_cases(trained), encoding="utf-8")
+    constants = dict(choose_constants(trained, plan["slices"]))
     edited = source.edit_features((model / "features.py").read_text(encoding="utf-8"), {}, [], constants)
     (model / "features.py").write_text(str(edited), encoding="utf-8")
     yield from (f"{name}: {text.partition(' = ')[2]}" for name, text in constants.items())
 
 
-def _learn(rows: pd.DataFrame, held: pd.DataFrame, path: Path) -> Learnt:
-    return Learnt(training.learn(rows, path), rows, held, dataset.read_classes(rows, path))
+def _learn(rows: pd.DataFrame, held: pd.DataFrame, path: Path) -> Trained:
+    return Trained(training.learn(rows, path), rows, held, dataset.read_classes(rows, path))
 
 
 # --- the rows held back
@@ -112,19 +112,14 @@ def _choose_held(rows: pd.DataFrame, order: str | None, size: int) -> tuple[spli
 
 def main() -> int:
     """Finish the draft in the folder that this runs in. Returns the exit code."""
-    try:
+
+    def work() -> list[str]:
         with threadpool_limits(limits=1):
-            notes = finish(project.load(Path.cwd()).root)
-    except OSError as error:
-        print(f"error: a file cannot be read or written: {error}. Next: put that right, then adopt again.", file=sys.stderr)
-        return PipelineError.exit_code
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    for each in notes:
-        line(each)
-    (Path(PLAN).with_name("notes.json")).write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")
-    return 0
+            notes = finish_draft(project.load(Path.cwd()).root)
+        Path("notes.json").write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")
+        return notes
+
+    return run_step(work)
 
 
 if __name__ == "__main__":

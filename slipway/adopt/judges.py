@@ -26,7 +26,7 @@ SLICE_ROWS, SLICES, VALUES = 100, 3, 6
 
 
 @dataclass(frozen=True)
-class Learnt:
+class Trained:
     """A fit: the model, the rows it learnt from and those held back, with the truth of each."""
 
     model: Any
@@ -43,15 +43,15 @@ class Learnt:
         return answer(self.model, rows[dataset.list_inputs()], features.TASK)
 
 
-def choose_floors(learnt: Learnt) -> tuple[dict[str, float], str]:
+def choose_floors(trained: Trained) -> tuple[dict[str, float], str]:
     """Return the floors: the baseline's figures on the rows held back, less a part of what it gains over a trivial model."""
-    truth = learnt.truth(learnt.held)
-    trivial = repeat_constant(choose_trivial(learnt.truth(learnt.rows), learnt.classes), len(truth))
-    figures, least = compute_metrics(truth, learnt.answers(learnt.held)), compute_metrics(truth, trivial)
+    truth = trained.truth(trained.held)
+    trivial = repeat_constant(choose_trivial(trained.truth(trained.rows), trained.classes), len(truth))
+    figures, least = compute_metrics(truth, trained.answers(trained.held)), compute_metrics(truth, trivial)
     better = {name: value for name, value in figures.items() if (value < least[name]) == (name in LOWER) and value != least[name]}
     floors = {name: round_floor(value + ROOM * (least[name] - value), up=name in LOWER) for name, value in better.items()}
-    told = ", ".join(f"{name} {value:.4g} (a trivial model: {least[name]:.4g})" for name, value in figures.items())
-    return floors, f"the baseline on the rows held back: {told}"
+    found = ", ".join(f"{name} {value:.4g} (a trivial model: {least[name]:.4g})" for name, value in figures.items())
+    return floors, f"the baseline on the rows held back: {found}"
 
 
 def round_floor(value: float, up: bool) -> float:
@@ -62,13 +62,13 @@ def round_floor(value: float, up: bool) -> float:
     return float(f"{(math.ceil if up else math.floor)(value / unit) * unit:.6g}")
 
 
-def choose_constants(learnt: Learnt, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def choose_constants(trained: Trained, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield SLICES, and TARGET_RANGE where the answers go beyond it, with their lines in `model/features.py`."""
-    slices = sorted((name for name in names if _has_slices(learnt.held[name])), key=lambda name: learnt.held[name].nunique())[:SLICES]
+    slices = sorted((name for name in names if _has_slices(trained.held[name])), key=lambda name: trained.held[name].nunique())[:SLICES]
     written = ", ".join(f"{source.quote(name)}: None" for name in slices)
     yield "SLICES", f"SLICES: dict[str, tuple[float, ...] | None] = {{{written}}}"
     if features.TASK == "regression" and features.TARGET_RANGE is not None:
-        answers = np.concatenate([learnt.answers(learnt.rows), learnt.answers(learnt.held)])
+        answers = np.concatenate([trained.answers(trained.rows), trained.answers(trained.held)])
         if answers.min() < features.TARGET_RANGE[0] or answers.max() > features.TARGET_RANGE[1]:
             low, high = choose_limits({float(answers.min()): 1, float(answers.max()): 1})
             low, high = min(low, features.TARGET_RANGE[0]), max(high, features.TARGET_RANGE[1])
@@ -97,10 +97,10 @@ CASES: list[dict[str, Any]] = [
 '''
 
 
-def format_cases(learnt: Learnt) -> str:
+def format_cases(trained: Trained) -> str:
     """Return `model/behaviour.py` with rows of the training data, each for a person to sign."""
-    rows = records(learnt.rows[dataset.list_inputs()])
-    return CASES + "".join(_format_case(rows[case.row], case, learnt) for case in _choose_cases(learnt)) + "]\n"
+    rows = records(trained.rows[dataset.list_inputs()])
+    return CASES + "".join(_format_case(rows[case.row], case, trained) for case in _choose_cases(trained)) + "]\n"
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class Case:
     label: Any = None
 
 
-def _format_case(row: Mapping[str, Any], case: Case, learnt: Learnt) -> str:
-    truth = learnt.rows[features.TARGET].iloc[case.row]
+def _format_case(row: Mapping[str, Any], case: Case, trained: Trained) -> str:
+    truth = trained.rows[features.TARGET].iloc[case.row]
     lines = [
         f"# drafted from row {case.row} (from 0) of data/train.csv, where {features.TARGET} is {truth}; must it hold? signed: nobody yet"
     ]
@@ -131,13 +131,13 @@ def _format_value(value: Any) -> str:
     return source.quote(value) if isinstance(value, str) else repr(value)
 
 
-def _choose_cases(learnt: Learnt) -> Iterator[Case]:
-    truth, answers = learnt.truth(learnt.rows), learnt.answers(learnt.rows)
+def _choose_cases(trained: Trained) -> Iterator[Case]:
+    truth, answers = trained.truth(trained.rows), trained.answers(trained.rows)
     target = features.TARGET
     if features.TASK == "multiclass":
-        assert learnt.classes
-        for number, label in list(enumerate(learnt.classes))[:2]:
-            if case := _choose_case(truth == number, answers[:, number], max, f"a clear case of {label}", 1 / len(learnt.classes)):
+        assert trained.classes
+        for number, label in list(enumerate(trained.classes))[:2]:
+            if case := _choose_case(truth == number, answers[:, number], max, f"a clear case of {label}", 1 / len(trained.classes)):
                 yield Case(*case, label=label)
         return
     middle = float(np.median(answers)) if features.TASK == "regression" else float(truth.mean())

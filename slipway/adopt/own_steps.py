@@ -13,7 +13,7 @@ SHOWN = 6
 
 
 @contextmanager
-def lend(root: Path, drafts: Path, needed: bool) -> Iterator[None]:
+def lend_steps(root: Path, drafts: Path, needed: bool) -> Iterator[None]:
     """Have the project's `model/steps.py` among the drafts while they are fitted; what a person wrote stays theirs."""
     ours = needed and (root / STEPS).is_file()
     if ours:

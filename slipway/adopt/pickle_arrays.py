@@ -16,8 +16,8 @@ READ = re.compile(r"(b1|[iuf][248]|[iu]1|[US]\d{1,9})")
 MOST_DIMENSIONS = 64
 # Of an index of pandas the values are among the first things that it holds.
 FIRST = 10
-# Where the state of a dtype has its size and its flags, and the flag of Python objects.
-SIZE, FLAGS, HAS_OBJECTS = 5, 7, 1
+# Where the state of a dtype has its flags, and the flag of Python objects.
+FLAGS, HAS_OBJECTS = 7, 1
 RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
 SCALAR = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")

@@ -1,10 +1,11 @@
-"""Put the drafts into the project: never over a file that a person has edited, unless that is asked for."""
+"""Write the drafts into the project: never over a file that a person has edited, unless that is asked for."""
 
 import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from slipway import git
 from slipway.adopt.searching import SEARCH, TRAIN
@@ -12,6 +13,8 @@ from slipway.errors import PipelineError
 from slipway.say import line
 
 STEPS = "model/steps.py"
+# What was decided, among the drafts.
+PLAN = "plan.json"
 # What is only there where a draft has it, and goes with the next one that does not.
 PASSING = (STEPS, SEARCH)
 # What adopt wrote last, by which an edit is told; and where the rows are from.
@@ -21,6 +24,11 @@ FILES = (
     *("validation/expectations.json", "validation/thresholds.toml", "validation/reference.csv", "data/train.csv", "data/README.md"),
     *(TRAIN, SEARCH),
 )
+
+
+def read_plan(drafts: Path) -> dict[str, Any]:
+    """Return what was decided for some drafts."""
+    return dict(json.loads((drafts / PLAN).read_text(encoding="utf-8")))
 
 
 def hash_file(path: Path) -> str:
@@ -70,30 +78,30 @@ def refuse_edited(root: Path, changed: Sequence[str], drafts: Path) -> None:
         )
 
 
-def add_packages(root: Path, plan: Path) -> bool:
+def add_packages(root: Path, drafts: Path) -> bool:
     """Add the packages that the drafts import to `requirements/serve.in`, and tell whether any was added."""
     path = root / "requirements" / "serve.in"
     before = path.read_text(encoding="utf-8")
-    wanted = [each for each in json.loads(plan.read_text(encoding="utf-8")).get("packages", ()) if each not in before.splitlines()]
+    wanted = [each for each in read_plan(drafts).get("packages", ()) if each not in before.splitlines()]
     if wanted:
         path.write_text(before.rstrip("\n") + "\n" + "".join(f"{each}\n" for each in wanted), encoding="utf-8")
         line(f"added to {path.relative_to(root)}: {', '.join(wanted)}; then ./run lock")
     return bool(wanted)
 
 
-def refuse_lacking(root: Path, plan: Path, dry_run: bool) -> None:
+def refuse_lacking(root: Path, drafts: Path, dry_run: bool) -> None:
     """Raise PipelineError where the drafts import what is not installed: nothing can be fitted then."""
-    found = json.loads(plan.read_text(encoding="utf-8"))
+    found = read_plan(drafts)
     if lacking := ", ".join(found.get("lacking", ())):
-        added = ", and requirements/serve.in has it now" if not dry_run and add_packages(root, plan) else ""
+        added = ", and requirements/serve.in has it now" if not dry_run and add_packages(root, drafts) else ""
         what = f"model/estimator.py of the drafts imports {lacking}, which is not installed{added}. Nothing else was changed"
         by_hand = "its package into requirements/serve.in and ./run lock, or its code into the notebook"
         way = "./run lock" if found.get("packages") else by_hand
-        raise PipelineError(f"{what}; the drafts are in {plan.parent.relative_to(root)}/. Next: {way}, then adopt again.")
+        raise PipelineError(f"{what}; the drafts are in {drafts.relative_to(root)}/. Next: {way}, then adopt again.")
 
 
-def place(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, str]) -> None:
-    """Put drafts in the place of the project's files, and record what was put there."""
+def write_files(root: Path, drafts: Path, changed: Sequence[str], table: Mapping[str, str]) -> None:
+    """Replace the project's files by drafts, and record what was written."""
     for name in (*changed, RECORD):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
     parts = {name: root / f"{name}.part" for name in changed}

@@ -95,6 +95,8 @@ def _choose_positive(column: "pd.Series[Any]", ask: Ask, positive: str) -> scori
     plain = set(counts) in ({0, 1}, {False, True})
     if plain and positive in ("", str(first)):
         return None
+    if not positive and str(first).strip().lower() in scoring.YES:
+        return first
     question = f"{column.name} is {first!r} or {other!r}: which one's probability is answered?"
     return labels[positive or ask(question, list(labels))]
 

@@ -37,8 +37,7 @@ class Times:
 
     def declare(self, draft: Draft, missing: bool) -> str:
         """Return its type in class Row."""
-        alias = re.search(r'alias="(?:\\.|[^"\\])*"', draft.declared)
-        return add_alias(("date" if self.daily else "datetime") + " | None" * missing, alias[0] if alias else "")
+        return add_alias(("date" if self.daily else "datetime") + " | None" * missing, draft.alias)
 
     def format_step(self, name: str) -> list[str]:
         """Return the lines of `load` that make it what a request has, none where it is that."""

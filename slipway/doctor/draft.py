@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -43,6 +43,11 @@ class Draft:
     declared: str
     left_out: str = ""
 
+    @property
+    def alias(self) -> str:
+        """Return the argument of Field that names the column, nothing where the attribute is called so."""
+        return "" if self.attribute == self.column else f"alias={quote(self.column)}"
+
     def format(self) -> str:
         """Return the line in class Row."""
         if self.left_out:
@@ -59,9 +64,8 @@ def draft_columns(tables: Iterable[pd.DataFrame], columns: Iterable[str], taken:
 
 
 def _draft(column: str, attribute: str, kind: Kind) -> Draft:
-    alias = "" if attribute == column else f"alias={quote(column)}"
-    optional = " | None" if kind.missing else ""
-    return Draft(column, attribute, add_alias(_format_type(kind) + optional, alias), _leave_out(column, kind))
+    draft = Draft(column, attribute, _format_type(kind) + " | None" * bool(kind.missing), _leave_out(column, kind))
+    return replace(draft, declared=add_alias(draft.declared, draft.alias))
 
 
 def add_alias(declared: str, alias: str) -> str:

@@ -18,8 +18,9 @@ from slipway.gate.losses import Values
 Label = bool | int | float | str
 SHOWN = 5
 PERCENTILES = np.linspace(0, 1, 101)
+YES = ("yes", "ja", "oui", "si", "sí", "sim", "tak", "ano", "áno", "da", "да", "так", "evet", "igen", "kyllä", "ναι", "はい", "是")
 # In this order: the first word that one of two labels is.
-POSITIVE_WORDS = ("1", "true", "yes", "y", "positive", "pos", "t")
+POSITIVE_WORDS = ("1", "true", *YES, "y", "positive", "pos", "t")
 
 
 class TargetError(ValueError):

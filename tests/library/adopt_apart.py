@@ -54,7 +54,8 @@ def run_step(command: Sequence[str], cwd: Path, few_rows: int, **options: Any) -
     def work() -> int:
         if module == "slipway.cli":
             return int(importlib.import_module(module).main(words, cwd))
-        vars(importlib.import_module("slipway.adopt.baseline"))["FEW_ROWS"] = few_rows
+        few = importlib.import_module("slipway.adopt.baseline").FEW_ROWS
+        few.update(dict.fromkeys(few, few_rows))
         return int(importlib.import_module(module).main(*words))
 
     with tempfile.TemporaryFile("w+") as output:

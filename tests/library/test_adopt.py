@@ -15,7 +15,7 @@ from slipway import cli
 from slipway.adopt import decide, draft, files, judges, place, split, table
 from slipway.adopt.disguises import find_summands
 from slipway.adopt.personal import find_personal
-from slipway.adopt.target import Options
+from slipway.adopt.target import Options, describe_target
 from slipway.adopt.times import find_forms
 from slipway.adopt.units import find_units
 from slipway.doctor.kinds import read_kind
@@ -80,6 +80,16 @@ def test_each_column_is_what_it_holds() -> None:
     declared = {name: each.draft.declared for name, each in found.items() if each.draft}
     assert (declared["zip"], declared["new"], declared["at"]) == ("Annotated[str, Field(max_length=20)]", "bool | None", "datetime")
     assert all(each.reason for each in found.values())
+
+
+def test_a_code_that_may_be_missing_is_declared_so_under_another_name() -> None:
+    rows = make_rows().rename(columns={"zip": "Zip Code"})
+    rows["Zip Code"] = rows["Zip Code"].str.lstrip("0")  # a number to a program
+    rows.loc[::9, "Zip Code"] = ""
+    [found] = [each for each in decide.decide_columns(rows, "amount", "regression") if each.column == "Zip Code"]
+    assert found.role == "code"
+    assert found.draft
+    assert found.draft.declared == 'Annotated[Annotated[str, Field(max_length=40)] | None, Field(alias="Zip Code")]'
 
 
 @pytest.mark.parametrize(
@@ -258,6 +268,14 @@ def test_a_floor_has_two_digits_on_the_side_where_it_holds(value: float, up: boo
     assert judges.round_floor(value, up) == pytest.approx(floor)
 
 
+@pytest.mark.parametrize(("rows", "target", "linear"), [(100, "area", True), (101, "area", False), (600, "new", True)])
+def test_a_linear_baseline_is_for_few_rows_and_of_classes_for_more(rows: int, target: str, linear: bool, tmp_path: Path) -> None:
+    make_rows(rows)[["area", "rooms", "region", "new"]].replace({"new": {"": "true"}}).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "model").mkdir()
+    assert draft.draft(tmp_path / "table.csv", target, tmp_path, take_first).linear is linear
+    assert ("HistGradientBoosting" in (tmp_path / "model" / "estimator.py").read_text()) is not linear
+
+
 def test_drafts_can_be_run(tmp_path: Path) -> None:
     rows = make_rows()
     rows.to_csv(tmp_path / "orders.csv", index=False)
@@ -348,6 +366,15 @@ def test_options_answer_what_would_be_asked(target: str, options: tuple[str, str
         assert (drafted.task, drafted.positive) == found
 
 
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("ja", "nein"), ("Oui", "Non"), ("tak", "nie"), ("да", "нет"), ("是", "否")])
+def test_yes_is_positive_in_any_language_and_nobody_is_asked(yes: str, no: str) -> None:
+    def ask(question: str, answers: Sequence[str]) -> str:
+        raise AssertionError(question, answers)
+
+    column = pd.Series([yes] * 6 + [no] * 5, name="left")  # the rarer one is not meant
+    assert describe_target(column, ask, amount=False).positive == yes
+
+
 # What a person has edited.
 
 
@@ -357,7 +384,7 @@ def test_an_edit_is_told_from_a_draft(tmp_path: Path) -> None:
     (drafts / "model" / "features.py").write_text("drafted\n")
     assert place.find_changed(tmp_path, drafts) == ["model/features.py"]
     assert place.find_edited(tmp_path, ["model/features.py"]) == []  # it is not there yet
-    place.place(tmp_path, drafts, ["model/features.py"], {"name": "table.csv"})
+    place.write_files(tmp_path, drafts, ["model/features.py"], {"name": "table.csv"})
     record = json.loads((tmp_path / place.RECORD).read_text())
     assert (list(record["files"]), record["table"]) == (["model/features.py"], {"name": "table.csv"})
     assert place.find_changed(tmp_path, drafts) == []
@@ -382,5 +409,5 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("shutil.copyfile", fill)
     with pytest.raises(OSError, match="No space left"):
-        place.place(tmp_path, drafts, names, {})
+        place.write_files(tmp_path, drafts, names, {})
     assert {path.name: path.read_text() for path in (tmp_path / "model").iterdir()} == {"features.py": "mine\n", "metrics.py": "mine\n"}

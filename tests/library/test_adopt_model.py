@@ -277,10 +277,10 @@ def test_what_a_person_wrote_in_steps_stays_theirs(tmp_path: Path) -> None:
         (folder / "model").mkdir(parents=True)
         (folder / "model" / "estimator.py").write_text("from model.steps import Own\n")
     (tmp_path / "model" / "steps.py").write_text("class Own: ...\n")
-    with own_steps.lend(tmp_path, drafts, needed=True):
+    with own_steps.lend_steps(tmp_path, drafts, needed=True):
         assert (drafts / "model" / "steps.py").read_text() == "class Own: ...\n"
     assert not (drafts / "model" / "steps.py").exists()  # so that it is not recorded as a draft
-    with own_steps.lend(tmp_path, drafts, needed=False):
+    with own_steps.lend_steps(tmp_path, drafts, needed=False):
         assert not (drafts / "model" / "steps.py").exists()
 
 

@@ -355,7 +355,7 @@ def test_the_training_has_a_switch_for_the_search(tmp_path: Path) -> None:
     searching.draft_call(tmp_path, drafts)
     changed = place.find_changed(tmp_path, drafts)
     assert changed == [searching.TRAIN, searching.SEARCH]
-    place.place(tmp_path, drafts, changed, {})
+    place.write_files(tmp_path, drafts, changed, {})
     text = train.read_text()
     assert (text.count("SEARCH_FIRST"), text.count("search.find_best(rows, project.train_data)"), text.count("\n") <= 40) == (2, 1, True)
     searching.draft_call(tmp_path, drafts)
@@ -367,7 +367,7 @@ def test_the_training_has_a_switch_for_the_search(tmp_path: Path) -> None:
         (drafts / name).unlink()
     searching.draft_call(tmp_path, drafts)
     place.refuse_edited(tmp_path, changed := place.find_changed(tmp_path, drafts), drafts)
-    place.place(tmp_path, drafts, changed, {})
+    place.write_files(tmp_path, drafts, changed, {})
     assert (train.read_text(), search.is_file()) == (first, False)
 
 
@@ -719,13 +719,13 @@ def test_packages_are_added_once_and_the_way_on_is_said(tmp_path: Path) -> None:
     serve = tmp_path / "requirements" / "serve.in"
     serve.write_text("pandas\n")
     plan.write_text(json.dumps({"packages": ["pandas", "lightgbm"], "lacking": []}))
-    place.refuse_lacking(tmp_path, plan, dry_run=False)
+    place.refuse_lacking(tmp_path, plan.parent, dry_run=False)
     assert serve.read_text() == "pandas\n"  # what is installed is added once all else is
-    assert [place.add_packages(tmp_path, plan) for _ in range(2)] == [True, False]
+    assert [place.add_packages(tmp_path, plan.parent) for _ in range(2)] == [True, False]
     assert serve.read_text() == "pandas\nlightgbm\n"
     plan.write_text(json.dumps({"packages": ["lightgbm"], "lacking": ["lightgbm"]}))
     with pytest.raises(PipelineError, match=r"imports lightgbm, which is not installed.* Next: ./run lock, then adopt again"):
-        place.refuse_lacking(tmp_path, plan, dry_run=False)
+        place.refuse_lacking(tmp_path, plan.parent, dry_run=False)
 
 
 def test_a_python_file_with_magics_is_read(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from slipway.cli import ROOT
+from tests.library.test_adopt import make_rows
 
 EXAMPLES = int(os.environ.get("ADOPT_TABLES", "4"))
 Draw = np.random.Generator
@@ -197,6 +198,27 @@ def adopt() -> Iterator[Adopt]:
 
         yield call
         server.stdin.close()
+
+
+def test_what_a_person_has_edited_stays(adopt: Adopt, tmp_path: Path) -> None:
+    root, path = tmp_path / "project", tmp_path / "table.csv"
+    make_project(root)
+    make_rows(150).drop(columns=["note", "doubled"]).to_csv(path, index=False)
+    asked = {"root": str(root), "table": str(path), "target": "amount", "few_rows": 500}
+    assert adopt(**asked, force=True)[0] == 0
+    estimator = root / "model" / "estimator.py"
+    drafted = {each: each.read_bytes() for each in root.rglob("*") if each.is_file() and "build" not in each.parts}
+    estimator.write_bytes(drafted[estimator] + b"\n# by a person\n")
+    edited = {**drafted, estimator: estimator.read_bytes()}
+    code, printed = adopt(**asked)
+    assert code, printed
+    assert "PipelineError: model/estimator.py: edited since the project began or was adopted" in printed
+    code, printed = adopt(**asked, force=True, dry_run=True)
+    assert code == 0, printed
+    assert "they would change model/estimator.py." in printed
+    assert {each: each.read_bytes() for each in edited} == edited
+    assert adopt(**asked, force=True)[0] == 0
+    assert {each: each.read_bytes() for each in drafted} == drafted  # the same table again, and nothing is other than before
 
 
 @given(made=make_tables())

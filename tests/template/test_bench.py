@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from bench import bad_inputs, serving_figures, serving_picture, switch_figures
+from bench import adopt, bad_inputs, serving_figures, serving_picture, switch_figures
+from bench.adopt_tables import TABLES
 from bench.serving_peers.servers import SERVERS
 from bench.steady_load import CALLERS, Answer, Caller, Failure, Kind, Seen
 from bench.switch_figures import Cycle, Verb
+from slipway.adopt.baseline import FEW_ROWS
 from tests.library.service import raw_client
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +55,24 @@ def figures(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("name", "figure", "most"), GOALS)
 def test_what_was_measured_is_within_the_goal(name: str, figure: str, most: float) -> None:
     assert 0 <= figures(name)[figure] <= most
+
+
+def test_each_table_that_was_adopted_is_green_but_the_one_with_too_few_rows() -> None:
+    rows = json.loads((ROOT / "bench" / "results" / "adopt.json").read_bytes())["rows"]
+    assert [name for name in TABLES if name in rows] == list(rows)
+    assert {name for name, row in rows.items() if not row["green"]} <= {"linnerud"}
+
+
+def test_what_is_left_to_a_person_is_counted() -> None:
+    lines = ["    # drafted from row 3; must it hold? signed: nobody yet", "max = 70.0", "    max = 3", "it may as well be %m/%d/%Y"]
+    assert len(adopt.LEFT.findall("\n".join(lines))) == 3
+
+
+def test_the_baseline_is_linear_up_to_the_number_of_rows_that_was_measured() -> None:
+    found = {tuple(name.split(", ")): share for name, share in figures("adopt_baseline").items()}
+    few = {"amounts": FEW_ROWS["regression"], "classes": FEW_ROWS["multiclass"]}
+    assert {kind for kind, _ in found} == set(few)
+    assert all((share >= 0.5) == (int(size) <= few[kind]) for (kind, size), share in found.items())
 
 
 def test_harm_in_one_slice_was_caught() -> None:

@@ -60,11 +60,13 @@ def _watch(at: State, node: ast.Call, path: str, arguments: Arguments) -> None:
     if isinstance(scoring, Made) and isinstance(scoring.node, ast.Constant):
         at.scores.append((at.place(node), str(scoring.node.value)))
     if path.startswith("sklearn.model_selection.") and (name == "train_test_split" or name.endswith(("Fold", "Split", "Out"))):
-        kept = [each for each in node.keywords if each.arg and each.arg != "random_state"]
-        written = ", ".join(f"{each.arg}={ast.unparse(each.value)}" for each in kept)
-        at.splits.append((at.place(node), f"{name}({written})"))
+        at.splits.append((at.place(node), f"{name}({_write_keywords(node)})"))
     if path.startswith(RESAMPLERS) and ("sampling" in path or "combine" in path):
         at.note(node, f"{name} resamples the rows to learn from; the model is fitted on all as they are: class_weight does the like")
+
+
+def _write_keywords(node: ast.Call) -> str:
+    return ", ".join(f"{each.arg}={ast.unparse(each.value)}" for each in node.keywords if each.arg and each.arg != "random_state")
 
 
 # --- functions
@@ -103,9 +105,7 @@ def _call_function(at: State, node: ast.Call, path: str, arguments: Arguments) -
 
 def _split(at: State, node: ast.Call, arguments: Arguments) -> Several:
     """Return both parts of what train_test_split gets, with how it splits."""
-    kept = [each for each in node.keywords if each.arg and each.arg != "random_state"]
-    written = ", ".join(f"{each.arg}={ast.unparse(each.value)}" for each in kept)
-    text = f"rows were split by train_test_split({written}); adopt holds rows back in its own way, see below"
+    text = f"rows were split by train_test_split({_write_keywords(node)}); adopt holds rows back in its own way, see below"
     found = [each.add_note(at.place(node), text) if isinstance(each, Frame) else each for each in arguments.positional]
     return Several(tuple(each for each in found for _ in (0, 1)))
 

@@ -127,7 +127,7 @@ def _name_columns(at: State, target: ast.Subscript | ast.Attribute, frame: Frame
     if isinstance(index, ast.Tuple) and len(index.elts) == 2:  # .loc[rows, columns], or an array
         if not some_rows and not isinstance(index.elts[0], ast.Slice):
             raise NotFollowed("only some rows of a column are set")
-        found = select_positions(frame, index, lambda each: at.literal(each))
+        found = select_positions(frame, index, at.literal)
         return found.columns[0] if found.alone else found.columns
     return at.literal(index)
 

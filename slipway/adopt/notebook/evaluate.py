@@ -111,8 +111,8 @@ def _list_pairs(key: ast.expr | None, value: ast.expr) -> list[tuple[ast.expr | 
 
 def _call(at: State, node: ast.Call) -> Value:
     path = at.find_path(node.func)
-    receiver = _evaluate_receiver(at, node, node.func) if not path and isinstance(node.func, ast.Attribute) else None
     try:
+        receiver = evaluate(at, node.func.value) if not path and isinstance(node.func, ast.Attribute) else None
         return _call_evaluated(at, node, path, receiver)
     except NotFollowed as error:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "fit" and len(node.args) + len(node.keywords) > 1:
@@ -128,15 +128,6 @@ def _call_evaluated(at: State, node: ast.Call, path: str, receiver: Value | None
             named |= _expand(at, each.value)
     starred = [at.make(each.value) for each in node.args if isinstance(each, ast.Starred)]
     return call(at, node, path, receiver, Arguments(positional, named), starred)
-
-
-def _evaluate_receiver(at: State, node: ast.Call, function: ast.Attribute) -> Value:
-    try:
-        return evaluate(at, function.value)
-    except NotFollowed as error:
-        if function.attr == "fit" and len(node.args) + len(node.keywords) > 1:
-            at.missed.append(NotFollowed(error.why, at.place(node), ast.unparse(node.func)))
-        raise
 
 
 def _evaluate_argument(at: State, node: ast.expr) -> Value:
@@ -163,9 +154,3 @@ def name_lambda(at: State, node: ast.Lambda, name: str) -> Made:
     at.definitions[name] = Definition(function, ast.unparse(ast.fix_missing_locations(function)), at.place(node), is_lambda=True)
     at.forget(name)
     return Made(ast.Name(name, ast.Load()))
-
-
-# --- attributes and items
-
-
-# --- conditions and comprehensions

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from slipway.adopt.notebook import frames
 from slipway.adopt.notebook.frames import Arguments
 from slipway.adopt.notebook.searches import set_best
-from slipway.adopt.notebook.selection import is_type, select_positions
+from slipway.adopt.notebook.selection import is_type, list_types, select_positions
 from slipway.adopt.notebook.state import State
 from slipway.adopt.notebook.values import (
     TEXT,
@@ -106,7 +106,7 @@ def _select_at(at: State, frame: Frame, node: ast.Subscript) -> Value:
     if isinstance(chosen, ast.Compare) and isinstance(chosen.ops[0], ast.NotEq):  # df.loc[:, df.columns != "y"]
         gone = at.literal(chosen.comparators[0])
         return frame.select([name for name in frame.columns if name != gone])
-    return select_positions(frame, node.slice, lambda each: at.literal(each))
+    return select_positions(frame, node.slice, at.literal)
 
 
 def _select(at: State, frame: Frame, node: ast.Subscript) -> Value:
@@ -172,9 +172,7 @@ def _compare(at: State, left: ast.expr, operator: ast.cmpop, right: ast.expr) ->
         raise NotFollowed(f"`{ast.unparse(left)}` depends on the data")
     differs = isinstance(operator, ast.NotIn | ast.NotEq)
     if isinstance(left, ast.Attribute) and left.attr in ("dtype", "dtypes"):
-        nodes = right.elts if isinstance(right, ast.List | ast.Tuple) else [right]
-        words = [str(each.value) if isinstance(each, ast.Constant) else ast.unparse(each).rpartition(".")[2] for each in nodes]
-        return any(is_type(at.literal(left), word) for word in words) != differs
+        return any(is_type(at.literal(left), word) for word in list_types(right)) != differs
     one, other = at.literal(left), at.literal(right)
     same = one in other if isinstance(operator, ast.In | ast.NotIn) else one == other
     return bool(same) != differs

@@ -50,9 +50,14 @@ def is_classifier(at: State, node: ast.expr) -> bool:
 def _find_last(node: ast.Call) -> ast.expr | None:
     if name_class(node) == "make_pipeline":
         return node.args[-1] if node.args else None
-    steps = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == "steps"), None)
-    last = steps.elts[-1] if isinstance(steps, ast.List) and steps.elts else None
+    last = steps.elts[-1] if (steps := find_steps(node)) else None
     return last.elts[1] if isinstance(last, ast.Tuple) else None
+
+
+def find_steps(node: ast.Call) -> ast.List | None:
+    """Return the list of steps in a call of Pipeline."""
+    found = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == "steps"), None)
+    return found if name_class(node) == "Pipeline" and isinstance(found, ast.List) and found.elts else None
 
 
 def _import(path: str) -> Any:

@@ -20,9 +20,13 @@ def _has_type(part: Part, value: Value | None, default: bool) -> bool:
         return default
     if not isinstance(value, Made):
         raise NotFollowed("select_dtypes with what the text does not show")
-    nodes = value.node.elts if isinstance(value.node, ast.List | ast.Tuple) else [value.node]
-    words = {str(each.value) if isinstance(each, ast.Constant) else ast.unparse(each).rpartition(".")[2] for each in nodes}
-    return any(is_type(part.kind, word) for word in words)
+    return any(is_type(part.kind, word) for word in list_types(value.node))
+
+
+def list_types(node: ast.expr) -> list[str]:
+    """Return the types that an expression names, such as `np.number`, or a list of them."""
+    nodes = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+    return [str(each.value) if isinstance(each, ast.Constant) else ast.unparse(each).rpartition(".")[2] for each in nodes]
 
 
 def is_type(kind: str, word: str) -> bool:

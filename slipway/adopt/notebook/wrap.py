@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from slipway.adopt.notebook.estimators import gather_parts, make_pipeline
 from slipway.adopt.notebook.frames import parse_expression
 from slipway.adopt.notebook.learnt import Target
+from slipway.adopt.notebook.predictors import find_steps
 from slipway.adopt.notebook.searches import is_method
 from slipway.adopt.notebook.state import name_class
 from slipway.adopt.notebook.values import Frame, NotFollowed
@@ -54,14 +55,9 @@ def _select_in_first(model: ast.expr, column: str) -> ast.expr:
         return model
     if name_class(model) == "make_pipeline" and model.args:
         model.args[0] = _select_text(model.args[0], column)
-    elif (steps := _find_steps(model)) and isinstance(steps.elts[0], ast.Tuple):
+    elif (steps := find_steps(model)) and isinstance(steps.elts[0], ast.Tuple):
         steps.elts[0].elts[1] = _select_text(steps.elts[0].elts[1], column)
     return model
-
-
-def _find_steps(model: ast.Call) -> ast.List | None:
-    found = model.args[0] if model.args else next((each.value for each in model.keywords if each.arg == "steps"), None)
-    return found if name_class(model) == "Pipeline" and isinstance(found, ast.List) and found.elts else None
 
 
 def _deepen(name: str | None, model: ast.expr) -> str | None:
@@ -70,6 +66,6 @@ def _deepen(name: str | None, model: ast.expr) -> str | None:
     if name_class(model) == "make_pipeline":
         old, new = name_class(model.args[0]).lower(), "columntransformer"
     else:
-        steps = _find_steps(model)
+        steps = find_steps(model)
         old = new = str(ast.literal_eval(steps.elts[0].elts[0])) if steps and isinstance(steps.elts[0], ast.Tuple) else ""
     return f"{new}__text__{name.partition('__')[2]}" if name and old and name.startswith(f"{old}__") else name
