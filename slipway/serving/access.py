@@ -118,7 +118,8 @@ class Guard:
     def refresh(self) -> None:
         """Read the files if they have changed; where they cannot be read, what held before goes on."""
         try:
-            seen = [(each.path, each.stat().st_mtime_ns) for folder in self.folders if folder.is_dir() for each in os.scandir(folder)]
+            # When a file was written: the engine gives what it writes into a volume any other time.
+            seen = [(each.path, each.stat().st_ctime_ns) for folder in self.folders if folder.is_dir() for each in os.scandir(folder)]
             if seen != self.seen:
                 self._apply(read_access(self.folders))
                 self.seen = seen

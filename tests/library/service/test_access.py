@@ -34,6 +34,7 @@ def write(folder: Path, name: str, **content: Any) -> None:
     """Write a file as the verbs do, whole."""
     part = folder / f".{name}"
     part.write_text(json.dumps(content), encoding="utf-8")
+    os.utime(part, (0, 0))  # as the engine writes into a volume
     part.replace(folder / name)
 
 
