@@ -12,7 +12,7 @@ from typing import Any
 from slipway.errors import PipelineError
 from slipway.operate import chain, lock, targets
 from slipway.operate.targets import Target
-from slipway.project import Project
+from slipway.project import Callers, Project
 from slipway.say import line, report_warning, table, warn
 
 # As `slipway.serving.access` reads them: a file for each key, so that two who change keys at once overwrite nothing.
@@ -89,7 +89,7 @@ def publish_settings(project: Project, target: Target) -> None:
 def find_change(project: Project, files: dict[str, str]) -> Record | None:
     """Return what is to be written for [callers] in project.toml, None where that holds already. Raises PipelineError."""
     proxy = project.root / "infra" / "haproxy.cfg"
-    if project.target == "docker" and MARK not in proxy.read_text(encoding="utf-8"):
+    if project.target == "docker" and project.callers != Callers() and MARK not in proxy.read_text(encoding="utf-8"):
         raise PipelineError(
             f"{proxy} does not mark callers: everything would answer them, without a key. Nothing was changed. "
             f"Next: in its frontend callers, http-request set-header {MARK} %[src] if {{ dst_port 8000 }}."

@@ -58,8 +58,9 @@ def test_a_proxy_that_marks_nobody_is_refused(tmp_path: Path) -> None:
     (tmp_path / "infra").mkdir()
     (tmp_path / "infra" / "haproxy.cfg").write_text("frontend callers\n  bind :8000$tls\n", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"does not mark callers.*Nothing was changed\. Next: in its frontend callers, http-request"):
-        access.find_change(replace(AT, root=tmp_path), {})
-    assert access.find_change(replace(AT, root=tmp_path, target="local"), {})
+        access.find_change(replace(configure(AT, keys=True), root=tmp_path), {})
+    assert access.find_change(replace(configure(AT, keys=True), root=tmp_path, target="local"), {})
+    assert access.find_change(replace(AT, root=tmp_path), {})  # as it was before, where nothing is asked for
 
 
 def test_what_is_written_is_newer_whatever_the_clocks_say() -> None:
