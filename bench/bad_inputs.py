@@ -1,10 +1,12 @@
-"""Asks a service that really runs 100,000 times what is bad by construction, and says what it answered."""
+"""Asks a service that really runs 100,000 times what is bad by construction, as a caller with a key, and says what it answered."""
 
 import argparse
 import asyncio
 import json
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,14 +14,17 @@ import httpx
 from bench import results
 from bench.serving_ready import train
 from slipway.operate import process
+from slipway.serving.access import MARK
 from slipway.serving.parity import TOLERANCE, distance
 from tests.library.service.asked import VERTEX, World
-from tests.library.service.bad_inputs import cases
+from tests.library.service.bad_inputs import Case, cases
 from tests.library.service.raw_client import Seen, send
+from tests.library.service.test_access import KEYS, give, write
 
 NUMBER, SEED, CLIENTS = 100_000, 20_260_101, 8
 # After so many the service has met every kind of input, and its memory is looked at for the first time.
 WARM = 2000
+BROUGHT = b"\r\n%s: 192.0.2.7\r\nx-api-key: %s\r\n" % (MARK, KEYS["planning"].encode())
 HEAD = ("input", "requests", "answers")
 
 
@@ -56,15 +61,25 @@ def table(seen: Seen) -> str:
     return results.markdown(HEAD, [(name, f"{seen.counts[name].total():,}", said[name]) for name in sorted(said)])
 
 
+def bring_key(asked: Iterator[Case]) -> Iterator[Case]:
+    """Have each request come from outside, with a key."""
+    return (replace(each, sent=each.sent.replace(b"\r\n", BROUGHT, 1)) for each in asked)
+
+
 def measure(root: Path, number: int) -> tuple[Seen, dict[str, float], float]:
     """Ask a service so many times; returns what was seen, what it comes to, and how long it took in seconds."""
     bundle = root / "build" / "bundle"
     world = World.of(bundle)
-    with process.serve_release(root, bundle, **VERTEX) as url:
+    access = root / "access"
+    access.mkdir()
+    give(access, "planning")
+    write(access, "settings.json", at=1, keys=True, routes=["/{path:path}"])
+    with process.serve_release(root, bundle, ACCESS=str(access), **VERTEX) as url:
         port = int(url.rpartition(":")[2])
-        asyncio.run(send(port, cases(world, SEED - 1, min(WARM, number)), CLIENTS))
+        assert httpx.get(f"{url}/version", headers={MARK.decode(): ""}).status_code == 401
+        asyncio.run(send(port, bring_key(cases(world, SEED - 1, min(WARM, number))), CLIENTS))
         before, start = memory(port), time.monotonic()
-        seen = asyncio.run(send(port, cases(world, SEED, number), CLIENTS))
+        seen = asyncio.run(send(port, bring_key(cases(world, SEED, number)), CLIENTS))
         seconds = time.monotonic() - start
         return seen, figures(seen, memory(port) / before - 1, right(port, world)), seconds
 

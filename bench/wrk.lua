@@ -2,8 +2,9 @@
 local requests, at = {}, 0
 
 function init(words)
+  wrk.headers["Content-Type"] = "application/json"
   for body in io.lines(words[2]) do
-    requests[#requests + 1] = wrk.format("POST", words[1], {["Content-Type"] = "application/json"}, body)
+    requests[#requests + 1] = wrk.format("POST", words[1], nil, body)
   end
 end
 

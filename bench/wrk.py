@@ -31,9 +31,10 @@ def require() -> None:
         raise SystemExit("There is no `wrk` on this machine, which asks the servers. Next: apt-get install wrk, or brew install wrk.")
 
 
-def ask(port: int, path: str, bodies: Path, clients: int, seconds: int, host: str = "127.0.0.1") -> Seen:
+def ask(port: int, path: str, bodies: Path, clients: int, seconds: int, host: str = "127.0.0.1", **headers: str) -> Seen:
     """Have so many clients, each with a connection that it keeps, ask for so long. Raises AssertionError when a request failed."""
-    options = ["-t", "1", "-c", str(clients), "-d", f"{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT)]
+    given = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    options = ["-t", "1", "-c", str(clients), "-d", f"{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT), *given]
     command = ["wrk", *options, f"http://{host}:{port}", "--", path, str(bodies)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seen = Seen(**json.loads(done.stdout.strip().splitlines()[-1]))

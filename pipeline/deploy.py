@@ -32,7 +32,7 @@ def deploy(
         chain.refuse_moved(state.proven, new)
         judged = promotion.find_verdict(project, target, new, files, state.live, terms)
         new = replace(new, approved=promotion.require_approval(judged, terms))
-        switched = switch.switch_new_release(target, new, files, state.live, check_lock, project.bake)
+        switched = switch.switch_new_release(project, target, new, files, state.live, check_lock)
         done = switch.record_switch(project, target, journal.DEPLOY, why, Done(state.live, new, switched, time.monotonic() - start), files)
         switch.attempt("what is no longer needed was not stopped", lambda: switch.stop_unneeded(target, new, state, check_lock))
         switch.attempt(switch.NOT_NOTIFIED, lambda: switch.notify_monitoring(target, new, check_lock))

@@ -123,6 +123,12 @@ VERBS = {
             help="the project's name, to confirm it",
         ),
     ),
+    "keys": Verb(
+        "slipway.operate.access",
+        "give callers keys for the public address, list and revoke them; apply [callers] of project.toml to what runs",
+        option("action", choices=("add", "list", "revoke", "apply")),
+        option("name", nargs="?", default="", help="the caller, such as planning"),
+    ),
     "resume": Verb(
         "slipway.operate.upkeep",
         "allow deploys again, which a rollback holds back",

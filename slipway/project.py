@@ -1,6 +1,7 @@
 """`project.toml`, and the paths of a checkout."""
 
 import os
+import re
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
@@ -42,6 +43,15 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Callers:
+    """What answers at the address, whether a key is needed, and how many requests a second one key may send; 0: as many as it likes."""
+
+    routes: tuple[str, ...] = ("predict", "/healthz", "/docs")
+    keys: bool = False
+    per_second: int = 0
+
+
+@dataclass(frozen=True)
 class Project:
     """One checkout, and where its service runs."""
 
@@ -55,6 +65,7 @@ class Project:
     bake: Bake
     certificate: Path | None = None
     watch: Watch | None = None
+    callers: Callers = Callers()
     context: str | None = None  # of the kubeconfig, where it is not the current one
     target_named: bool = False  # on the command line
     environment: str = PRODUCTION
@@ -116,12 +127,14 @@ NAMES = {
     "image": ("repository",),
     "deploy": ("target", "address", "certificate", "context"),
     "budget": ("p99_ms", "image_mb"),
+    "callers": tuple(each.name for each in fields(Callers)),
     "bake": tuple(each.name for each in fields(Bake)),
     "watch": tuple(each.name for each in fields(Watch)),
     "template": ("url", "version", "library"),
 }
 # What may differ in another environment.
-DIFFERS = (*NAMES["deploy"], "watch")
+DIFFERS = (*NAMES["deploy"], "watch", "callers")
+ROUTE = re.compile(r"predict|/[\w./:~{}-]*")
 TOP = ("name", "title", "description", "environments", *NAMES)
 
 
@@ -140,6 +153,7 @@ def load(root: Path, target: str | None = None, environment: str = PRODUCTION) -
         ) from error
     _refuse_target(project, path)
     _refuse_unwatchable(project.watch, path)
+    _refuse_callers(project.callers, path)
     return project
 
 
@@ -153,9 +167,9 @@ def _select_environment(values: dict[str, Any], environment: str, path: Path) ->
             f"There is no environment {environment!r} in {path}. Expected: a section [environments.{environment}] with what differs from "
             "production, such as its address. Nothing was changed. Next: add it there, or leave out --environment."
         )
-    watch = {"watch": differs["watch"]} if "watch" in differs else {}
-    deploy = values["deploy"] | {name: value for name, value in differs.items() if name != "watch"}
-    return {name: value for name, value in values.items() if name != "watch"} | watch | {"deploy": deploy}
+    own = {name: differs[name] for name in ("watch", "callers") if name in differs}
+    deploy = values["deploy"] | {name: value for name, value in differs.items() if name not in own}
+    return {name: value for name, value in values.items() if name != "watch"} | own | {"deploy": deploy}
 
 
 def _build_project(root: Path, target: str | None, values: dict[str, Any], environment: str) -> Project:
@@ -171,11 +185,16 @@ def _build_project(root: Path, target: str | None, values: dict[str, Any], envir
         bake=Bake(**{name: float(value) for name, value in values["bake"].items()}),
         certificate=root / Path(deploy["certificate"]).expanduser() if "certificate" in deploy else None,
         watch=Watch(**values["watch"]) if "watch" in values else None,
+        callers=_read_callers(**values.get("callers", {})),
         context=deploy.get("context"),
         target_named=target is not None,
         environment=environment,
         has_staging=STAGING in values.get("environments", {}),
     )
+
+
+def _read_callers(routes: Any = Callers.routes, **others: Any) -> Callers:
+    return Callers(tuple(routes), **others)
 
 
 def _refuse_target(project: Project, path: Path) -> None:
@@ -197,12 +216,24 @@ def _refuse_unknown(values: dict[str, Any], path: Path) -> None:
     for environment, differs in values.get("environments", {}).items():
         found += [("[environments] ", environment, ENVIRONMENTS[1:])]
         found += [(f"[environments.{environment}] ", name, DIFFERS) for name in differs]
-        found += [(f"[environments.{environment}.watch] ", name, NAMES["watch"]) for name in differs.get("watch", {})]
+        for section in ("watch", "callers"):
+            found += [(f"[environments.{environment}.{section}] ", name, NAMES[section]) for name in differs.get(section, {})]
     for where, name, known in found:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
             raise PipelineError(f"{where}{name} in {path} means nothing: {hint} Nothing was changed. Next: correct it there.")
+
+
+def _refuse_callers(callers: Callers, path: Path) -> None:
+    wrong = [each for each in callers.routes if not isinstance(each, str) or not ROUTE.fullmatch(each)]
+    for name, form, fits in (
+        ("routes", 'a list of "predict" and of paths, such as "/v2/models/{name}"', not wrong),
+        ("keys", "true or false", isinstance(callers.keys, bool)),
+        ("per_second", "a whole number of requests, 0 for no limit", type(callers.per_second) is int and callers.per_second >= 0),
+    ):
+        if not fits:
+            raise PipelineError(f"[callers] {name} = {getattr(callers, name)!r} in {path} is not {form}. Next: correct it there.")
 
 
 def _refuse_unwatchable(watch: Watch | None, path: Path) -> None:

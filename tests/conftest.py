@@ -348,9 +348,10 @@ class Road:
     def serves(self, tag: str) -> None:
         """Hold the answers at the public address against the release of a tag."""
         bundle = self.kept(tag) / "bundle"
-        version = httpx.get(f"{self.url}/version").raise_for_status().json()
-        told = version["tag"], version["digest"], version["manifest_sha256"]
-        assert told == (tag, self.digests[tag], read(bundle)[1])
+        named = httpx.get(f"{self.url}/healthz").raise_for_status().headers
+        assert (named["x-release"], named["x-release-digest"]) == (tag, self.digests[tag])
+        for [version] in self.place.ask_live(("/version", None)).values():
+            assert version["manifest_sha256"] == read(bundle)[1]
         golden = json.loads((bundle / "golden.json").read_bytes())
         answered = httpx.post(f"{self.url}/predict", json=golden["rows"]).raise_for_status().json()["predictions"]
         assert distance(answered, golden["answers"]) <= TOLERANCE

@@ -110,6 +110,7 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
         features=parts.Features(columns=dataset.list_inputs(), schema_sha256=_hash_schema(), contract_version=features.CONTRACT_VERSION),
         trivial=run_owner("loss", choose_trivial, dataset.read_truth(rows, classes, project.train_data), classes),
         metrics=_measure(rules, Sides(reference, answers, None, answers, classes)),
+        access_control=True,
     )
 
 

@@ -48,6 +48,8 @@ def check_host(project: Project) -> Iterator[Finding]:
         yield check_local_port(project)
     if project.target == "docker":
         yield check_certificate(project)
+    if project.target != "kubernetes":  # there, what reaches the Service is the platform's
+        yield check_callers(project)
     yield check_ledger(project)
 
 
@@ -66,6 +68,16 @@ def check_certificate(project: Project) -> Finding:
         return mend("certificate", str(error).partition(". ")[0], why, fix)
     days = (load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
     return good("certificate", f"{days} days left") if days >= RENEW_DAYS else mend("certificate", f"{days} days left", why, fix)
+
+
+def check_callers(project: Project) -> Finding:
+    """Check that callers need a key where others than this machine reach the address."""
+    if project.callers.keys:
+        return good("callers", "they need a key: ./run keys list")
+    if project.host in http_client.LOOPBACK or project.host.startswith("127."):
+        return good("callers", f"they need no key, and only the host itself reaches {project.address}")
+    fix = "./run keys add NAME for each caller; then keys = true in [callers] of project.toml, and ./run keys apply"
+    return mend("callers", f"they need no key at {project.address}", "Whoever reaches it may ask, and nobody can be told apart.", fix)
 
 
 def check_local_port(project: Project) -> Finding:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import Busy, Moved, PipelineError
-from slipway.operate import bake, chain, journal, lock, proof
+from slipway.operate import access, bake, chain, journal, lock, proof
 from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, Timing
 from slipway.operate.targets import Target
 from slipway.project import Bake, Project
 from slipway.say import REASON, line, one_line, report_warning, summary
+from slipway.serving.manifest import read
 from slipway.tracking import ledger
 
 # So many releases stay on the host, for a rollback without the registry.
@@ -93,11 +94,12 @@ def switch_release(
 
 
 def switch_new_release(
-    target: Target, new: Deployment, files: Path, live: Deployment | None, check_lock: Callable[[], None], limits: Bake
+    project: Project, target: Target, new: Deployment, files: Path, live: Deployment | None, check_lock: Callable[[], None]
 ) -> Switched:
     """Switch to a new release; remove it again where that fails."""
+    access.publish_settings(project, target)
     try:
-        return switch_release(target, new, files, live, check_lock, limits)
+        return switch_release(target, new, files, live, check_lock, project.bake)
     except BaseException as error:
         # The live release stays; only a first one is removed, unless another run has taken over and decides.
         if target.read_live_sequence() != new.sequence or (live is None and not isinstance(error, Busy)):
@@ -136,6 +138,7 @@ def record_switch(project: Project, target: Target, kind: str, reason: str, done
     event = _build_event(kind, what, done, _name_images(target, done.after))
     attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event))
     summary(f"## {text}\n\n{proof.format_proof(done.checks)}")
+    attempt("whether callers need a key is not known", lambda: access.warn_open(project, done.after.tag, read(files)[0].access_control))
     attempt(f"the pointer `{project.environment}` was not moved", lambda: target.move_pointer(done.after.digest))
     ledger.record_live(project, target, done.after, files)
     return done

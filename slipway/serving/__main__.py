@@ -4,10 +4,13 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 # What every record has; all else stands in `extra`.
 USUAL = {*vars(logging.makeLogRecord({})), "message", "color_message", "taskName"}
@@ -43,16 +46,34 @@ LOG_CONFIG: dict[str, Any] = {
 def main() -> None:
     """Serve the release in `RELEASE_DIR` on `HOST` and `PORT`, with `WORKERS` processes; Vertex AI names its port in `AIP_HTTP_PORT`.
 
+    Where there is an `INSIDE`, HOST:PORT, what callers do not reach answers there only (`slipway.serving.access`).
     SageMaker starts an image with the argument `serve`, which changes nothing.
     """
     if sys.argv[1:] not in ([], ["serve"]):
         sys.exit("There is nothing to say but `serve`; settings come from the environment.")
     vertex = os.environ.get("AIP_HTTP_PORT")
-    uvicorn.run(
+    host = os.environ.get("HOST", "0.0.0.0" if vertex else "127.0.0.1")
+    config = build_config(host, int(vertex or os.environ.get("PORT", "8080")))
+    sockets = [config.bind_socket()]
+    if inside := os.environ.get("INSIDE"):
+        sockets.append(build_config(inside.rpartition(":")[0], int(inside.rpartition(":")[2])).bind_socket())
+    if config.workers > 1:
+        return Multiprocess(config, sockets=sockets).run()
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets)
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+    return None
+
+
+def build_config(host: str, port: int) -> uvicorn.Config:
+    """Return the settings of the server."""
+    return uvicorn.Config(
         "service.app:create",
         factory=True,
-        host=os.environ.get("HOST", "0.0.0.0" if vertex else "127.0.0.1"),
-        port=int(vertex or os.environ.get("PORT", "8080")),
+        host=host,
+        port=port,
         workers=int(os.environ.get("WORKERS", "1")),
         # A new worker has this long to load before uvicorn keeps the old one instead.
         timeout_worker_healthcheck=60,

@@ -1,5 +1,6 @@
 """The HTTP interface of one release."""
 
+import asyncio
 import atexit
 import gc
 import logging
@@ -15,8 +16,10 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel
 from pydantic_core import to_json
+from starlette.routing import Route
 
 from slipway.serving import metrics
+from slipway.serving.access import AccessControl, Guard
 from slipway.serving.contracts import install_contracts
 from slipway.serving.description import PREDICT, READY, install_description
 from slipway.serving.endpoint import Answered, Endpoint
@@ -59,6 +62,7 @@ def build(release: Release, drain: Drain) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(guard.follow())
         drain.install(release.config.drain_seconds, shared=os.environ.get("WORKERS", "1") != "1")
         metrics.publish_release(release)
         # What was loaded so far stays: without this a full collection stops the event loop for some 80 ms.
@@ -66,16 +70,21 @@ def build(release: Release, drain: Drain) -> FastAPI:
         gc.freeze()
         log.info("serving", extra={"tag": release.tag, "path": release.answering.path, "path_reason": release.answering.reason})
         yield
+        following.cancel()
         metrics.retire_worker()
 
     # Traces and metrics by OpenTelemetry, as its environment variables say; no logs, which would hold the requests.
     traced = os.environ.get("FASTAPI_OTEL_AUTO_CONFIGURE", "").lower() == "true"
     telemetry: TelemetryConfig = {"tracing": traced, "metrics": traced, "logs": False}
     app = FastAPI(title=release.manifest.project, version=release.tag, lifespan=lifespan, telemetry=telemetry, redirect_slashes=False)
-    app.add_middleware(Observe, release=release, drain=drain)
     install_error_handlers(app)
     add_routes(app, endpoint, drain)
     install_contracts(app, endpoint, drain)
+    # What rows are sent to, before the owner's routes come.
+    guard = Guard(route.path for route in app.routes if isinstance(route, Route) and "POST" in (route.methods or ()))
+    app.state.guard = guard  # for middleware of the owner's
+    app.add_middleware(AccessControl, guard=guard)
+    app.add_middleware(Observe, release=release, drain=drain)  # around the other, whose refusals it counts
     install_description(app)
     return app
 

@@ -48,9 +48,11 @@ SPLIT = {
     "required": ["columns", "data"],
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Error, "description": "No key, or one that is not known, where keys are needed"},
     413: {"model": Error, "description": "More rows or bytes than one request may have"},
     415: {"model": Error, "description": "Not JSON, or compressed"},
     422: {"model": Error, "description": "A row does not hold to the declaration"},
+    429: {"model": Error, "description": "More requests in a second than a key may send; Retry-After says for how long to stay away"},
     503: {"model": Error, "description": "Too many requests wait; Retry-After says for how long to stay away"},
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": Prediction}, **REFUSALS}

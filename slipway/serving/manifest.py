@@ -98,6 +98,8 @@ class Manifest(Part):
     features: Features
     trivial: list[float]
     metrics: Metrics
+    # Whether its service tells callers and those inside apart: releases from before `slipway.serving.access` answer everything everywhere.
+    access_control: bool = False
 
 
 def sha256(content: bytes) -> str:

@@ -50,6 +50,12 @@ PREDICTION_USUAL = LiveGauge(
 )
 REFERENCE_ROWS = LiveGauge("ml_reference_rows", "Rows of the training data.")
 LOADED = LiveGauge("ml_release_loaded_timestamp_seconds", "When the release was loaded.")
+# Who asks from outside: the name of a key, never a key.
+CALLER_REQUESTS = Counter("ml_caller_requests_total", "Requests at the public address, by the name of their key.", ["caller", "code"])
+KEY_USED = Gauge("ml_key_used_timestamp_seconds", "The day of a key's last use.", ["caller"], multiprocess_mode="max")
+ACCESS_CHANGED = Gauge(
+    "ml_access_changed_timestamp_seconds", "When keys and routes that hold were last changed.", multiprocess_mode="livemin"
+)
 ROWS_CHANGED = Counter("ml_rows_changed_total", "Rows that differed from the row before.")
 ANSWERS_CHANGED = Counter("ml_answers_changed_total", "Rows that differed from the row before, and were answered otherwise.")
 RELEASE = LiveGauge(

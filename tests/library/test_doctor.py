@@ -455,7 +455,12 @@ def test_an_engine_that_does_not_answer_is_one_finding(monkeypatch: pytest.Monke
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     found = list(host.check_host(AT))
-    assert [(each.what, each.state) for each in found] == [("host", "to mend"), ("certificate", "ok"), ("MLflow", "ok")]
+    assert [(each.what, each.state) for each in found] == [
+        ("host", "to mend"),
+        ("certificate", "ok"),
+        ("callers", "ok"),
+        ("MLflow", "ok"),
+    ]
     assert found[0].found == "no engine answers on tcp://127.0.0.1:1"
     assert found[0].fix.endswith("Start it, or add --target local, which needs none.")
 
@@ -491,7 +496,7 @@ def test_a_host_is_looked_at_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     at = replace(AT, name="doctor-of-nothing", address=f"127.0.0.1:{free_port()}")
     found = {each.what: each for each in host.check_host(at)}
-    states = dict.fromkeys([*host.CHECKS, "certificate", "MLflow"], "ok")
+    states = dict.fromkeys([*host.CHECKS, "certificate", "callers", "MLflow"], "ok")
     assert {each.what: each.state for each in found.values()} == {**states, "alerts": "to know"}
     assert "GB free" in found["disk"].found
     assert found["port"].found.endswith("is free")

@@ -25,20 +25,26 @@ containers:
       - { name: RELEASE_TAG, value: {{ index .Values.release "release.tag" | quote }} }
       - { name: RELEASE_DIGEST, value: {{ index .Values.release "release.digest" | quote }} }
       - { name: HOST, value: "0.0.0.0" }
-      - { name: PORT, value: "8080" }
+      # A port for callers, and one for the cluster; a release from before has the latter for all.
+      - { name: PORT, value: {{ .Values.callersPort | quote }} }
+      - { name: INSIDE, value: "0.0.0.0:8080" }
+      - { name: ACCESS, value: "/access:/tmp/access" }
     ports:
-      - { name: http, containerPort: 8080 }
+      - { name: http, containerPort: {{ .Values.callersPort }} }
+      {{- if ne (int .Values.callersPort) 8080 }}
+      - { name: inside, containerPort: 8080 }
+      {{- end }}
     # /readyz answers when the files match the manifest and the golden rows get the recorded answers.
     startupProbe:
-      httpGet: { path: /readyz, port: http }
+      httpGet: { path: /readyz, port: 8080 }
       periodSeconds: 1
       failureThreshold: 300
     readinessProbe:
-      httpGet: { path: /readyz, port: http }
+      httpGet: { path: /readyz, port: 8080 }
       periodSeconds: 2
       timeoutSeconds: 2
     livenessProbe:
-      httpGet: { path: /healthz, port: http }
+      httpGet: { path: /healthz, port: 8080 }
       periodSeconds: 10
       timeoutSeconds: 5
     {{- with .Values.leaveSeconds }}
@@ -54,9 +60,12 @@ containers:
     volumeMounts:
       - { name: tmp, mountPath: /tmp }
       - { name: config, mountPath: /release/config.toml, subPath: config.toml, readOnly: true }
+      - { name: access, mountPath: /access, readOnly: true }
 volumes:
   - name: tmp
     emptyDir: { medium: Memory, sizeLimit: 64Mi }
   - name: config
     configMap: { name: {{ include "config" . }} }
+  - name: access # keys and routes: `./run keys` writes it
+    configMap: { name: {{ .Release.Name }}-access, optional: true }
 {{- end }}

@@ -100,6 +100,12 @@ class Target(Protocol):
     def move_pointer(self, digest: str) -> None:
         """Move the environment's pointer in the store, `production` or `staging`."""
 
+    def read_access(self) -> dict[str, str]:
+        """Return the files by which callers are answered, by name: `slipway.operate.access` writes them."""
+
+    def write_access(self, name: str, text: str) -> None:
+        """Write one of these files, for the replicas that run and for those to come. It outlives releases."""
+
     def append_event(self, event: Event) -> None:
         """Append to the history."""
 

@@ -32,6 +32,8 @@ CONFLICT = re.compile(r"\((AlreadyExists|Conflict)\)|the test operation|object h
 ENDED = re.compile(r"\s*command terminated with exit code \d+$")
 # Where to get what is missing here.
 TOOLS = {"kubectl": "https://kubernetes.io/docs/tasks/tools", "helm": "https://helm.sh/docs/intro/install"}
+# The ports of a pod.
+CALLERS, INSIDE = 8000, 8080
 STAGED = "app.kubernetes.io/component=staged"
 
 
@@ -142,9 +144,13 @@ class Chart:
         self.cluster.helm("uninstall", self.name, "--ignore-not-found")
 
 
-def build_values(wanted: Deployment, image: str, config: str, pods: int = 0) -> dict[str, Any]:
-    """Return the chart's values that differ from release to release; `pods` is how many there are now."""
-    return {"image": image, "config": config, "release": label_deployment(wanted), "current": pods}
+def build_values(wanted: Deployment, image: str, config: str, pods: int = 0, apart: bool = True) -> dict[str, Any]:
+    """Return the chart's values that differ from release to release.
+
+    `pods` is how many there are now, and `apart` whether the release has a port for callers: older ones have one for all.
+    """
+    port = CALLERS if apart else INSIDE
+    return {"image": image, "config": config, "release": label_deployment(wanted), "current": pods, "callersPort": port}
 
 
 def name_config(name: str, config: str) -> str:

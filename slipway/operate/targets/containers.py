@@ -28,6 +28,8 @@ from slipway.project import Project
 GONE_SECONDS, BEAT_SECONDS = 12, 3
 # A warm rollback is proven before: its lock is never started, which would take the host's time from it.
 LATE_SECONDS = 4
+# Where a release reads what holds for callers.
+ACCESS = "/access"
 LISTEN = 'while [ -n "$(timeout "$0" head -c 1)" ]; do :; done'
 
 
@@ -58,18 +60,28 @@ def remove_all(client: docker.DockerClient, names: Iterable[str], network: str) 
         found.remove()
 
 
+def open_volume(client: docker.DockerClient, name: str, choose_image: Callable[[], str]) -> Container:
+    """Return the container through which a volume of the same name is read and written; it never runs."""
+    if found := find_container(client, name):
+        return found
+    registry.ensure_image(client, image := choose_image())
+    return client.containers.create(image, name=name, volumes={name: {"bind": ACCESS, "mode": "rw"}}, network_mode="none")
+
+
 # The container of a release.
 
 
 def create_release(client: docker.DockerClient, project: Project, image: str, wanted: Deployment) -> Container:
     """Create a release's container in the project's network; its place in the chain is on its labels."""
     settings = {"RELEASE_TAG": wanted.tag, "RELEASE_DIGEST": wanted.digest, "HOST": "0.0.0.0", "PORT": str(haproxy.RELEASE_PORT)}
+    settings["ACCESS"] = ACCESS
     return client.containers.create(
         image,
         name=f"{project.name}-{wanted.sequence}",
         labels={PROJECT: project.name, **images.label_deployment(wanted)},
         environment=settings,
         network=project.name,
+        volumes={f"{project.name}-access": {"bind": ACCESS, "mode": "ro"}},
         **STAYING,
         **CONFINED,
     )

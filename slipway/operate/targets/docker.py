@@ -12,7 +12,7 @@ from slipway.errors import PipelineError
 from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, format_line, parse_history
 from slipway.operate.process import START_SECONDS
-from slipway.operate.targets import Fetch, haproxy, images
+from slipway.operate.targets import Fetch, containers, haproxy, images
 from slipway.operate.targets.containers import LockContainer, build_fetch, create_release, find_container, wait_ready
 from slipway.operate.targets.haproxy import Slots
 from slipway.operate.targets.images import LABEL, PROJECT, Images, read_deployment
@@ -107,6 +107,15 @@ class Docker(Images):
             act = self.monitoring.start if start else self.monitoring.notify
             act(releases, live.tag if live else None)
 
+    def read_access(self) -> dict[str, str]:
+        return containers.read_folder(self._open_access(), containers.ACCESS)
+
+    def write_access(self, name: str, text: str) -> None:
+        containers.write_files(self._open_access(), containers.ACCESS, {name: text})
+
+    def _open_access(self) -> Container:
+        return containers.open_volume(self.client, f"{self.project.name}-access", self.proxy.choose_image)
+
     def append_event(self, event: Event) -> None:
         self.proxy.append_file(HISTORY, format_line(self.proxy.read_file(HISTORY) or "", event))
 
@@ -123,6 +132,7 @@ class Docker(Images):
         images.remove_keepers(self.client, self.project)
         self.lock.release()
         self.monitoring.remove()
+        containers.remove_all(self.client, [f"{self.project.name}-access"], "")
         self.proxy.remove()
 
     def list_containers(self) -> list[Container]:

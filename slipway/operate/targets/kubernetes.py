@@ -17,6 +17,7 @@ from slipway.operate.targets.cluster import STAGED, Chart, Cluster, Ended, Objec
 from slipway.operate.targets.images import LABEL, Images
 from slipway.operate.targets.records import NAME, Lease, NotRecorded, Records, parse_release
 from slipway.project import Project
+from slipway.serving.manifest import Manifest
 
 # A node may have to be brought up first, and the image pulled.
 START_SECONDS = 300
@@ -26,6 +27,12 @@ LATE_SECONDS = 5
 NODE_SECONDS = 60
 POLL_SECONDS = 0.5
 AT_ONCE = 8
+WRITE = """import os, sys
+os.makedirs("/tmp/access", exist_ok=True)
+with open("/tmp/access/.part", "w") as part:
+    part.write(sys.stdin.read())
+os.replace("/tmp/access/.part", "/tmp/access/" + sys.argv[1])
+"""
 
 
 class NotReached(PipelineError):
@@ -170,6 +177,17 @@ class Kubernetes(Images):
     def notify_monitoring(self, live: Deployment | None, start: bool = False) -> None:
         """Do nothing: a Prometheus finds the pods by their annotations."""
 
+    def read_access(self) -> dict[str, str]:
+        return self.records.read_access()
+
+    def write_access(self, name: str, text: str) -> None:
+        """Write it into each pod that answers, too: of its own a pod sees a change a minute later."""
+        self.records.write_access(name, text)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            answered = pool.map(lambda pod: self._execute(pod, ["python", "-I", "-S", "-c", WRITE, name], text), self._list_serving())
+        if failed := [printed.strip() for code, printed in answered if code]:
+            raise PipelineError(f"{name} is kept, and not written into each pod: {'; '.join(failed)}. Next: the same again.")
+
     def append_event(self, event: Event) -> None:
         self.records.append_event(event)
 
@@ -198,7 +216,9 @@ class Kubernetes(Images):
         """Return the chart's values for a release that is recorded."""
         running = self.cluster.read_object("deployment", self.project.name)
         now = running["spec"]["replicas"] if running else 0
-        return cluster.build_values(wanted, self.locate_release(wanted.digest), self.records.read_files(wanted.digest)["config.toml"], now)
+        files = self.records.read_files(wanted.digest)
+        apart = Manifest.model_validate_json(files["manifest.json"]).access_control
+        return cluster.build_values(wanted, self.locate_release(wanted.digest), files["config.toml"], now, apart)
 
     def _read_log_end(self, name: str) -> str:
         try:

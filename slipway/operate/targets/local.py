@@ -18,6 +18,7 @@ from slipway.operate.process import build_fetch, compute_digest, explain_failure
 from slipway.operate.targets import Fetch
 from slipway.operate.targets.supervisor import Supervisor, kill_orphans, list_workers
 from slipway.project import Project
+from slipway.say import warn
 
 # Which deployment a release's folder is, for the chain and for the service in it.
 NOTE = "deployment.json"
@@ -114,6 +115,10 @@ class Local:
         running = self.supervisor.find_process()
         if running and self.supervisor.can_roll(running):
             self.supervisor.roll(running)
+            if not self.supervisor.inside.is_file():
+                warn(
+                    f"The service was started by an older release: {self.project.address} answers everything until ./run down and a deploy."
+                )
         else:
             self.supervisor.stop()
             self.supervisor.stop_orphans()
@@ -153,6 +158,13 @@ class Local:
 
     def move_pointer(self, digest: str) -> None:
         _write_whole(self.pointer, digest)
+
+    def read_access(self) -> dict[str, str]:
+        return {path.name: path.read_text(encoding="utf-8") for path in self.supervisor.access.glob("[!.]*")}
+
+    def write_access(self, name: str, text: str) -> None:
+        self.supervisor.access.mkdir(exist_ok=True)
+        _write_whole(self.supervisor.access / name, text)
 
     def append_event(self, event: Event) -> None:
         before = _read(self.history_file) or ""

@@ -62,6 +62,18 @@ class Records:
                 return files
         raise NotRecorded(f"{digest} is not recorded in the cluster. Next: ./run history, then ./run deploy of its tag.")
 
+    def read_access(self) -> dict[str, str]:
+        """Return the files by which callers are answered; the hash of a random key is no secret."""
+        found = self.cluster.read_object("configmap", f"{self.name}-access")
+        files: dict[str, str] = (found or {}).get("data", {})
+        return files
+
+    def write_access(self, name: str, text: str) -> None:
+        """Write one of them, whatever is written into others meanwhile."""
+        with suppress(Conflict):
+            self.cluster.write_object("create", _build_configmap(f"{self.name}-access", {NAME: self.name}, {}))
+        self.cluster.kubectl("patch", "configmap", f"{self.name}-access", "--patch", json.dumps({"data": {name: text}}))
+
     def append_event(self, event: Event) -> None:
         """Append to the history."""
         while True:

@@ -11,10 +11,12 @@ import psutil
 
 from slipway import http_client
 from slipway.errors import PipelineError
-from slipway.operate.process import STARTED_BY, build_environment, format_log_end, read_end, service_command, wait_ready
+from slipway.operate.process import STARTED_BY, build_environment, format_log_end, free_port, read_end, service_command, wait_ready
 from slipway.project import Project
+from slipway.serving.manifest import read
 
 WORKERS = 2
+LOOPBACK = "127.0.0.1"
 ROLL_SECONDS = 120
 STOP_SECONDS = 30
 
@@ -25,7 +27,15 @@ class Supervisor:
     def __init__(self, project: Project, folder: Path) -> None:
         self.project, self.folder = project, folder
         self.pid, self.log = folder / "pid", folder / "service.log"
-        self.url = http_client.format_url(project.host, project.port)
+        # The port where everything answers, and what holds for callers.
+        self.inside, self.access = folder / "inside", folder / "access"
+
+    @property
+    def url(self) -> str:
+        """Where everything answers; a service that an older release has started has one port for all."""
+        if self.inside.is_file():
+            return http_client.format_url(LOOPBACK, int(self.inside.read_text(encoding="utf-8")))
+        return http_client.format_url(self.project.host, self.project.port)
 
     def start(self) -> None:
         """Start, and leave it running. Raises PipelineError with the end of its log."""
@@ -33,7 +43,13 @@ class Supervisor:
         shutil.rmtree(metrics, ignore_errors=True)  # counts of an earlier start would go on
         metrics.mkdir()
         current = self.folder / "current"
+        port = str(free_port())
         settings = {"HOST": self.project.host, "PORT": str(self.project.port), "WORKERS": str(WORKERS)}
+        self.inside.unlink(missing_ok=True)
+        if read(current / "release")[0].access_control:
+            # An older release would not listen there, and workers of newer ones that it starts later would find all callers outside.
+            settings |= {"INSIDE": f"{LOOPBACK}:{port}", "ACCESS": str(self.access)}
+            self.inside.write_text(port, encoding="utf-8")
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 service_command(current),

@@ -7,6 +7,7 @@ import logging
 import math
 import re
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from slipway.serving import app, bins, metrics
 from slipway.serving.__main__ import Json
+from slipway.serving.access import MARK
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Bins, Watched
 from slipway.serving.metrics import DriftCounter, add_sums
@@ -23,6 +25,7 @@ from slipway.serving.observe import Drain
 from slipway.serving.release import Release
 from slipway.serving.rows import Columns
 from tests.library.service.conftest import COLUMNS, MAX_WAITING, SECRET, Client, Golden, Row
+from tests.library.service.test_access import KEYS, give
 
 NUMBERS = np.arange(1000, dtype=np.float64)
 NAN = math.nan
@@ -217,8 +220,10 @@ async def ask_all(release: Release, rows: list[Row]) -> dict[str, dict[str, floa
     """Ask for more rows at once than may wait, and return what was counted while they did."""
     Held.free.clear()
     application = app.build(Held(**vars(release)), Drain())
+    outside = {MARK.decode(): "192.0.2.7", "x-api-key": KEYS["planning"]}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://release.invalid") as client:
-        requests = [asyncio.create_task(client.post("/predict", json=rows[each % len(rows)])) for each in range(MAX_WAITING + 3)]
+        asked = (client.post("/predict", json=rows[each % len(rows)], headers=outside) for each in range(MAX_WAITING + 3))
+        requests = [*map(asyncio.create_task, asked)]
         await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)  # it was turned away
         meanwhile = samples()
         Held.free.set()
@@ -227,7 +232,11 @@ async def ask_all(release: Release, rows: list[Row]) -> dict[str, dict[str, floa
     return meanwhile
 
 
-def test_each_metric_that_is_declared_moves_under_load(release: Release, golden: Golden) -> None:
+def test_each_metric_that_is_declared_moves_under_load(
+    release: Release, golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCESS", str(tmp_path))
+    give(tmp_path, "planning")
     before, watched = samples(), release.watched.model_copy(deep=True)
     for each in (*watched.features.values(), watched.predictions):
         each.usual = 0.1  # which takes more rows than this release has

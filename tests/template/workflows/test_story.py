@@ -74,9 +74,9 @@ class Story:
     def serves(self, tag: str) -> None:
         """Hold what callers get, and the pointer, against the registry."""
         commit = self.on.git("rev-parse", f"{tag}^{{commit}}")
-        version = httpx.get(f"http://{project.load(self.on.work).address}/version").raise_for_status().json()
-        assert (version["tag"], version["digest"]) == (tag, self.on.stored(commit))
-        assert self.on.stored("production") == version["digest"]
+        named = httpx.get(f"http://{project.load(self.on.work).address}/healthz").raise_for_status().headers
+        assert (named["x-release"], named["x-release-digest"]) == (tag, self.on.stored(commit))
+        assert self.on.stored("production") == named["x-release-digest"]
         assert self.on.place.lock.read_holder() is None
 
 
