@@ -101,7 +101,7 @@ def find_change(project: Project, files: dict[str, str]) -> Record | None:
 
 
 def choose_time(files: dict[str, str]) -> float:
-    """Return when a file is written: later than all others, whatever the clocks of two machines say. Replicas name the last they have read."""
+    """Return when a file is written: later than all others, whatever the clocks say. Replicas name the last that they have read."""
     newest = max((json.loads(text)["at"] for name, text in files.items() if name != USED), default=0)
     return round(max(time.time(), newest + 0.001), 3)
 
