@@ -45,7 +45,7 @@ def _add_key(project: Project, target: Target, name: str) -> None:
     key = PREFIX + secrets.token_urlsafe(KEY_BYTES)
     # A random key of 256 bits cannot be guessed from its hash, however fast that is computed: no salt, and no slow hash.
     record = {"sha256": sha256(key.encode()).hexdigest(), "made": chain.format_now(), "by": lock.find_user()}
-    write_everywhere(target, f"{KEY}{name}.json", record, before)
+    write_everywhere(target, f"{KEY}{name}.json", record)
     needed = "It is needed from now on." if project.callers.keys else "It is not needed until [callers] keys = true in project.toml."
     line(f"The key of {name}, which is shown only here:\n\n{key}\n\n{needed} Callers send it as Authorization: Bearer KEY.")
 
@@ -56,7 +56,7 @@ def _revoke_key(project: Project, target: Target, name: str) -> None:
     if name not in good:
         raise PipelineError(f"{name!r} has no key. Expected: one of {', '.join(good) or 'none'}. Next: ./run keys list.")
     record = {**records[name], "sha256": None, "revoked": chain.format_now(), "by": lock.find_user()}
-    write_everywhere(target, f"{KEY}{name}.json", record, records[name])
+    write_everywhere(target, f"{KEY}{name}.json", record)
     none = " No key is left: callers get 401." if project.callers.keys and good == [name] else ""
     line(f"The key of {name} is refused from now on.{none}")
 
@@ -71,7 +71,7 @@ def _list_keys(project: Project, target: Target, _: str) -> None:
 
 def _apply_settings(project: Project, target: Target, _: str) -> None:
     if record := find_change(project, target.read_access()):
-        write_everywhere(target, SETTINGS, record, record)
+        write_everywhere(target, SETTINGS, record)
     callers = project.callers
     asked = "with a key" if callers.keys else "without a key"
     line(f"Callers are answered on {', '.join(callers.routes)}, {asked}; all else answers inside only.")
@@ -96,13 +96,14 @@ def find_change(project: Project, files: dict[str, str]) -> Record | None:
         )
     callers, before = project.callers, json.loads(files.get(SETTINGS, "{}"))
     wanted = {"routes": [*callers.routes], "keys": callers.keys, "per_second": callers.per_second}
-    at = before.pop("at", 0)
-    return None if before == wanted else {**wanted, "at": choose_time({"at": at})}
+    before.pop("at", None)
+    return None if before == wanted else {**wanted, "at": choose_time(files)}
 
 
-def choose_time(before: Record | None) -> float:
-    """Return when a file is written: later than it was before, whatever the clocks of the two machines say."""
-    return round(max(time.time(), before["at"] + 1 if before else 0), 3)
+def choose_time(files: dict[str, str]) -> float:
+    """Return when a file is written: later than all others, whatever the clocks say. Replicas name the last that they have read."""
+    newest = max((json.loads(text)["at"] for name, text in files.items() if name != USED), default=0)
+    return round(max(time.time(), newest + 0.001), 3)
 
 
 def read_records(files: dict[str, str]) -> dict[str, Record]:
@@ -116,9 +117,9 @@ def format_key(name: str, record: Record, day: str) -> list[str]:
     return [name, made if record["sha256"] else f"revoked {record['revoked'][:10]} by {record['by']}", day]
 
 
-def write_everywhere(target: Target, file: str, record: Record, before: Record | None) -> None:
+def write_everywhere(target: Target, file: str, record: Record) -> None:
     """Write a file, and wait until every replica of the live release has read it. Raises PipelineError."""
-    record = {**record, "at": choose_time(before)}
+    record = {**record, "at": choose_time(target.read_access())}
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         target.write_access(file, json.dumps(record))
