@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from slipway.errors import PipelineError
@@ -156,7 +157,7 @@ def keep_uses(target: Target, files: dict[str, str]) -> dict[str, str]:
     return days
 
 
-def warn_open(project: Project, tag: str, access_control: bool) -> None:
-    """Warn where the live release tells callers and those inside not apart."""
-    if not access_control and project.callers.keys:
+def warn_open(project: Project, tag: str, files: Path) -> None:
+    """Warn where the live release, as its files say, does not tell callers and those inside apart."""
+    if project.callers.keys and not json.loads((files / "manifest.json").read_bytes()).get("access_control"):
         report_warning(f"{tag} is from before keys: everything answers at the public address, without one. Next: deploy a newer release")

@@ -12,7 +12,6 @@ from slipway.operate.journal import Event, Timing
 from slipway.operate.targets import Target
 from slipway.project import Bake, Project
 from slipway.say import REASON, line, one_line, report_warning, summary
-from slipway.serving.manifest import read
 from slipway.tracking import ledger
 
 # So many releases stay on the host, for a rollback without the registry.
@@ -138,7 +137,7 @@ def record_switch(project: Project, target: Target, kind: str, reason: str, done
     event = _build_event(kind, what, done, _name_images(target, done.after))
     attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event))
     summary(f"## {text}\n\n{proof.format_proof(done.checks)}")
-    attempt("whether callers need a key is not known", lambda: access.warn_open(project, done.after.tag, read(files)[0].access_control))
+    attempt("whether callers need a key is not known", lambda: access.warn_open(project, done.after.tag, files))
     attempt(f"the pointer `{project.environment}` was not moved", lambda: target.move_pointer(done.after.digest))
     ledger.record_live(project, target, done.after, files)
     return done

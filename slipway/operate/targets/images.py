@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from docker.models.images import Image
 
 from slipway.errors import PipelineError
-from slipway.operate import docker_engine, registry, signature
+from slipway.operate import docker_engine, registry
 from slipway.operate.chain import Deployment, parse_record
 from slipway.operate.docker_engine import CONFINED, STAYING
 from slipway.operate.targets import Fetch
@@ -61,6 +61,8 @@ class Images:
         return registry.push_image(self.client, f"{self.project.product}:{commit}", self.project.image_name, commit)
 
     def _is_trusted(self, digest: str, commit: str) -> bool:
+        from slipway.operate import signature  # imported here: a rollback on docker has no time for it
+
         signers = signature.read_signers(self.project.root)
         return signers is None or signature.is_signed(signers, self.read_signature(digest), digest, commit)
 
