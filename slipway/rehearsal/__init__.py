@@ -164,7 +164,7 @@ def clear(project: Project) -> None:
     ours = [each for each in client.containers.list(all=True, ignore_removed=True) if is_ours(each, project)]
     for container in ours:
         container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters={"name": f"^{project.name}-proxy$"}):
+    for volume in client.volumes.list(filters={"name": f"^{project.name}-(proxy|access)$"}):
         volume.remove()
     for network in client.networks.list(names=[f"^{project.name}$"]):
         network.remove()
@@ -185,8 +185,8 @@ def is_inside(process: psutil.Process, folder: Path) -> bool:
 
 
 def is_ours(container: Any, project: Project) -> bool:
-    """Tell whether a container is of the rehearsal: a release, the proxy, the lock, the registry, or one that is being judged."""
-    ours = container.name in {f"{project.name}-{part}" for part in ("proxy", "lock", "registry")}
+    """Tell whether a container is of the rehearsal: release, proxy, lock, registry, keys, or one that is being judged."""
+    ours = container.name in {f"{project.name}-{part}" for part in ("proxy", "lock", "registry", "access")}
     judged = container.labels.get(docker_engine.JUDGED, "")
     return ours or container.labels.get("release.project") == project.name or f"/{project.name}@" in judged
 
