@@ -54,14 +54,15 @@ def main() -> None:
     vertex = os.environ.get("AIP_HTTP_PORT")
     host = os.environ.get("HOST", "0.0.0.0" if vertex else "127.0.0.1")
     config = build_config(host, int(vertex or os.environ.get("PORT", "8080")))
-    sockets = [config.bind_socket()]
+    inner = []
     if inside := os.environ.get("INSIDE"):
-        sockets.append(build_config(inside.rpartition(":")[0], int(inside.rpartition(":")[2])).bind_socket())
+        inner.append(build_config(inside.rpartition(":")[0], int(inside.rpartition(":")[2])).bind_socket())
     if config.workers > 1:
-        return Multiprocess(config, sockets=sockets).run()
+        return Multiprocess(config, sockets=[config.bind_socket(), *inner]).run()
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
-        server.run(sockets)
+        # Without sockets it binds its own, and says so, once the release is loaded.
+        server.run([config.bind_socket(), *inner] if inner else None)
     if not server.started:
         sys.exit(STARTUP_FAILURE)
     return None

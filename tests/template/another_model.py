@@ -57,7 +57,7 @@ def changed(project: Path) -> dict[str, int]:
 def copy_with_library_tests(project: Path, into: Path) -> Path:
     """Return a copy of a project with the library's tests of the service, which a project does not have."""
     shutil.copytree(project, into)
-    for name in [*(f"tests/{each}" for each in LIBRARY), "docs/contracts.md"]:  # a page whose commands they run
+    for name in [*(f"tests/{each}" for each in LIBRARY), "docs/callers.md", "docs/contracts.md"]:  # pages whose commands they run
         found, copied = ROOT / name, into / name
         copied.parent.mkdir(exist_ok=True)
         (shutil.copytree if found.is_dir() else shutil.copyfile)(found, copied)
@@ -74,9 +74,10 @@ def test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants(second: P
     bundle = rehearsal.locate(project.load(second), "local").bundle
     rows: list[Any] = json.loads((bundle / "golden.json").read_bytes())["rows"]
     with httpx.Client(base_url=url) as client:
-        version, said = client.get("/version").json(), client.post("/predict", json=rows).json()
-    assert version["tag"] == "v1.0.0"
-    task, classes = version["manifest"]["task"], version["manifest"]["model"]["classes"]
+        answer = client.post("/predict", json=rows)
+    said, manifest = answer.json(), json.loads((bundle / "manifest.json").read_bytes())
+    assert answer.headers["x-release"] == "v1.0.0"
+    task, classes = manifest["task"], manifest["model"]["classes"]
     if task == "regression":
         assert "labels" not in said
     elif task == "binary":
