@@ -198,8 +198,9 @@ def test_what_github_does_not_take_is_a_warning(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none'}")
     workflow.record(ON_HOST, "v1.4.0", "failure")
-    pointer, deployment, issue = capsys.readouterr().out.splitlines()
+    pointer, missed, deployment, issue = capsys.readouterr().out.splitlines()
     assert pointer.startswith("::warning::what is live could not be asked, so GitHub's record does not say it: ")
+    assert missed.startswith("::warning::GitHub's list of deployments does not show what it missed before: ")
     assert deployment.startswith("::warning::GitHub's list of deployments does not show this one: ")
     assert issue.startswith("::warning::GitHub's issue does not say so: ")
     assert str(status) in issue

@@ -146,7 +146,7 @@ def test_candidates_that_were_judged_on_a_reference_dataset_are_counted(road: Ro
 def test_a_reference_dataset_that_was_used_often_wears_out(
     road: Road, monkeypatch: pytest.MonkeyPatch, uses: int | None, worn: bool
 ) -> None:
-    monkeypatch.setattr(ledger, "judged", lambda *_: uses)
+    monkeypatch.setattr(ledger, "record_verdict", lambda *_: uses)
     told = judge.count_use(road.project, judgement(Outcome.FAIL, None))
     assert told.reference_uses == uses
     assert [f"{uses} candidates were judged" in note for note in told.notes] == [True] * worn
