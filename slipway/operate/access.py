@@ -55,7 +55,8 @@ def _revoke_key(project: Project, target: Target, name: str) -> None:
     records = read_records(target.read_access())
     good = [each for each, record in records.items() if record["sha256"]]
     if name not in good:
-        raise PipelineError(f"{name!r} has no key. Expected: one of {', '.join(good) or 'none'}. Next: ./run keys list.")
+        expected = " or ".join(good) or "a caller with a key, and there is none"
+        raise PipelineError(f"{name!r} has no key. Expected: {expected}. Next: ./run keys list.")
     record = {**records[name], "sha256": None, "revoked": chain.format_now(), "by": lock.find_user()}
     write_everywhere(target, f"{KEY}{name}.json", record)
     none = " No key is left: callers get 401." if project.callers.keys and good == [name] else ""

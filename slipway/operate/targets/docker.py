@@ -108,6 +108,8 @@ class Docker(Images):
             act(releases, live.tag if live else None)
 
     def read_access(self) -> dict[str, str]:
+        if not self.client.volumes.list(filters={"name": f"^{self.project.name}-access$"}):
+            return {}  # nothing was written yet, and who only reads makes nothing
         return containers.read_folder(self._open_access(), containers.ACCESS)
 
     def write_access(self, name: str, text: str) -> None:
