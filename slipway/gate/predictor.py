@@ -52,24 +52,23 @@ class Predictor:
             )
         if rows.empty:
             raise PipelineError(f"There are no rows to send to {self.tag}. Next: put some there.")
-        return np.asarray(self.predict_all(records(rows[columns])), dtype=np.float64)
+        asked, found = rows[columns], list[Any]()
+        while len(found) < len(rows):  # a part at a time: as JSON values, rows take twenty times their memory
+            found += self.predict(records(asked.iloc[len(found) : len(found) + self.batch.rows]), len(found))
+        return np.asarray(found, dtype=np.float64)
 
-    def predict_all(self, rows: list[dict[str, Any]]) -> list[Any]:
-        """Send rows in as many requests as it takes. Raises PipelineError when it refuses a row, also a single one."""
-        found: list[Any] = []
-        while len(found) < len(rows):
-            part = rows[len(found) : len(found) + self.batch.rows]
-            response = self.client.post("/predict", json=part)
-            if response.status_code != TOO_LARGE:
-                found += self.read_answers(response, len(part), len(found))
-            elif len(part) > 1:
-                self.batch.rows = len(part) // 2
-            else:
-                raise PipelineError(
-                    f"{self.tag} does not take row {len(found)}, which has {len(response.request.content)} bytes as JSON: "
-                    f"{response.text[:300]} {RAISE_LIMIT}"
-                )
-        return found
+    def predict(self, rows: list[dict[str, Any]], first: int) -> list[Any]:
+        """Send rows, of which the first has this number; returns no answers where fewer have to be sent at once. Raises PipelineError."""
+        response = self.client.post("/predict", json=rows)
+        if response.status_code != TOO_LARGE:
+            return self.read_answers(response, len(rows), first)
+        if len(rows) > 1:
+            self.batch.rows = len(rows) // 2
+            return []
+        raise PipelineError(
+            f"{self.tag} does not take row {first}, which has {len(response.request.content)} bytes as JSON: "
+            f"{response.text[:300]} {RAISE_LIMIT}"
+        )
 
     def read_answers(self, response: httpx.Response, expected: int, first: int) -> list[Any]:
         """Return the predictions in a response. Raises PipelineError with the service's own words when it refuses the rows."""

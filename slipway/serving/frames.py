@@ -28,7 +28,7 @@ BOOLEANS = {"true": True, "false": False}
 LONGEST = 4000
 # Whole numbers beyond this are not told apart as 64-bit floats.
 EXACT = 2.0**53
-# Rows are checked in parts, which bounds the memory that errors take.
+# Rows are read and checked in parts, which bounds the memory that cells and errors take.
 PART = 10_000
 Cells = dict[str, list[Any]]
 
@@ -64,11 +64,10 @@ def convert(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Misfit]]:
     if twice := [each.name for each in FEATURES if isinstance(table.get(each.name), pd.DataFrame)]:
         raise ValueError(f"several columns are called {', '.join(twice)}")
     declared = {each.name: each for each in FEATURES if each.name in table}
-    cells = {name: [_read_cell(each, cell) for cell in to_cells(table[name])] for name, each in declared.items()}
-    misfits, values = _check(cells, len(table))
+    misfits, values = _check(table, declared)
     read = _guess_columns(table.drop(columns=list(declared)))
     if misfits:
-        wrong = {each.column for each in misfits}
+        wrong, cells = {each.column for each in misfits}, _read_cells(table, declared)
         read |= {name: pd.Series(cells[name]) for name in wrong & set(declared)}
         values = {name: to_array(_validate_column(each, cells[name]), each) for name, each in declared.items() if name not in wrong}
     read |= {str(name): column for name, column in to_frame(values).items()}
@@ -164,14 +163,19 @@ def _guess_columns(table: pd.DataFrame) -> dict[str, "pd.Series[Any]"]:
     return columns
 
 
-def _check(cells: Cells, rows: int) -> tuple[list[Misfit], Columns]:
+def _read_cells(table: pd.DataFrame, declared: dict[str, Feature]) -> Cells:
+    return {name: [_read_cell(each, cell) for cell in to_cells(table[name])] for name, each in declared.items()}
+
+
+def _check(table: pd.DataFrame, declared: dict[str, Feature]) -> tuple[list[Misfit], Columns]:
     # Check rows as requests are checked, and return them as columns where they all hold.
     misfits: dict[str, Misfit] = {}
     parts = []
-    for first in range(0, max(rows, 1), PART):
-        values = _to_rows({name: column[first : first + PART] for name, column in cells.items()}, min(PART, rows - first))
+    for first in range(0, max(len(table), 1), PART):
+        part = table.iloc[first : first + PART]
+        cells = _read_cells(part, declared)
         try:
-            parts.append(to_columns(read_values(ROWS.validate_python(values))))
+            parts.append(to_columns(read_values(ROWS.validate_python(_to_rows(cells, len(part))))))
         except ValidationError as error:
             for each in _read_errors(error, cells, first):
                 before = misfits.setdefault(each.column, replace(each, rows=0))
@@ -187,11 +191,11 @@ def _read_errors(error: ValidationError, cells: Cells, first: int) -> Iterator[M
     # Yield a misfit for each cell that is wrong, in rows of which the first has this number.
     seen = set()
     for each in error.errors(include_url=False, include_context=False, include_input=False):
-        number, name = first + int(each["loc"][0]), str((*each["loc"], "", "")[1])
+        number, name = int(each["loc"][0]), str((*each["loc"], "", "")[1])
         if (number, name) not in seen:  # a value that may have several types has an error for each
             seen.add((number, name))
             there = name in cells
-            yield Misfit(name or "the row", int(there or not name), number, cells[name][number] if there else None, each["msg"])
+            yield Misfit(name or "the row", int(there or not name), first + number, cells[name][number] if there else None, each["msg"])
 
 
 def _name_absent(misfit: Misfit, names: Iterable[Any]) -> Misfit:
