@@ -248,8 +248,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise PipelineError."""
-        found = re.sub(r"invalid choice: (.+) \(choose from (.+)\)", r"found \1. Expected: one of \2", message)
+        found = re.sub(r"invalid choice: (.+) \(choose from (.+)\)", _list_choices, message)
         raise PipelineError(f"{found}. Nothing was done. Next: {self.prog} --help.")
+
+
+def _list_choices(found: re.Match[str]) -> str:
+    hidden = {name for name, verb in VERBS.items() if verb.hidden}
+    shown = [each for each in found[2].split(", ") if each.strip("'") not in hidden]
+    return f"found {found[1]}. Expected: one of {', '.join(shown)}"
 
 
 def parser() -> argparse.ArgumentParser:
