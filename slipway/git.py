@@ -166,13 +166,20 @@ def find_release(root: Path, name: str, commits: bool) -> tuple[str, str]:
 def find_commit(root: Path, ref: str) -> str:
     """Return the commit of a branch, a tag or a commit's name. Raises PipelineError."""
     try:
-        return run_git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+        return run_git(root, "rev-parse", "--verify", "--end-of-options", f"{_find_branch(root, ref) or ref}^{{commit}}")
     except Unreadable:
         raise
     except PipelineError as error:
         raise PipelineError(
             f"git knows no {ref!r}. Expected: a branch, tag or commit. Next: git fetch origin, or git branch --all."
         ) from error
+
+
+def _find_branch(root: Path, name: str) -> str:
+    """Return a branch's name in full, empty where there is none. Git takes a tag first: who pushes one, `origin/main`, would decide."""
+    full = [f"refs/remotes/{name}", f"refs/heads/{name}"]
+    there = run_git(root, "for-each-ref", "--format=%(refname)", *full).splitlines()
+    return next((each for each in full if each in there), "")
 
 
 def find_default_branch(root: Path) -> str:

@@ -151,6 +151,37 @@ def test_a_key_that_is_not_in_the_file_or_only_in_that_of_a_branch(signed: Signe
         signed.admit()
 
 
+def test_a_tag_that_is_called_as_the_default_branch_allows_no_key(signed: Signed) -> None:
+    signed.allow(signed.line("theirs"), branch="aside")
+    for name in ("origin/main", "main"):
+        git.run_git(signed.root.with_name("remote"), "tag", name, "aside")
+    signed.allow(signed.line("ours"))
+    git.run_git(signed.root, "fetch", "--quiet", "--tags", "origin")
+    signed.sign("theirs")
+    assert git.run_git(signed.root, "rev-parse", "origin/main") == git.find_commit(signed.root, "origin/aside")  # as git takes it
+    with pytest.raises(Unsigned, match="holds by no key"):
+        signed.admit()
+    git.run_git(signed.root, "checkout", "--quiet", "-B", "main", "refs/remotes/origin/main")
+    git.run_git(signed.root, "remote", "remove", "origin")
+    with pytest.raises(Unsigned, match="holds by no key"):
+        signed.admit()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: f"# ours\n\n\t\n{text}",
+        lambda text: f"\r\n{text}",
+        lambda text: text.rstrip("\n"),
+    ],
+)
+def test_keys_are_read_however_the_file_was_written(signed: Signed, written: Callable[[str], str]) -> None:
+    text = written(f"{signed.line('theirs')}\n{signed.line('ours')}\n")
+    signed.sign("ours")
+    signature.verify_signature(signature.parse_signature(signed.place.read_signature(NEW) or b""), text.encode())
+
+
 def test_keys_are_rotated_by_a_line_and_a_revoked_one_admits_nothing_new(signed: Signed) -> None:
     signed.allow(signed.line("ours"), signed.line("theirs"))
     for key in ("ours", "theirs"):
