@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,14 +15,14 @@ from slipway.operate import stored_images
 from slipway.operate.chain import Deployment
 from slipway.operate.stored_images import Registry
 from slipway.project import Project
-from slipway.say import REASON, line, one_line, report_warning
+from slipway.say import line, one_line, report_warning
 
 WORKFLOW = "train-validate-build-push"
 # Sigstore's public keys, as `gh attestation trusted-root` prints them. Where the default branch has no such file, gh fetches them.
 ROOT = ".github/trusted_root.jsonl"
 # https://github.com/sigstore/protobuf-specs; and what says which workflow made an image, and of which commit.
 BUNDLE, PROVENANCE = "application/vnd.dev.sigstore.bundle", "https://slsa.dev/provenance/v1"
-SECONDS, GH_SECONDS = 5, 60
+SECONDS, GH_SECONDS, LONGEST = 5, 60, 400
 QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "NO_COLOR": "1"}
 INSTALL = "https://cli.github.com"
 
@@ -83,18 +84,25 @@ def verify_attested(root: Path, new: Deployment, attested: Attested, github: str
     if not github or not branch:
         raise Unverified("the name of the repository on github.com is not known. Next: git remote -v; or set GITHUB_REPOSITORY=OWNER/NAME.")
     with tempfile.TemporaryDirectory() as folder:
-        done = _run_gh([*_write_files(Path(folder), root, attested), *_require(new, github, branch)])
-    said = [each.removeprefix("Error: ") for each in done.stderr.splitlines() if each.strip()] or [f"gh ended with {done.returncode}"]
-    if done.returncode == 0:
-        line(f"GitHub attests {new.tag}: {WORKFLOW} made it of {new.commit[:12]} on {branch}")
-    elif said[0].startswith(("unknown flag", "unknown command")):
-        raise Unverified(f"this `gh` does not know how ({said[0]}). Next: install a newer one, {INSTALL}.")
-    else:
+        why = _explain_failure(_run_gh([*_write_files(Path(folder), root, attested), *_require(new, github, branch)]))
+    if why.startswith(("unknown flag", "unknown command")):
+        raise Unverified(f"this `gh` does not know how ({why}). Next: install a newer one, {INSTALL}.")
+    if why:
         raise Unattested(
-            f"{new.tag}, {new.digest[:19]}, may not be deployed: GitHub's attestation of it does not hold: {one_line(said[-1], REASON)}. "
+            f"{new.tag}, {new.digest[:19]}, may not be deployed: GitHub's attestation of it does not hold: {one_line(why, LONGEST)}. "
             f"Nothing was deployed; --approved-by does not help. Next: on GitHub *Re-run all jobs* of {WORKFLOW} for {new.commit[:12]}. "
             f"Where Sigstore's keys cannot be fetched from here: gh attestation trusted-root > {ROOT}, and merge that."
         )
+    line(f"GitHub attests {new.tag}: {WORKFLOW} made it of {new.commit[:12]} on {branch}")
+
+
+def _explain_failure(done: subprocess.CompletedProcess[str]) -> str:
+    """Return why nothing was verified, empty where gh lists what was: some versions end with 0 where no attestation is of the kind."""
+    if done.returncode == 0 and done.stdout.lstrip().startswith("[{"):
+        return ""
+    said = [each.removeprefix("Error: ") for each in done.stderr.splitlines() if each.strip()]
+    unknown = [each for each in said if each.startswith("unknown ")]
+    return (unknown or said[-1:] or ["gh lists none that does"])[0]
 
 
 def _write_files(folder: Path, root: Path, attested: Attested) -> list[str]:
@@ -112,9 +120,11 @@ def _write_files(folder: Path, root: Path, attested: Attested) -> list[str]:
 
 def _require(new: Deployment, github: str, branch: str) -> list[str]:
     """Return the words for what an attestation has to name: https://cli.github.com/manual/gh_attestation_verify."""
+    workflow = f"https://github.com/{github}/.github/workflows/{WORKFLOW}.yml@refs/heads/{branch}"
     return [
-        *("--hostname", "github.com", "--repo", github, "--signer-workflow", f"{github}/.github/workflows/{WORKFLOW}.yml"),
-        *("--source-ref", f"refs/heads/{branch}", "--source-digest", new.commit, "--predicate-type", PROVENANCE),
+        # Of the name that a person cloned by, the case may be another.
+        *("--hostname", "github.com", "--repo", github, "--cert-identity-regex", f"(?i)^{re.escape(workflow)}$"),
+        *("--source-ref", f"refs/heads/{branch}", "--source-digest", new.commit, "--predicate-type", PROVENANCE, "--format", "json"),
     ]
 
 

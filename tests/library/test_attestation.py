@@ -1,6 +1,7 @@
 """GitHub's attestations on a real registry, where clients store them; what `gh` verifies is kept by a stand-in for it."""
 
 import json
+import re
 import shutil
 import sys
 import uuid
@@ -29,8 +30,9 @@ here = pathlib.Path(__file__).parent
 words = sys.argv[1:]
 files = [pathlib.Path(each).read_text() for each in words if pathlib.Path(each).is_file()]
 (here / "asked").write_text(json.dumps({{"words": words, "files": files}}))
-code, text = json.loads((here / "ends").read_text())
+code, text, listed = json.loads((here / "ends").read_text())
 print(text, file=sys.stderr)
+print(listed)
 sys.exit(code)
 """
 
@@ -41,9 +43,9 @@ class Gh:
 
     folder: Path
 
-    def ends(self, code: int, text: str = "") -> None:
+    def ends(self, code: int, text: str = "", listed: str = '[{"verificationResult": {}}]') -> None:
         """Have it end so."""
-        (self.folder / "ends").write_text(json.dumps([code, text]))
+        (self.folder / "ends").write_text(json.dumps([code, text, listed]))
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -149,9 +151,15 @@ def test_an_attestation_is_verified_with_what_it_has_to_name(public: Public, gh:
     assert words[words.index("--bundle") + 1].endswith(".jsonl")
     assert words[words.index("--hostname") :] == [
         *("--hostname", "github.com", "--repo", "owner/demand"),
-        *("--signer-workflow", "owner/demand/.github/workflows/train-validate-build-push.yml"),
+        *("--cert-identity-regex", words[words.index("--cert-identity-regex") + 1]),
         *("--source-ref", "refs/heads/trunk", "--source-digest", COMMIT, "--predicate-type", "https://slsa.dev/provenance/v1"),
+        *("--format", "json"),
     ]
+    names = re.compile(words[words.index("--cert-identity-regex") + 1])
+    workflow = "https://github.com/Owner/Demand/.github/workflows/train-validate-build-push.yml@refs/heads/trunk"
+    assert names.match(workflow)
+    for other in (f"{workflow}2", workflow.replace("push.yml", "push-yml"), workflow.replace("trunk", "aside"), f"x{workflow}"):
+        assert not names.match(other)
     assert capsys.readouterr().out == "GitHub attests v2.0.0: train-validate-build-push made it of aaaaaaaaaaaa on trunk\n"
 
 
@@ -170,15 +178,22 @@ def test_the_keys_that_the_default_branch_has_are_taken_and_none_is_fetched(publ
 
 
 @pytest.mark.docker
-def test_an_attestation_that_does_not_hold_is_refused_with_the_reason(public: Public, gh: Gh) -> None:
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        ((1, "\nError: verifying with issuer sigstore.dev", ""), "verifying with issuer sigstore.dev"),
+        ((1, "", '[{"verificationResult": {}}]'), "gh lists none that does"),
+        ((0, "", ""), "gh lists none that does"),  # as versions before 2.67, where none is of the kind
+        ((0, "", "[]"), "gh lists none that does"),
+    ],
+)
+def test_an_attestation_that_does_not_hold_is_refused_with_the_reason(public: Public, gh: Gh, ends: tuple[int, str, str], why: str) -> None:
     attach(public.hub, public.new.digest, b"{}")
-    gh.ends(1, "\nError: verifying with issuer sigstore.dev")
+    gh.ends(*ends)
     with pytest.raises(Unattested) as raised:
         public.admit()
     text = str(raised.value)
-    assert text.startswith(
-        f"v2.0.0, {public.new.digest[:19]}, may not be deployed: GitHub's attestation of it does not hold: verifying with"
-    )
+    assert text.startswith(f"v2.0.0, {public.new.digest[:19]}, may not be deployed: GitHub's attestation of it does not hold: {why}.")
     assert "Nothing was deployed; --approved-by does not help. Next: on GitHub *Re-run all jobs*" in text
     assert f"gh attestation trusted-root > {ROOT}" in text
     assert raised.value.exit_code == 2

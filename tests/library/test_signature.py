@@ -1,6 +1,7 @@
 """Whose image may serve: OpenSSH's own signatures, held against the keys of the default branch, on a target that keeps real files."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -251,6 +252,7 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_at_a_terminal_is_asked(tm
         pass
     finally:
         os.close(terminal)
+        os.kill(child, signal.SIGKILL)  # it would wait for its answer
         os.waitpid(child, 0)
     assert b"SIGNING_KEY does not sign: it is no private key of OpenSSH's without a passphrase" in shown
 
