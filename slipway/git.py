@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Collection, Iterator, Sequence
@@ -21,6 +22,7 @@ FOREIGN = (
 AS_GIT = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
 PLAIN = ("-c", "diff.autoRefreshIndex=true")
 NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+REMOTE = re.compile(r"(?:https://(?:[^/@]+@)?|ssh://git@|git@)(?P<host>[^/:]+)[/:](?P<name>[^/]+/[^/]+?)(?:\.git)?/?")
 
 
 class Unreadable(PipelineError):
@@ -166,13 +168,20 @@ def find_release(root: Path, name: str, commits: bool) -> tuple[str, str]:
 def find_commit(root: Path, ref: str) -> str:
     """Return the commit of a branch, a tag or a commit's name. Raises PipelineError."""
     try:
-        return run_git(root, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+        return run_git(root, "rev-parse", "--verify", "--end-of-options", f"{_find_branch(root, ref) or ref}^{{commit}}")
     except Unreadable:
         raise
     except PipelineError as error:
         raise PipelineError(
             f"git knows no {ref!r}. Expected: a branch, tag or commit. Next: git fetch origin, or git branch --all."
         ) from error
+
+
+def _find_branch(root: Path, name: str) -> str:
+    """Return a branch's name in full, empty where there is none. Git takes a tag first: who pushes one, `origin/main`, would decide."""
+    full = [f"refs/remotes/{name}", f"refs/heads/{name}"]
+    there = run_git(root, "for-each-ref", "--format=%(refname)", *full).splitlines()
+    return next((each for each in full if each in there), "")
 
 
 def find_default_branch(root: Path) -> str:
@@ -194,6 +203,26 @@ def _read_default_name() -> str:
         return str(event["repository"]["default_branch"])
     except (OSError, ValueError, KeyError, TypeError):
         return os.environ.get("CI_DEFAULT_BRANCH", "")
+
+
+def name_default_branch(root: Path) -> str:
+    """Return what the remote calls its default branch, such as `main`; empty where that is not known."""
+    name = find_default_branch(root)
+    full = run_git(root, "rev-parse", "--symbolic-full-name", f"refs/remotes/{name}") if name.startswith("origin/") else name
+    return full.removeprefix("refs/remotes/origin/")
+
+
+def find_github(root: Path) -> str:
+    """Return OWNER/NAME of the repository on github.com: this workflow's, or the remote's; empty where it is elsewhere, or not known."""
+    if name := os.environ.get("GITHUB_REPOSITORY"):
+        return name if os.environ.get("GITHUB_SERVER_URL", "https://github.com") == "https://github.com" else ""
+    return parse_github(os.fsdecode(try_git(root, ["remote", "get-url", "origin"]).stdout).strip())
+
+
+def parse_github(url: str) -> str:
+    """Return OWNER/NAME of the address of a repository on github.com, empty for any other."""
+    found = REMOTE.fullmatch(url)
+    return found["name"] if found and found["host"] == "github.com" else ""
 
 
 def is_shallow(root: Path) -> bool:

@@ -1,7 +1,6 @@
 """The repository on GitHub, read through its API. Nothing here changes anything."""
 
 import os
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from slipway.project import Project
 
 # Takes a path of the API; returns the answer, or None where there is no such thing. Raises Unavailable.
 Fetch = Callable[[str], Any]
-REMOTE = re.compile(r"(?:https://(?:[^/@]+@)?|ssh://git@|git@)(?P<host>[^/:]+)[/:](?P<name>[^/]+/[^/]+?)(?:\.git)?/?")
 SECONDS = 30
 
 
@@ -68,10 +66,9 @@ def full_name(root: Path) -> str:
         url = git.run_git(root, "remote", "get-url", "origin")
     except PipelineError as error:
         raise Unavailable("there is no remote `origin`") from error
-    found = REMOTE.fullmatch(url)
-    if found is None or found["host"] != "github.com":
-        raise Unavailable(f"the remote `origin` is {url}, which is not a repository on github.com")
-    return found["name"]
+    if name := git.parse_github(url):
+        return name
+    raise Unavailable(f"the remote `origin` is {url}, which is not a repository on github.com")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from slipway import git, report, rules
 from slipway.errors import PipelineError
 from slipway.operate import journal, pointer, targets
+from slipway.operate.attestation import fetch_attested, refuse_unattested
 from slipway.operate.chain import Deployment
 from slipway.operate.signature import refuse_unsigned
 from slipway.operate.switch import read_state
@@ -122,10 +124,13 @@ class Terms:
 def find_verdict(project: Project, target: Target, new: Deployment, files: Path, live: Deployment | None, terms: Terms) -> Judgement:
     """Return the verdict on a release: the one that it carries, or a new one where that does not hold now.
 
-    Raises PipelineError where it carries none, or one on another release, or where releases are signed and this one is not.
+    Raises PipelineError where it carries none, or one on another release, or where signature or attestation do not hold.
     """
     judged = read_verdict(new, files)
-    refuse_unsigned(project, target, new, files, live)
+    with ThreadPoolExecutor(1) as pool:  # the registry is asked for two things at once
+        attested = pool.submit(fetch_attested, project, new.digest)
+        refuse_unsigned(project, target, new, files, live)
+        refuse_unattested(project, new, attested.result)
     if project.environment != PRODUCTION:
         return judged  # the merge was judged against production; what else is tried on staging is no champion
     why = "elsewhere" if terms.again else explain_outdated(project, judged, live, terms.ref)

@@ -66,7 +66,7 @@ def read_wanted(project: Project, images: Sequence[Stored]) -> Wanted:
     except PipelineError as error:
         raise PipelineError(f"Nothing was removed, as it is not known what a rollback could want. {error}") from error
     # In a workflow the default branch is checked out, whatever its name.
-    branches = ["HEAD", git.find_default_branch(project.root) or "HEAD"]
+    branches = ["HEAD", git.find_commit(project.root, git.find_default_branch(project.root) or "HEAD")]
     return Wanted(
         chain=chain,
         tagged=git.list_tagged(project.root),

@@ -79,8 +79,8 @@ def refuse_unsigned(project: Project, target: Target, new: Deployment, files: Pa
     except Unsigned as error:
         raise Unsigned(
             f"{new.tag}, {new.digest[:19]}, may not be deployed: {error} Nothing was deployed, and --approved-by does not help. "
-            f"Next: on GitHub *Re-run all jobs* of train-validate-build-push for {new.commit[:12]}, which builds and signs it; or, who "
-            f'has the key: SIGNING_KEY="$(cat FILE)" ./run sign {new.commit[:12]}.'
+            f"Next: on GitHub *Re-run all jobs* of train-validate-build-push for {new.commit[:12]}, which builds and signs it, or, where "
+            f"that is from before {FILE}, merge once more and tag that. Elsewhere: run the job that pushes again, then ./run sign."
         ) from error
     if project.environment == PRODUCTION:
         refuse_older(project.root, new, live)
@@ -155,7 +155,10 @@ def make_signature(statement: bytes, key: str) -> Signature:
 def run_keygen(words: list[str], text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Run `ssh-keygen -Y`. Raises PipelineError where there is none."""
     try:
-        return subprocess.run(["ssh-keygen", "-Y", *words], input=text, env={**os.environ, **APART}, capture_output=True, check=False)
+        # A session of its own has no terminal, on which it would ask for a passphrase.
+        return subprocess.run(
+            ["ssh-keygen", "-Y", *words], input=text, env={**os.environ, **APART}, capture_output=True, check=False, start_new_session=True
+        )
     except FileNotFoundError as error:
         raise PipelineError(
             "There is no `ssh-keygen` on this machine, and signatures are OpenSSH's. Next: install OpenSSH, such as with "

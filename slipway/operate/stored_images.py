@@ -30,6 +30,8 @@ ACCEPT = ", ".join(
 )
 CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 CREATED = "org.opencontainers.image.created"
+# What some registries answer, beside 404, where the API asks for something that they do not have.
+UNKNOWN = (httpx.codes.BAD_REQUEST, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.NOT_ACCEPTABLE)
 CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -49,17 +51,23 @@ class Store(Protocol):
 @contextmanager
 def open_store(image_name: str) -> Iterator[Store]:
     """Yield where the images of a name are stored. Raises PipelineError."""
-    host, _, path = image_name.partition("/")
-    base = f"{'http' if http_client.is_this_machine(f'http://{host}') else 'https'}://{host}/v2/{path}/"
-    settings: dict[str, Any] = {"timeout": SECONDS, "follow_redirects": True}
-    with http_client.open_client(base, auth=Login(host), headers={"Accept": ACCEPT}, **settings) as client:
-        registry = Registry(host, client)
-        if host != GHCR:
+    with open_registry(image_name) as registry:
+        if registry.host != GHCR:
             yield registry
             return
         url = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
-        with http_client.open_client(url, headers=_build_headers(), **settings) as github:
-            yield Packages(registry, github, path)
+        with http_client.open_client(url, headers=_build_headers(), timeout=SECONDS, follow_redirects=True) as github:
+            yield Packages(registry, github, image_name.partition("/")[2])
+
+
+@contextmanager
+def open_registry(image_name: str, seconds: float = SECONDS) -> Iterator["Registry"]:
+    """Yield the registry's own API for the images of a name; each request has so many seconds. Raises PipelineError."""
+    host, _, path = image_name.partition("/")
+    base = f"{'http' if http_client.is_this_machine(f'http://{host}') else 'https'}://{host}/v2/{path}/"
+    settings: dict[str, Any] = {"timeout": seconds, "follow_redirects": True, "headers": {"Accept": ACCEPT}}
+    with http_client.open_client(base, auth=Login(host), **settings) as client:
+        yield Registry(host, client)
 
 
 class Login(httpx.Auth):
@@ -167,6 +175,24 @@ class Registry:
             blobs={each["digest"]: each["size"] for each in layers},
         )
 
+    def list_attached(self, digest: str) -> list[dict[str, Any]]:
+        """Return how what is attached to an image is described: by the API, or under the tag that clients write where there is none.
+
+        https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+        """
+        for path in (f"referrers/{digest}", f"manifests/{digest.replace(':', '-')}"):
+            response = self._request("GET", path, unknown=True)
+            if found := list[dict[str, Any]]((response.json().get("manifests") or ()) if response else ()):
+                return found
+        return []
+
+    def fetch_content(self, kind: str, digest: str) -> bytes:
+        """Return one of the `manifests` or `blobs`. Raises PipelineError where there is none, or where it is another."""
+        response = self._request("GET", f"{kind}/{digest}")
+        if response is None or f"sha256:{sha256(response.content)}" != digest:
+            raise PipelineError(f"The registry {self.host} has not what it lists as {digest}. Next: ./run doctor.")
+        return response.content
+
     def _read_created(self, manifest: dict[str, Any], config: dict[str, Any]) -> datetime | None:
         """Return when an image was built. The registry does not say when it was pushed, and `./run push` follows `./run build`."""
         response = self._request("GET", f"blobs/{config['digest']}") if config.get("mediaType") in CONFIGS else None
@@ -178,15 +204,15 @@ class Registry:
         self._request("DELETE", f"manifests/{image.digest}")
         return ""
 
-    def _request(self, method: str, path: str) -> httpx.Response | None:
-        """Return what the registry answers, None where there is no such thing. Raises PipelineError."""
+    def _request(self, method: str, path: str, unknown: bool = False) -> httpx.Response | None:
+        """Return what the registry answers, None where there is no such thing, `unknown`: not even a way to ask. Raises PipelineError."""
         try:
             response = self.client.request(method, path)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PipelineError(
                 f"The registry {self.host} does not answer: {error!r}. Next: look at the network, then try again."
             ) from error
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if response.status_code == httpx.codes.NOT_FOUND or (unknown and response.status_code in UNKNOWN):
             return None
         if response.status_code == httpx.codes.METHOD_NOT_ALLOWED:
             raise PipelineError(

@@ -20,6 +20,7 @@ from tests.conftest import Road, wait_until
 from tests.library import cluster
 from tests.library.cluster import Namespace
 from tests.library.test_lifecycle import NO_FLOORS, A, B, pushed, refused
+from tests.library.test_promotion import allow
 from tests.library.test_watching import NEW
 
 pytestmark = [pytest.mark.road, pytest.mark.docker, pytest.mark.kubernetes]
@@ -76,6 +77,25 @@ def test_a_rollback_takes_neither_registry_nor_engine(road: Road, monkeypatch: p
     assert "the pointer `production` was not moved: No Docker engine answers" in said.text
     road.serves(A)
     road.must("resume")
+
+
+def test_only_a_signed_release_is_deployed(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    road.stand(A)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    allow(road, tmp_path / "key")
+    try:
+        with road.unchanged():
+            unsigned = f"{B}, {road.digests[B][:19]}, may not be deployed: It carries no signature."
+            refused(road.run("deploy", B), 2, unsigned, "Nothing was deployed, and --approved-by does not help. Next: ")
+        monkeypatch.setenv("SIGNING_KEY", (tmp_path / "key").read_text())
+        road.must("sign", B)
+        road.must("deploy", B)
+        road.serves(B)
+        road.must("rollback")  # which needs no signature
+        road.serves(A)
+        road.must("resume")
+    finally:
+        road.git("reset", "--quiet", "--hard", "HEAD~1")
 
 
 def test_the_account_may_do_what_it_has_to_and_no_more(road: Road, namespace: Namespace) -> None:

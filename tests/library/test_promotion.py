@@ -4,12 +4,14 @@ What somebody pushes past the verbs is made here as such a person would make it:
 """
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from model import behaviour
@@ -20,7 +22,9 @@ from slipway.operate.targets.docker import Docker
 from slipway.project import Project
 from slipway.serving.manifest import canonical, read
 from tests.conftest import Road
+from tests.library.test_attestation import attach, put_gh
 from tests.library.test_lifecycle import NO_FLOORS, both, pushed, refused, shuffled, state, training_rows, write_rows
+from tests.library.test_prune import Hub
 
 pytestmark = pytest.mark.road
 
@@ -309,3 +313,29 @@ def keeps_what_is_signed(road: Road, place: Docker, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(registry, "push_image", stopped)
         assert place.push_release(commit) == road.digests[B]
+
+
+@pytest.mark.parametrize("road", both[1:], indirect=True)
+def test_what_github_attests_has_to_hold_for_a_deploy_and_not_for_a_rollback(
+    road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road.stand(A)
+    road.checkout("main")
+    gh, (host, _, path) = put_gh(tmp_path / "bin"), road.project.image_name.partition("/")
+    monkeypatch.setenv("PATH", f"{gh.folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/demand")
+    hub = Hub(f"http://{host}/v2/{path}")
+    attached = [attach(hub, road.digests[B], b"{}")]
+    gh.ends(1, "Error: another workflow made it")
+    with road.unchanged():
+        why = "may not be deployed: GitHub's attestation of it does not hold: another workflow made it."
+        refused(road.run("deploy", B, "--approved-by", "Ada", "--reason", "urgent"), 2, f"{B}, {road.digests[B][:19]}, {why}", "Next: ")
+    gh.ends(0)
+    assert f"GitHub attests {B}: train-validate-build-push made it of {road.git('rev-parse', B)[:12]} on main" in road.must("deploy", B).out
+    road.serves(B)
+    attached += [attach(hub, road.digests[A], b"{}")]
+    gh.ends(1)
+    road.must("rollback")
+    road.serves(A)
+    for each in attached:
+        httpx.delete(f"{hub.url}/manifests/{each}").raise_for_status()

@@ -1,6 +1,9 @@
 """Whose image may serve: OpenSSH's own signatures, held against the keys of the default branch, on a target that keeps real files."""
 
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,6 +154,37 @@ def test_a_key_that_is_not_in_the_file_or_only_in_that_of_a_branch(signed: Signe
         signed.admit()
 
 
+def test_a_tag_that_is_called_as_the_default_branch_allows_no_key(signed: Signed) -> None:
+    signed.allow(signed.line("theirs"), branch="aside")
+    for name in ("origin/main", "main"):
+        git.run_git(signed.root.with_name("remote"), "tag", name, "aside")
+    signed.allow(signed.line("ours"))
+    git.run_git(signed.root, "fetch", "--quiet", "--tags", "origin")
+    signed.sign("theirs")
+    assert git.run_git(signed.root, "rev-parse", "origin/main") == git.find_commit(signed.root, "origin/aside")  # as git takes it
+    with pytest.raises(Unsigned, match="holds by no key"):
+        signed.admit()
+    git.run_git(signed.root, "checkout", "--quiet", "-B", "main", "refs/remotes/origin/main")
+    git.run_git(signed.root, "remote", "remove", "origin")
+    with pytest.raises(Unsigned, match="holds by no key"):
+        signed.admit()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: f"# ours\n\n\t\n{text}",
+        lambda text: f"\r\n{text}",
+        lambda text: text.rstrip("\n"),
+    ],
+)
+def test_keys_are_read_however_the_file_was_written(signed: Signed, written: Callable[[str], str]) -> None:
+    text = written(f"{signed.line('theirs')}\n{signed.line('ours')}\n")
+    signed.sign("ours")
+    signature.verify_signature(signature.parse_signature(signed.place.read_signature(NEW) or b""), text.encode())
+
+
 def test_keys_are_rotated_by_a_line_and_a_revoked_one_admits_nothing_new(signed: Signed) -> None:
     signed.allow(signed.line("ours"), signed.line("theirs"))
     for key in ("ours", "theirs"):
@@ -166,6 +200,61 @@ def test_keys_are_rotated_by_a_line_and_a_revoked_one_admits_nothing_new(signed:
     signed.allow("# the last key was revoked")  # which does not open the door
     with pytest.raises(Unsigned, match="holds by no key"):
         signed.admit()
+
+
+def test_a_commit_that_allows_a_revoked_key_is_not_signed_anew(signed: Signed) -> None:
+    found = []
+    for names in (["theirs"], ["theirs", "ours"], ["ours"]):
+        signed.allow("# keys", *(signed.line(each) for each in names))
+        found.append(git.find_commit(signed.root, "origin/main"))
+    both = git.read_file(signed.root, found[1], FILE)
+    for commit in (signed.commits[0], *found):
+        signing.refuse_revoked(signed.root, commit, both)
+    for commit in found[:2]:
+        with pytest.raises(PipelineError, match=r"allows 1 key that the default branch's does not now.* Next: merge once more"):
+            signing.refuse_revoked(signed.root, commit, signature.read_signers(signed.root) or b"")
+
+
+def test_a_signature_that_no_deploy_would_take_is_not_stored(signed: Signed) -> None:
+    made = make_signature(b"{}", signed.keys["theirs"].read_text())
+    with pytest.raises(PipelineError, match=r"The default branch has no .*, so nothing is signed\. Next: "):
+        signing.refuse_useless(made, None)
+    with pytest.raises(PipelineError, match=r"holds by no key .* Nothing was stored\. Next: merge the line of the new key"):
+        signing.refuse_useless(made, signed.line("ours").encode())
+    signing.refuse_useless(made, signed.line("theirs").encode())
+
+
+@pytest.mark.parametrize("before", [None, "", "one\n", "one", "one\r\n"])
+def test_a_key_is_written_as_a_line_of_its_own(tmp_path: Path, before: str | None) -> None:
+    path = tmp_path / FILE
+    if before is not None:
+        path.parent.mkdir()
+        path.write_bytes(before.encode())
+    signing.add_line(path, "two")
+    assert path.read_bytes() == (b"one\ntwo\n" if before else b"two\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no terminal of this kind")
+def test_a_key_with_a_passphrase_is_refused_and_nobody_at_a_terminal_is_asked(tmp_path: Path) -> None:
+    import pty
+
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(tmp_path / "key")]
+    subprocess.run(words, check=True)
+    code = "import sys; from slipway.operate import signature; signature.make_signature(b'{}', open(sys.argv[1]).read())"
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, [sys.executable, "-c", code, str(tmp_path / "key")])  # noqa: S606  # which has the terminal then
+    shown = b""
+    try:
+        while b"passphrase for" not in shown and (more := os.read(terminal, 1000)):
+            shown += more
+    except OSError:  # the end, on Linux
+        pass
+    finally:
+        os.close(terminal)
+        os.kill(child, signal.SIGKILL)  # it would wait for its answer
+        os.waitpid(child, 0)
+    assert b"SIGNING_KEY does not sign: it is no private key of OpenSSH's without a passphrase" in shown
 
 
 @pytest.mark.parametrize("stored", [b"", b"{}", b"[]", b'{"statement": 1, "signature": 2}', b"\xff", Signature(b"{}", b"none").dump()])

@@ -221,7 +221,9 @@ def test_where_the_key_for_releases_is_nothing_was_trained_or_built() -> None:
     )
     assert job["env"]["DIGEST"] == "${{ needs.release.outputs.digest }}"
     ran = [step.get("run") or step["uses"].partition("@")[0] for step in job["steps"]]
-    assert ran == ["actions/checkout", "docker/login-action", './run sign --digest "$DIGEST"']
+    assert ran == ["actions/checkout", "docker/login-action", './run sign --digest "$DIGEST" "$GITHUB_SHA"']
+    checkout = job["steps"][0]["with"]  # the keys of now, also where a merge is run again
+    assert (checkout["ref"], checkout["fetch-depth"]) == ("${{ github.event.repository.default_branch }}", 0)
     assert [step for step in job["steps"] if "SIGNING_KEY" in str(step)] == job["steps"][-1:]
 
 
