@@ -106,10 +106,18 @@ def test_the_doctor_asks_for_keys_where_the_address_is_public(address: str, keys
     assert check_callers(replace(configure(AT, keys=keys), address=address)).state == state
 
 
-def test_a_verb_with_half_of_its_words_does_nothing() -> None:
-    for words in (("add",), ("revoke",), ("list", "planning"), ("apply", "planning")):
-        with pytest.raises(PipelineError, match=r"Expected: \./run keys add planning"):
-            access.keys(AT, *words)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("add",), r"add has no name\. Expected: a caller's, as planning\. .* Next: \./run keys add planning\."),
+        (("revoke",), r"revoke has no name\. .* Next: \./run keys list\."),
+        (("list", "planning"), r"list takes no name, found 'planning'\. Expected: nothing behind it\. .* Next: \./run keys list\."),
+        (("apply", "planning"), r"apply takes no name, .* Next: \./run keys apply\."),
+    ],
+)
+def test_a_verb_with_half_of_its_words_does_nothing(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(PipelineError, match=rf"^\./run keys {said}$"):
+        access.keys(AT, *words)
 
 
 # --- on each target
