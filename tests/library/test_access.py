@@ -190,7 +190,7 @@ def steadily(road: Road, key: str = "") -> Iterator[None]:
 
     def send() -> None:
         with http_client.open_client(road.url) as client:
-            while not stop.wait(0.02):
+            while not stop.wait(0.1):
                 try:
                     answered = ask(road, key, client)
                     codes.append(answered.status_code)
@@ -224,9 +224,6 @@ def test_routes_and_keys_hold_from_release_to_release(road: Road) -> None:
     road.must("deploy", OLD)
     with steadily(road):
         road.must("deploy", A)
-        rolled = road.must("rollback", "--reason", "a release from before")
-        road.must("deploy", A, "--resume")
-    assert OLD in rolled.text
     if road.target == "local":  # the process that holds the address is the old release's until then
         assert list_codes(road, "/metrics") == {200}
         road.must("down")
@@ -252,6 +249,14 @@ def test_routes_and_keys_hold_from_release_to_release(road: Road) -> None:
         assert {ask(road, planning).status_code for _ in range(20)} == {401}
         refused = road.run("keys", "add", "billing")
         assert "'billing' has a key already" in refused.text
+        look_at_what_is_kept(road, planning, billing)
+        warned = road.must("rollback", "--to", OLD, "--reason", "further").err
+    assert f"{OLD} is from before keys: everything answers at the public address" in warned
+    assert list_codes(road, "/metrics") == {200}
+
+
+def look_at_what_is_kept(road: Road, *keys: str) -> None:
+    """Look at what is known of callers, which is never a key."""
     listed = road.must("keys", "list").out
     today = time.strftime("%Y-%m-%d", time.gmtime())
     assert re.search(rf"billing +\| made [^|]+ \({today}\) +\| {today}", listed), listed
@@ -259,6 +264,4 @@ def test_routes_and_keys_hold_from_release_to_release(road: Road) -> None:
     counted = " ".join(text for [text] in road.place.ask_live(("/metrics", None)).values())
     assert 'ml_caller_requests_total{caller="billing",code="200"}' in counted
     assert 'ml_caller_requests_total{caller="(unknown)",code="401"}' in counted
-    assert not any(key in listed + counted + json.dumps(road.place.read_access()) for key in (planning, billing))
-    warned = road.must("rollback", "--to", OLD, "--reason", "further").err
-    assert f"{OLD} is from before keys: everything answers at the public address" in warned
+    assert not any(key in listed + counted + json.dumps(road.place.read_access()) for key in keys)
