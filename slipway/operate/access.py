@@ -31,7 +31,9 @@ Record = dict[str, Any]
 def keys(project: Project, action: str, name: str = "") -> None:
     """Add a key and print it once, list the keys, revoke one, or apply [callers] of project.toml. Raises PipelineError."""
     if (action in ("add", "revoke")) != bool(name):
-        raise PipelineError(f"./run keys {action} {'has no name' if not name else 'takes no name'}. Expected: ./run keys add planning.")
+        found = f"takes no name, found {name!r}. Expected: nothing behind it" if name else "has no name. Expected: a caller's, as planning"
+        then = {"add": "add planning", "revoke": "list"}.get(action, action)
+        raise PipelineError(f"./run keys {action} {found}. Nothing was done. Next: ./run keys {then}.")
     target = targets.load_target(project)
     {"add": _add_key, "list": _list_keys, "revoke": _revoke_key, "apply": _apply_settings}[action](project, target, name)
 
@@ -136,7 +138,7 @@ def _is_taken(target: Target, at: float) -> bool:
     while True:
         found = [CHANGED.search(text) for [text] in target.ask_live(("/metrics", None)).values()]
         if not all(found):
-            warn("the live release is from before keys, and asks for none. Next: deploy one that does.")
+            warn("the live release is from before keys, and asks for none. Next: ./run deploy TAG, of a newer release.")
             return True
         if all(each and float(each[1]) >= at for each in found):
             return True
@@ -161,4 +163,5 @@ def keep_uses(target: Target, files: dict[str, str]) -> dict[str, str]:
 def warn_open(project: Project, tag: str, files: Path) -> None:
     """Warn where the live release, as its files say, does not tell callers and those inside apart."""
     if project.callers.keys and not json.loads((files / "manifest.json").read_bytes()).get("access_control"):
-        report_warning(f"{tag} is from before keys: everything answers at the public address, without one. Next: deploy a newer release")
+        found = f"{tag} is from before keys: everything answers at the public address, without one"
+        report_warning(f"{found}. Next: ./run deploy TAG, of a newer release")

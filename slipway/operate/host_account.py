@@ -19,5 +19,6 @@ def host_account(project: Project) -> None:  # noqa: ARG001  # as each verb
     line(LINE.format(command=command))
     line(
         "\nOn the host, in ~/.ssh/authorized_keys of the user that deploys, put what stands before ssh-ed25519 in front of the key. It "
-        "then opens the engine: no shell, no forwarding. The engine is root on the host all the same. Next: ./run status, from here."
+        "then opens the engine: no shell, no forwarding. The engine is root on the host all the same, a rootless one is its user. "
+        "Next: ./run status, from here."
     )

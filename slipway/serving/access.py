@@ -45,7 +45,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     at: float = 0
-    routes: list[str] = [PREDICT, "/healthz", "/docs"]
+    routes: tuple[str, ...] = (PREDICT, "/healthz", "/docs")
     keys: bool = False
     per_second: int = Field(default=0, ge=0)
 
@@ -142,11 +142,15 @@ class Guard:
             return None if scope["server"][1] == self.inside else str((scope["client"] or ("unknown",))[0])
         return next((value.decode("latin-1") for name, value in scope["headers"] if name == MARK), None)
 
+    def admits(self, path: str) -> bool:
+        """Tell whether callers reach a path, or a route by its path with names in braces."""
+        return path in self.paths or any(each.match(path) for each in self.patterns)
+
     def refuse(self, scope: Scope, address: str) -> Refused | None:
         """Return why a caller gets no answer, None where there is one. Notes in the scope who asks."""
         path, settings = scope["path"], self.access.settings
         scope["caller"] = name = find_key(scope["headers"], self.keys)
-        if path not in self.paths and not any(each.match(path) for each in self.patterns):
+        if not self.admits(path):
             return Refused(404, "Not Found")
         if path in WITHOUT_KEY:
             return None

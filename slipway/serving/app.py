@@ -59,24 +59,15 @@ def create_app() -> FastAPI:
 def build(release: Release, drain: Drain) -> FastAPI:
     """Build the app for a loaded release."""
     endpoint = Endpoint(release, metrics.DriftCounter(release.watched))
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(guard.follow())
-        drain.install(release.config.drain_seconds, shared=os.environ.get("WORKERS", "1") != "1")
-        metrics.publish_release(release)
-        # What was loaded so far stays: without this a full collection stops the event loop for some 80 ms.
-        gc.collect()
-        gc.freeze()
-        log.info("serving", extra={"tag": release.tag, "path": release.answering.path, "path_reason": release.answering.reason})
-        yield
-        following.cancel()
-        metrics.retire_worker()
-
     # Traces and metrics by OpenTelemetry, as its environment variables say; no logs, which would hold the requests.
     traced = os.environ.get("FASTAPI_OTEL_AUTO_CONFIGURE", "").lower() == "true"
-    telemetry: TelemetryConfig = {"tracing": traced, "metrics": traced, "logs": False}
-    app = FastAPI(title=release.manifest.project, version=release.tag, lifespan=lifespan, telemetry=telemetry, redirect_slashes=False)
+    app = FastAPI(
+        title=release.manifest.project,
+        version=release.tag,
+        lifespan=lambda app: work(app.state.guard, release, drain),
+        telemetry=TelemetryConfig(tracing=traced, metrics=traced, logs=False),
+        redirect_slashes=False,
+    )
     install_error_handlers(app)
     add_routes(app, endpoint, drain)
     install_contracts(app, endpoint, drain)
@@ -85,8 +76,23 @@ def build(release: Release, drain: Drain) -> FastAPI:
     app.state.guard = guard  # for middleware of the owner's
     app.add_middleware(AccessControl, guard=guard)
     app.add_middleware(Observe, release=release, drain=drain)  # around the other, whose refusals it counts
-    install_description(app)
+    install_description(app, guard)
     return app
+
+
+@asynccontextmanager
+async def work(guard: Guard, release: Release, drain: Drain) -> AsyncIterator[None]:
+    """Announce the release and follow who may ask, from the start of a worker to its end."""
+    following = asyncio.create_task(guard.follow())
+    drain.install(release.config.drain_seconds, shared=os.environ.get("WORKERS", "1") != "1")
+    metrics.publish_release(release)
+    # What was loaded so far stays: without this a full collection stops the event loop for some 80 ms.
+    gc.collect()
+    gc.freeze()
+    log.info("serving", extra={"tag": release.tag, "path": release.answering.path, "path_reason": release.answering.reason})
+    yield
+    following.cancel()
+    metrics.retire_worker()
 
 
 def add_routes(app: FastAPI, endpoint: Endpoint, drain: Drain) -> None:

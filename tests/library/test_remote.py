@@ -17,6 +17,7 @@ from slipway.operate import connection, docker_engine, ssh
 from slipway.operate.targets import docker as on_docker
 from tests.conftest import Registry, Road, wait_until
 from tests.library.far import HERE, Far, listening, listens, new_key
+from tests.library.test_access import add_key, ask, write_callers
 from tests.library.test_lifecycle import during, forget_images, refused, state
 
 A, B = "v1.0.0", "v1.1.0"
@@ -100,6 +101,41 @@ def test_the_road_over_ssh(far: Far, road: Road) -> None:
     with near():
         assert (road.standing(), road.place.read_pointer(), road.place.lock.read_holder()) == ([A], road.digests[A], None)
     assert far.known.read_text().count("\n") == 1
+
+
+@pytest.fixture
+def confined(far: Far, road: Road) -> Iterator[Far]:
+    """A host whose key may what the line of `./run host-account` leaves it, and no more. Callers need keys; nothing is deployed yet."""
+    allowed = far.folder / "authorized_keys"
+    plain = allowed.read_text()
+    allowed.write_text(road.must("host-account").out.partition("ssh-ed25519")[0] + plain)
+    with near():
+        road.stop()
+    write_callers(road, keys=True)
+    yield far
+    allowed.write_text(plain)
+    ssh.find_tunnel(far.url).close()
+    ssh.find_tunnel.cache_clear()  # which way a host takes is found once in a process
+    write_callers(road)
+    with near():
+        road.must("keys", "apply")
+
+
+def test_the_road_and_keys_through_a_forced_command(confined: Far, road: Road) -> None:
+    road.must("deploy", A)
+    assert ask(road).status_code == 401
+    planning, billing = add_key(road, "planning"), add_key(road, "billing")
+    road.must("deploy", B)
+    assert [ask(road, key).status_code for key in ("", planning, billing)] == [401, 200, 200]
+    assert (state(road)["live"]["tag"], state(road)["rollback_to"]) == (B, A)
+    assert f"{A} serves, was {B}: rollback in" in road.must("rollback").text
+    road.must("keys", "revoke", "planning")
+    assert [ask(road, key).status_code for key in ("", planning, billing)] == [401, 401, 200]
+    assert ask(road, billing).headers["x-release"] == A
+    tunnel = ssh.find_tunnel(confined.url)
+    assert (tunnel.relayed, road.standing(), road.place.lock.read_holder()) == (True, [A], None)
+    with near():
+        assert (road.standing(), road.place.read_pointer()) == ([A], road.digests[A])
 
 
 def test_what_is_asked_over_a_port_is_asked_of_this_machine(far: Far) -> None:

@@ -191,6 +191,14 @@ def test_the_line_of_host_account_lets_the_tunnel_in_and_nothing_else(far: Far, 
     assert not any(try_all().values())
 
 
+def test_the_line_of_host_account_names_the_socket_of_a_rootless_engine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"{URL}/run/user/1001/docker.sock")
+    assert cli.main(["host-account"]) == 0
+    assert capsys.readouterr().out.startswith('restrict,command="docker -H unix:///run/user/1001/docker.sock system dial-stdio" ssh-')
+
+
 def reaches(command: list[str], at: Path) -> bool:
     """Tell whether something listens behind a socket here that is forwarded: what is refused is closed at once."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -70,7 +70,7 @@ class Proxy:
         container = self.find_container() or self._create_container()
         starts = self._configure(container, pem)
         if container.status != "running":
-            fix = "Stop what uses it, or change [deploy] address in project.toml."
+            fix = "Next: stop what uses it, or change [deploy] address in project.toml; a rootless engine takes no port below 1024."
             containers.start_container(container, f"The proxy cannot listen on {self.project.address}", fix)
             starts = True
         if starts:

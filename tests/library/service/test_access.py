@@ -122,6 +122,42 @@ def test_callers_are_counted_by_name_and_keys_are_nowhere(rules: Path, ask: Ask,
         assert KEYS["billing"] not in text
 
 
+def test_callers_are_described_what_they_reach_and_with_what(rules: Path, release: Release) -> None:
+    client = Client(release)
+
+    def describe(**headers: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        client.app.state.guard.refresh()
+        described = client.request("GET", "/openapi.json", headers=headers).json()
+        return described, {path: operation for path, by_method in described["paths"].items() for operation in by_method.values()}
+
+    predicting = {"/predict", "/score", "/invocations", "/v1/models/{name}:predict", "/v2/models/{name}/infer"}
+    found, operations = describe(**OUTSIDE)
+    assert set(operations) == predicting | {"/healthz"}
+    assert (set(found["components"]), {"Version", "Manifest"} & set(found["components"]["schemas"])) == ({"schemas"}, set())
+    assert [path for path, each in operations.items() if {"401", "429"} & set(each["responses"]) or "security" in each] == []
+
+    write(rules, "settings.json", at=1, routes=["predict", "/healthz", "/docs", "/v2/models/{name}", "/version"], keys=True, per_second=9)
+    found, operations = describe(**OUTSIDE)
+    assert set(operations) == predicting | {"/healthz", "/v2/models/{name}", "/version"}
+    assert found["components"]["securitySchemes"] == {
+        "Bearer": {"type": "http", "scheme": "bearer"},
+        "X-API-Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    for path, each in operations.items():
+        free = path == "/healthz"  # who asks that has no key, and is not counted
+        assert each.get("security") == (None if free else [{"Bearer": []}, {"X-API-Key": []}]), path
+        refused = [each["responses"][code]["content"]["application/json"]["schema"] for code in ("401", "429") if code in each["responses"]]
+        assert refused == ([] if free else [{"$ref": "#/components/schemas/Error"}] * 2), path
+    assert found["components"]["schemas"]["Error"]["required"] == ["error"]
+
+    write(rules, "settings.json", at=2, per_second=9)
+    found, operations = describe(**OUTSIDE)
+    assert "securitySchemes" not in found["components"]
+    assert {path for path, each in operations.items() if "429" in each["responses"]} == predicting
+    inside, _ = describe()
+    assert set(inside["paths"]) > {*predicting, "/metrics", "/version", "/v1/models"}
+
+
 def test_too_many_requests_in_a_second_wait(rules: Path, release: Release, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     write(rules, "settings.json", at=1, per_second=2)
     give(rules, "planning")
