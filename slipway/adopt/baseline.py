@@ -12,6 +12,8 @@ from slipway.doctor.source import quote
 # of classes with 50 to 2,000 rows; of amounts in 5 of 8 with up to 100 rows, and in 2 of 17 with 200 to 2,000.
 FEW_ROWS = {"regression": 100, "binary": 2000, "multiclass": 2000}
 WIDEST = 100
+# A linear model of more numbers is held back, so that all of them together weigh what so many may: few rows would be learnt by heart.
+FREE_NUMBERS = 10
 
 
 STEPS = '''"""Steps of the pipeline that scikit-learn does not have. They travel with the release."""
@@ -50,7 +52,7 @@ def format_estimator(decisions: Sequence[Decision], target: Target, linear: bool
     steps = (_list_linear_steps if linear else _list_tree_steps)(numbers, words, by_role[TIME], by_role[TEXT])
     lists = {"NUMBERS": numbers if linear else [], "CATEGORIES": words, "TIMES": by_role[TIME]}
     constants = "".join(f"{name} = {_format_list(names)}\n" for name, names in lists.items() if names)
-    predict = _format_linear(target) if linear else _format_trees(target, bool(words))
+    predict = _format_linear(target, len(numbers)) if linear else _format_trees(target, bool(words))
     body = _format_build(steps, predict, rest=not linear and bool(numbers))
     docstring = '"""What is fitted: a baseline, drafted by `./run adopt`. Replace it by your own pipeline."""'
     head = [docstring, "", format_imports(MODULES, body)] + [constants] * bool(constants) + ["", body]
@@ -79,8 +81,11 @@ def _format_trees(target: Target, words: bool) -> str:
     return f"HistGradientBoosting{kind}({', '.join(arguments)})"
 
 
-def _format_linear(target: Target) -> str:
-    return "Ridge()" if target.task == "regression" else "LogisticRegression(max_iter=2000)"
+def _format_linear(target: Target, numbers: int) -> str:
+    times = max(1.0, numbers / FREE_NUMBERS)
+    if target.task == "regression":
+        return f"Ridge({f'alpha={times:.3g}' * (times > 1)})"
+    return f"LogisticRegression({f'C={1 / times:.3g}, ' * (times > 1)}max_iter=2000)"
 
 
 def _format_build(steps: Sequence[str], predict: str, rest: bool) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import log_loss, r2_score
 
 from slipway import cli
 from slipway.adopt import decide, draft, files, judges, place, split, table
@@ -274,6 +275,25 @@ def test_a_linear_baseline_is_for_few_rows_and_of_classes_for_more(rows: int, ta
     (tmp_path / "model").mkdir()
     assert draft.draft(tmp_path / "table.csv", target, tmp_path, take_first).linear is linear
     assert ("HistGradientBoosting" in (tmp_path / "model" / "estimator.py").read_text()) is not linear
+
+
+@pytest.mark.parametrize(("rows", "columns", "amounts"), [(300, 100, False), (90, 200, True)])
+def test_a_linear_baseline_learns_few_rows_of_many_numbers_not_by_heart(rows: int, columns: int, amounts: bool, tmp_path: Path) -> None:
+    draw = np.random.default_rng(columns)
+    numbers = draw.normal(size=(2 * rows, columns))
+    hidden = numbers[:, :4].sum(1) + 2 * draw.normal(size=2 * rows)
+    truth = hidden if amounts else (hidden > 0).astype(int)
+    table = pd.DataFrame(numbers, columns=[f"v{each}" for each in range(columns)])
+    table.assign(outcome=truth).head(rows).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "model").mkdir()
+    assert draft.draft(tmp_path / "table.csv", "outcome", tmp_path, take_first).linear
+    estimator: dict[str, Any] = {}
+    exec((tmp_path / "model" / "estimator.py").read_text(), estimator)  # noqa: S102
+    fitted = estimator["build"]().fit(table[:rows], truth[:rows])
+    if amounts:
+        assert r2_score(truth[rows:], fitted.predict(table[rows:])) > 0
+    else:
+        assert log_loss(truth[rows:], fitted.predict_proba(table[rows:])) < np.log(2)
 
 
 def test_drafts_can_be_run(tmp_path: Path) -> None:
