@@ -1,4 +1,4 @@
-"""From how many rows on trees are the sounder baseline of `./run adopt`: both cross-validated on parts of tables, of 50 to 2,000 rows."""
+"""From how many rows on trees are the sounder baseline of `./run adopt`: both cross-validated on parts of tables, of 50 to 5,000 rows."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ from slipway.adopt.draft import Drafted, draft, run_load
 from slipway.adopt.target import Options
 from slipway.serving.frames import convert
 
-SIZES = (50, 100, 200, 300, 500, 1000, 2000)
+SIZES = (50, 100, 200, 300, 500, 1000, 2000, 5000)
 FOLDS = 5
 # Parts of fewer rows differ more, so three of them are drawn.
 FEW, TRIES = 200, 3

@@ -9,8 +9,8 @@ from slipway.adopt.target import Target
 from slipway.doctor.source import quote
 
 # Up to so many rows a linear model is the sounder one. Cross-validated on parts of ten tables (bench/README.md), it was better in 22 of 23
-# of classes with 50 to 2,000 rows; of amounts in 5 of 8 with up to 100 rows, and in 2 of 17 with 200 to 2,000.
-FEW_ROWS = {"regression": 100, "binary": 2000, "multiclass": 2000}
+# of classes with 50 to 2,000 rows, and in one of two with 5,000; of amounts in 5 of 8 with up to 100 rows, and in 2 of 19 with more.
+FEW_ROWS = {"regression": 100, "binary": 5000, "multiclass": 5000}
 WIDEST = 100
 # A linear model of more numbers is held back, so that all of them together weigh what so many may: few rows would be learnt by heart.
 FREE_NUMBERS = 10
