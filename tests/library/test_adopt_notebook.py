@@ -29,10 +29,9 @@ READ = "df = pd.read_csv('table.csv')"
 SPLIT = "X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=3)"
 
 
-def make_table() -> pd.DataFrame:
+def make_table(number: int = 240) -> pd.DataFrame:
     """Return rows with numbers, categories, text and times, and three targets."""
     draw = np.random.default_rng(5)
-    number = 240
     size, age = draw.uniform(20, 200, number).round(1), draw.integers(0, 60, number)
     area, plan = draw.choice(["north", "south", "west"], number), draw.choice(["basic", "plus"], number)
     words = ["late", "good", "broken", "fast", "call", "never", "again"]
