@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -33,6 +34,8 @@ NEARLY = 0.9
 FEW_NUMBERS = 6
 # Text with so many words on the average is prose, with fewer a code or a name.
 WORDS = 3
+# What a vectorizer of scikit-learn's takes as a word, and in how many cells the commonest has to be.
+WORD, COMMON = re.compile(r"\w\w+"), 10
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,13 @@ def name_role(name: str, kind: Kind, draft: Draft) -> str:
     if "Literal[" in draft.declared:
         return CATEGORY
     lengths = [len(str(each).split()) for each in kind.counts]
-    return TEXT if sum(lengths) >= WORDS * len(lengths) else CODE
+    return TEXT if sum(lengths) >= WORDS * len(lengths) and _repeats_words(kind) else CODE
+
+
+def _repeats_words(kind: Kind) -> bool:
+    """Tell whether some word comes in many cells: of words that come once nothing is learnt."""
+    cells = Counter(word for each in kind.counts for word in set(WORD.findall(str(each))))
+    return bool(cells) and max(cells.values()) >= COMMON
 
 
 def _declare_code(draft: Draft, missing: bool) -> str:

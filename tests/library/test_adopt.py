@@ -1,7 +1,7 @@
 """What adopt decides of columns and rows, the drafts it writes, and what it says of input that is none."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,17 @@ def test_each_column_is_what_it_holds() -> None:
     declared = {name: each.draft.declared for name, each in found.items() if each.draft}
     assert (declared["zip"], declared["new"], declared["at"]) == ("Annotated[str, Field(max_length=20)]", "bool | None", "datetime")
     assert all(each.reason for each in found.values())
+
+
+@pytest.mark.parametrize(
+    ("write", "role"),
+    [(lambda n: f"{n}1 a {n}2 b", "code"), (lambda n: f"[ {n % 7} ] : {n} ; x", "code"), (lambda n: f"late {n} a b", "text")],
+    ids=["each word once", "letters alone", "a word of all"],
+)
+def test_text_whose_words_come_once_teaches_nothing(write: Callable[[int], str], role: str) -> None:
+    rows = make_rows()
+    rows["note"] = [write(number) for number in range(len(rows))]
+    assert {each.column: each.role for each in decide.decide_columns(rows, "amount", "regression")}["note"] == role
 
 
 def test_a_code_that_may_be_missing_is_declared_so_under_another_name() -> None:
