@@ -42,7 +42,8 @@ def run(root: Path, *words: str) -> str:
     variables = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-m", *words], cwd=root, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Ended(f"{(done.stdout + done.stderr).strip().splitlines()[-1][:300]} ({' '.join(words[:2])})")
+        last = (done.stdout + done.stderr).strip().splitlines()[-1].replace(f"{root.parent}/", "")
+        raise Ended(f"{last[:300]} ({' '.join(words[:2])})")
     return done.stdout
 
 
