@@ -117,4 +117,6 @@ def _start_predictor(project: Project, predictor: str) -> Iterator[str]:
         with docker_engine.serve_image(predictor) as url:
             yield url
     else:
-        raise PipelineError(f"{predictor!r} is no predictor. Expected: a bundle's or release's folder, an image or a URL.")
+        raise PipelineError(
+            f"{predictor!r} is no predictor. Expected: a bundle's or release's folder, an image or a URL. Next: ./run validate --help."
+        )
