@@ -1,27 +1,49 @@
-"""What keys cost: one service, asked by turns inside without a key, and from outside with one of twenty."""
+"""What keys cost: one service, asked by turns inside, from outside where no key is needed, and from outside with one of twenty."""
 
 import json
 import tempfile
 from pathlib import Path
 from statistics import median
 
+import httpx
 import psutil
 
 from bench import wrk
 from bench.serving_ready import train
 from slipway.operate import process
 from slipway.serving.access import MARK
+from tests.conftest import wait_until
 from tests.library.service.test_access import KEYS, give, write
 
-PAIRS, SECONDS, CLIENTS, OTHERS = 10, 4, 32, 19
-OUTSIDE = {MARK.decode(): "192.0.2.7", "x-api-key": KEYS["planning"]}
+ROUNDS, SECONDS, CLIENTS, OTHERS = 15, 4, 32, 19
+OUTSIDE = {MARK.decode(): "192.0.2.7"}
+WITH_KEY = {**OUTSIDE, "x-api-key": KEYS["planning"]}
+CALLERS = {"inside": {}, "open": OUTSIDE, "key": WITH_KEY}
 
 
-def measure(root: Path) -> list[tuple[float, float]]:
-    """Return for each pair of turns what is left with a key: of the requests a second, and of those for a second of a core.
+class Service:
+    """The service that is measured, and the folder of what holds outside."""
 
-    The second does not depend on what else the machine does.
-    """
+    def __init__(self, url: str, access: Path, bodies: Path) -> None:
+        self.url, self.access, self.bodies, self.changes = url, access, bodies, 0
+        [self.process] = [each for each in psutil.Process().children() if "slipway.serving" in each.cmdline()]
+
+    def need_keys(self, needed: bool) -> None:
+        """Have callers outside need a key, or none, and wait until that holds."""
+        self.changes += 1
+        write(self.access, "settings.json", at=self.changes, keys=needed)
+        wait_until(lambda: (httpx.post(f"{self.url}/predict", headers=OUTSIDE).status_code == 401) is needed)
+
+    def measure(self, caller: str) -> tuple[float, float]:
+        """Return the requests a second, and those for a second of a core, which hardly depends on what else the machine does."""
+        self.need_keys(caller == "key")
+        before = sum(self.process.cpu_times()[:2])
+        seen = wrk.ask(int(self.url.rpartition(":")[2]), "/predict", self.bodies, CLIENTS, SECONDS, **CALLERS[caller])
+        return seen.per_second, seen.requests / (sum(self.process.cpu_times()[:2]) - before)
+
+
+def measure(root: Path) -> list[dict[str, tuple[float, float]]]:
+    """Return for each round what `Service.measure` gives for each caller."""
     bundle, access, bodies = root / "build" / "bundle", root / "access", root / "build" / "bodies"
     rows = json.loads((bundle / "golden.json").read_bytes())["rows"]
     bodies.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -29,31 +51,30 @@ def measure(root: Path) -> list[tuple[float, float]]:
     for number in range(OTHERS):
         write(access, f"key-other-{number}.json", at=1, sha256=f"{number:064x}")
     give(access, "planning")
-    write(access, "settings.json", at=1, keys=True)
     with process.serve_release(root, bundle, ACCESS=str(access)) as url:
-        port, found = int(url.rpartition(":")[2]), []
-        [service] = [each for each in psutil.Process().children() if "slipway.serving" in each.cmdline()]
-
-        def ask(headers: dict[str, str]) -> tuple[float, float]:
-            before = sum(service.cpu_times()[:2])
-            seen = wrk.ask(port, "/predict", bodies, CLIENTS, SECONDS, **headers)
-            return seen.per_second, seen.requests / (sum(service.cpu_times()[:2]) - before)
-
-        ask({})  # it warms up
-        for pair in range(PAIRS):  # in both orders, so that what drifts weighs on both
-            seen = {bool(headers): ask(headers) for headers in ([{}, OUTSIDE] if pair % 2 else [OUTSIDE, {}])}
-            found.append((seen[True][0] / seen[False][0], seen[True][1] / seen[False][1]))
-            print(f"without {seen[False][0]:.0f}/s, with {seen[True][0]:.0f}/s: {found[-1][0]:.3f}; by core {found[-1][1]:.3f}", flush=True)
+        service, found = Service(url, access, bodies), []
+        service.measure("inside")  # it warms up
+        for number in range(ROUNDS):  # in changing order, so that what drifts weighs on all
+            callers = [*CALLERS][number % 3 :] + [*CALLERS][: number % 3]
+            found.append({caller: service.measure(caller) for caller in callers})
+            print(" ".join(f"{caller} {found[-1][caller][0]:.0f}/s" for caller in CALLERS), flush=True)
     return found
 
 
+def compare(found: list[dict[str, tuple[float, float]]], caller: str, other: str) -> str:
+    """Return what is left for a caller of another's requests: the median of the rounds, by the clock and by a core's second."""
+    by_clock, by_core = (median(each[caller][kind] / each[other][kind] for each in found) for kind in (0, 1))
+    return f"{by_clock:.3f} of the requests a second, {by_core:.3f} of those for a second of a core"
+
+
 def main() -> None:
-    """Print what is left with a key: the median of the pairs."""
+    """Print what keys leave of the requests, and what telling callers outside from those inside does."""
     wrk.require()
     with tempfile.TemporaryDirectory(prefix="keys-") as folder:
         train(Path(folder).resolve())
-        by_second, by_core = zip(*measure(Path(folder).resolve()), strict=True)
-        print(f"with a key: {median(by_second):.3f} of the requests a second, {median(by_core):.3f} of those for a second of a core")
+        found = measure(Path(folder).resolve())
+        print(f"with a key, of the same caller where none is needed: {compare(found, 'key', 'open')}")
+        print(f"outside without a key, of a caller inside: {compare(found, 'open', 'inside')}")
 
 
 if __name__ == "__main__":

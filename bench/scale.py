@@ -17,9 +17,10 @@ from bench.switching import run
 from bench.two_releases import OLD, address, ready
 from slipway import project
 from slipway.operate import docker_engine
-from slipway.operate.process import free_port, wait_ready
+from slipway.operate.process import free_port
 from slipway.operate.targets.kubernetes import Kubernetes
 from slipway.operate.targets.proxy import Proxy
+from tests.conftest import wait_until
 from tests.library import cluster
 
 REPLICAS = (1, 2, 3, 4)
@@ -99,7 +100,12 @@ def one_pod(root: Path) -> dict[str, float]:
 
 def read(root: Path, path: str, body: bytes | None = None) -> bytes:
     """Return what the service answers."""
-    request = urllib.request.Request(f"http://{address(root, 'kubernetes')}{path}", body, {"content-type": "application/json"})
+    return read_url(f"http://{address(root, 'kubernetes')}{path}", body)
+
+
+def read_url(url: str, body: bytes | None = None) -> bytes:
+    """Return what answers at a URL. Raises OSError."""
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})  # noqa: S310  # our own
     with urllib.request.urlopen(request) as answer:  # noqa: S310  # our own
         content: bytes = answer.read()
     return content
@@ -121,11 +127,17 @@ def proxied(root: Path, bodies: Path) -> float:
     image = Proxy(project.load(root, "docker"), client).choose_image()
     config = PROXY.format(address=address(root, "kubernetes"))
     command = ["bash", "-c", f"cat > /tmp/haproxy.cfg <<< '{config}' && exec haproxy -f /tmp/haproxy.cfg"]
+
+    def answers() -> bool:
+        assert docker_engine.is_running(container), docker_engine.format_log_end(container)
+        try:
+            return bool(read_url(f"http://127.0.0.1:{PROXY_PORT}/healthz"))
+        except OSError:
+            return False
+
     container = client.containers.run(image, entrypoint=command, detach=True, network_mode="host")
     try:
-        wait_ready(
-            f"http://127.0.0.1:{PROXY_PORT}", lambda: docker_engine.is_running(container), lambda: docker_engine.format_log_end(container)
-        )
+        wait_until(answers)  # at the address of callers, which has no /readyz
         before, seen = ran(container), wrk.ask(PROXY_PORT, "/predict", bodies, CLIENTS, SECONDS)
         return (ran(container) - before) / seen.requests
     finally:
