@@ -49,7 +49,7 @@ def assemble(project: Project) -> None:
     shutil.rmtree(project.release, ignore_errors=True)
     for name in RELEASE_CODE:
         shutil.copytree(project.root / name, project.release / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in RELEASE_FILES:
+    for name in (*RELEASE_FILES, "requirements/serve.txt"):
         (project.release / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project.root / name, project.release / name)
     shutil.copytree(project.bundle, project.release / "release")
