@@ -104,7 +104,7 @@ def answer_extremes(fitted: Any, extremes: pd.DataFrame) -> Iterator[tuple[pd.Da
 
 
 def make_extremes(reference: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with one value each that requests may have and the reference dataset hardly has: missing, unknown, the least, the most."""
+    """Return rows with a value each that requests may have and the reference dataset hardly has: missing, unknown, the least, the most."""
     rows = reference[[each.name for each in FEATURES]].head(1)
     found = [rows.assign(**{each.name: value}) for each in FEATURES for value in list_extremes(each, reference[each.name])]
     return convert(pd.concat(found, ignore_index=True))[0] if found else rows.head(0)

@@ -312,7 +312,7 @@ def same(pipeline: Any, task: str, strange: bool = True, words: str = "str") -> 
 
 def named(value: Any) -> str | None:
     """The name of a case."""
-    return re.sub(r"\s+| at 0x\w+", " ", repr(value)) if isinstance(value, BaseEstimator) else None
+    return re.sub(r" at 0x\w+|\s+", " ", repr(value)) if isinstance(value, BaseEstimator) else None
 
 
 @pytest.mark.parametrize(("estimator", "task"), EVERY, ids=named)

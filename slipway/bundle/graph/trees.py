@@ -67,7 +67,8 @@ class _Ensemble:
                 int(tree.feature[node]), float(tree.split[node]), AT_MOST if members is None else MEMBER, int(tree.missing_left[node])
             )
             if members is not None:
-                self.members += [*members.astype(float).tolist(), float("nan")]
+                # Where only what is missing goes left there are none, which the node does not allow: no category has the place -1.
+                self.members += [*(members.astype(float).tolist() or [-1.0]), float("nan")]
             self._link(children[int(tree.left[node])], children[int(tree.right[node])])
 
     def _add_node(self, feature: int, split: float, mode: int, missing: int) -> None:
