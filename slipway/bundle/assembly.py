@@ -52,7 +52,10 @@ def assemble(project: Project) -> None:
     for name in (*RELEASE_FILES, "requirements/serve.txt"):
         (project.release / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project.root / name, project.release / name)
-    shutil.copytree(project.bundle, project.release / "release")
+    manifest = read(project.bundle)[0]
+    # Where the graph answers, the pipeline is not needed.
+    left_out = [manifest.model.file] if manifest.model.graph else []
+    shutil.copytree(project.bundle, project.release / "release", ignore=shutil.ignore_patterns(*left_out))
     carried = report.strip_circumstances(Judgement.model_validate_json(project.gate.read_bytes()))
     (project.release / "release" / "gate.json").write_bytes(canonical(carried.model_dump(mode="json")))
     set_modes(project.release)

@@ -26,6 +26,7 @@ from slipway.serving import manifest as parts
 from slipway.serving.answers import Answers, answer
 from slipway.serving.frames import records
 
+GRAPH = "model.onnx"
 PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
 
 
@@ -94,6 +95,9 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
     serveable.refuse_unanswered(fitted, reference)
     _write_golden(bundle, reference, answers)
     (bundle / "bins.json").write_bytes(parts.canonical(serveable.make_bins(rows, learnt).model_dump(mode="json")))
+    compiled, graph = serveable.compile_model(fitted, reference, answers)
+    if graph:
+        (bundle / GRAPH).write_bytes(graph)
     kept = data_reference.read_reference(project)
     return parts.Manifest(
         project=project.product,
@@ -101,7 +105,7 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
         **_describe_code(project),
         task=features.TASK,
         target=features.TARGET,
-        model=_describe_model(fitted, bundle, serveable.check_compiled(fitted, reference, answers), classes),
+        model=_describe_model(fitted, bundle, compiled, classes),
         config=_describe_file(bundle, "config.toml"),
         golden=_describe_file(bundle, "golden.json"),
         bins=_describe_file(bundle, "bins.json"),
@@ -136,7 +140,7 @@ def _describe_file(bundle: Path, name: str) -> parts.File:
     return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
 
 
-def _describe_model(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
+def _describe_model(fitted: Any, bundle: Path, compiled: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
     parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
     last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
     return parts.Model(
@@ -144,7 +148,8 @@ def _describe_model(fitted: Any, bundle: Path, short: parts.Compiled, classes: S
         estimator=type(last).__name__,
         parameters=parameters,
         classes=None if classes is None else list(classes),
-        compiled=short,
+        compiled=compiled,
+        graph=_describe_file(bundle, GRAPH) if (bundle / GRAPH).is_file() else None,
     )
 
 

@@ -27,7 +27,7 @@ from slipway.rules import Rules
 from slipway.serving.answers import answer
 from slipway.serving.frames import records, to_frame
 from slipway.serving.parity import TOLERANCE, distance
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 from slipway.serving.rows import ROWS as REQUESTS
 from slipway.serving.rows import read_values, to_columns
 

@@ -19,14 +19,14 @@ from slipway.gate import dataset
 from slipway.project import Project
 from slipway.serving import app, metrics
 from slipway.serving.answers import Answers, answer
-from slipway.serving.compiled import Answering
 from slipway.serving.endpoint import Endpoint
 from slipway.serving.frames import records
 from slipway.serving.manifest import sha256
 from slipway.serving.metrics import DriftCounter
 from slipway.serving.observe import Drain
 from slipway.serving.parity import TOLERANCE, distance
-from slipway.serving.release import Release, load_model
+from slipway.serving.pipeline import load_model
+from slipway.serving.release import Answering, Release
 from slipway.serving.rows import Columns
 from tests.library.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 

@@ -19,7 +19,8 @@ from slipway.bundle import skops_file
 from slipway.errors import ModelRefused
 from slipway.serving.manifest import ReleaseError, canonical, sha256
 from slipway.serving.parity import TOLERANCE
-from slipway.serving.release import Release, load, load_model
+from slipway.serving.pipeline import load_model
+from slipway.serving.release import Release, load
 from tests.library.service.conftest import FILES, GOLDEN_REFUSAL, Golden
 
 
