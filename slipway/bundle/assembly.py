@@ -20,7 +20,7 @@ from slipway.operate.process import FAILED, RELEASE_CODE, RELEASE_FILES, build_e
 from slipway.project import Project
 from slipway.report import Image, Judgement
 from slipway.say import line
-from slipway.serving.manifest import Manifest, ReleaseError, canonical, read
+from slipway.serving.manifest import Manifest, ReleaseError, canonical, checked, read
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import load
 
@@ -37,7 +37,8 @@ def check_bundle(project: Project) -> Manifest:
         raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
     try:
         manifest = load(project.bundle).manifest
-    except ReleaseError as error:
+        checked(project.bundle, manifest.model)  # which MLflow keeps, also where the graph answers
+    except (ReleaseError, OSError) as error:
         raise PipelineError(f"{error} Nothing was built. Next: ./run train makes the bundle anew.") from error
     head = git.read_head(project.root)
     if manifest.dirty or manifest.commit != head:

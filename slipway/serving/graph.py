@@ -49,7 +49,7 @@ def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
             feed[NUMBERS] = _gather_numbers([columns[each] for each in numbers])
         if finders:
             feed[CODES] = np.array([find(columns) for find in finders], dtype=np.int64).T
-        [found] = session.run(None, feed)
+        found: Answers = session.run(None, feed)[0]
         return found if wide else found[:, 0]
 
     return answer

@@ -41,6 +41,11 @@ class Model(File):
     compiled: Compiled
     graph: File | None = None
 
+    @property
+    def served(self) -> File:
+        """The file that answers."""
+        return self.graph or self
+
 
 class Data(Part):
     """Rows learnt from, or judged on; `span` is the first and last group, `dvc_md5` what DVC keeps the file by, where it does."""

@@ -20,25 +20,21 @@ with mock.patch("sklearn.utils.all_estimators", list):
 
 
 def load_pipeline(content: bytes, task: str) -> Answer:
-    """Return what answers columns by a pipeline. Raises ReleaseError."""
-    pipeline = parse_model(content, "The model")
+    """Return what answers columns by the pipeline of a skops file. Raises whatever skops does, or NotTrusted."""
+    pipeline = parse_model(content)
     return lambda columns: answer(pipeline, to_frame(columns), task)
 
 
 def load_model(path: Path) -> Any:
     """Load a skops file, if all that it names may be loaded. Raises ReleaseError."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ReleaseError(f"{path} cannot be read: {error}") from error
-    return parse_model(content, str(path))
-
-
-def parse_model(content: bytes, name: str) -> Any:
-    """Load the content of a skops file, if all that it names may be loaded; an error calls it by a name. Raises ReleaseError."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as file:
-            names = trusted.check_names(json.loads(file.read("schema.json")))
-        return skops.io.loads(content, trusted=names)
+        return parse_model(path.read_bytes())
     except Exception as error:  # whatever a damaged or foreign file makes skops raise
-        raise ReleaseError(f"{name} is not a model that may be loaded: {error}") from error
+        raise ReleaseError(f"{path} is not a model that may be loaded: {error}") from error
+
+
+def parse_model(content: bytes) -> Any:
+    """Load the content of a skops file, if all that it names may be loaded. Raises whatever skops does, or NotTrusted."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        names = trusted.check_names(json.loads(file.read("schema.json")))
+    return skops.io.loads(content, trusted=names)

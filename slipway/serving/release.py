@@ -71,7 +71,7 @@ def load(folder: Path) -> Release:
         config = Config.model_validate(tomllib.loads(checked(folder, manifest.config).decode()))
         watched = Watched.model_validate_json(checked(folder, manifest.bins))
         golden = json.loads(checked(folder, manifest.golden))
-        model = checked(folder, manifest.model.graph or manifest.model)
+        model = checked(folder, manifest.model.served)
         golden_rows, golden_answers = golden["rows"], golden["answers"]
     except (OSError, ValidationError, ValueError, KeyError) as error:
         raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
@@ -86,13 +86,16 @@ def load(folder: Path) -> Release:
 def load_answering(model: bytes, manifest: Manifest) -> Answering:
     """Load the graph of a compiled model, or the pipeline of another: each imports what the other does without. Raises ReleaseError."""
     reason = manifest.model.compiled.reason
-    if manifest.model.graph:
-        from slipway.serving.graph import load_graph
+    try:
+        if manifest.model.graph:
+            from slipway.serving.graph import load_graph
 
-        return Answering(load_graph(model, manifest.task), "compiled", None)
-    from slipway.serving.pipeline import load_pipeline
+            return Answering(load_graph(model, manifest.task), "compiled", None)
+        from slipway.serving.pipeline import load_pipeline
 
-    return Answering(load_pipeline(model, manifest.task), "pipeline", reason)
+        return Answering(load_pipeline(model, manifest.task), "pipeline", reason)
+    except Exception as error:  # whatever a damaged or foreign file makes them raise
+        raise ReleaseError(f"{manifest.model.served.file} is not a model that may be loaded: {error}") from error
 
 
 def _read_identity(folder: Path) -> tuple[str, str]:

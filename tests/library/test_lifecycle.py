@@ -777,33 +777,46 @@ class Evil:
 
 def flip(bundle: Path, _: Path) -> None:
     """Change one bit in the middle."""
-    model = bundle / "model.skops"
+    model = bundle / "model.onnx"
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
 
 
+def flip_pipeline(bundle: Path, _: Path) -> None:
+    """Change one bit of the pipeline, which does not answer, and which MLflow keeps."""
+    content = bytearray((bundle / "model.skops").read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / "model.skops").write_bytes(content)
+
+
 def swap(bundle: Path, others: Path) -> None:
     """Take the model of another release."""
-    shutil.copyfile(others / A / "bundle" / "model.skops", bundle / "model.skops")
+    shutil.copyfile(others / A / "bundle" / "model.onnx", bundle / "model.onnx")
 
 
 def poison(bundle: Path, others: Path) -> None:
     """Put a pickle in the model's place and have the manifest agree."""
-    (bundle / "model.skops").write_bytes(pickle.dumps(Evil(others / "trace")))
+    (bundle / "model.onnx").write_bytes(pickle.dumps(Evil(others / "trace")))
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    manifest["model"]["sha256"] = sha256((bundle / "model.skops").read_bytes())
+    manifest["model"]["graph"]["sha256"] = sha256((bundle / "model.onnx").read_bytes())
     (bundle / "manifest.json").write_bytes(canonical(manifest))
 
 
 @pytest.mark.parametrize(
-    ("damage", "sentence"), [(flip, "it was changed."), (swap, "it was changed."), (poison, "is not a model that may be loaded")]
+    ("damage", "sentence"),
+    [
+        (flip, "model.onnx"),
+        (flip_pipeline, "model.skops"),
+        (swap, "it was changed."),
+        (poison, "model.onnx is not a model that may be loaded"),
+    ],
 )
 def test_a_damaged_bundle_is_not_built(made: Road, damage: Callable[[Path, Path], None], sentence: str) -> None:
     made.checkout(C)
     others = made.kept(C).parent
     damage(made.root / "build" / "bundle", others)
-    refused(made.run("build"), 2, "model.skops", sentence, "Nothing was built.", "Next: ./run train")
+    refused(made.run("build"), 2, sentence, "Nothing was built.", "Next: ./run train")
     assert not (others / "trace").exists()
 
 
@@ -812,7 +825,7 @@ def test_a_damaged_bundle_is_not_judged(made: Road) -> None:
     others = made.kept(C).parent
     poison(made.root / "build" / "bundle", others)
     said = made.run("validate", "--champion", "none")
-    refused(said, 2, "ended instead of becoming ready", "model.skops", "is not a model that may be loaded")
+    refused(said, 2, "ended instead of becoming ready", "model.onnx", "is not a model that may be loaded")
     assert not (others / "trace").exists()
 
 

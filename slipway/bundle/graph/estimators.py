@@ -92,7 +92,7 @@ def _add_histogram_classifier(graph: Graph, name: str, estimator: Any, table: Ta
 
 
 def _add_layers(graph: Graph, _: str, estimator: Any, table: Table) -> str:
-    rows, _ = take_checked(graph, table, missing=False)
+    rows = take_checked(graph, table, missing=False)[0]
     operators = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid", "identity": "Identity", "softmax": "Softmax"}
     layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
     for place, (weights, intercept) in enumerate(layers):
@@ -109,7 +109,7 @@ def _add_layers_classifier(graph: Graph, name: str, estimator: Any, table: Table
 
 def _add_bayes(graph: Graph, _: str, estimator: Any, table: Table) -> str:
     # The log of a normal density by class and column, added up: a square in each column is two products of matrices.
-    rows, _ = take_checked(graph, table, missing=False)
+    rows = take_checked(graph, table, missing=False)[0]
     means, variances = np.asarray(estimator.theta_, np.float64), np.asarray(estimator.var_, np.float64)
     shifted = graph.add("Sub", graph.add("Unsqueeze", rows, np.array([1])), means)
     squares = graph.add("Div", graph.add("Mul", shifted, shifted), variances)

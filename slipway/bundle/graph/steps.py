@@ -224,7 +224,7 @@ def _add_binarizer(graph: Graph, _: str, step: Any, table: Table) -> Table:
 
 def _add_bins(graph: Graph, _: str, step: Any, table: Table) -> Table:
     # The place of a bin is the number of inner edges that are not above the value.
-    rows, _ = take_checked(graph, table, missing=False)
+    rows = take_checked(graph, table, missing=False)[0]
     found: Table = []
     for place, edges in enumerate(step.bin_edges_):
         column = graph.add("Gather", rows, np.array([place]), axis=1, width=1)

@@ -113,7 +113,7 @@ def test_version_is_the_manifest(client: Client, bundles: tuple[Path, Path]) -> 
 def test_the_manifest_names_its_commit_and_its_files(release: Release, project: Project, bundles: tuple[Path, Path]) -> None:
     manifest = release.manifest
     assert (manifest.commit, manifest.dirty) == (git.read_head(project.root), False)
-    named = {part.file: part.sha256 for part in (manifest.bins, manifest.config, manifest.golden, manifest.model)}
+    named = {part.file: part.sha256 for part in (manifest.bins, manifest.config, manifest.golden, manifest.model.served)}
     assert named == {name: sha256((bundles[0] / name).read_bytes()) for name in FILES}
 
 
