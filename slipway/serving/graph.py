@@ -5,16 +5,20 @@ Which features these are stands in the model's metadata.
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from slipway.serving.answers import Answers
 from slipway.serving.rows import Columns
+
+# Read when ONNX Runtime is imported, which would else tell its makers what it is used for, and note in the home folder by whom.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 NUMBERS, CODES, OUTPUT, INPUTS = "numbers", "codes", "answers", "slipway.inputs"
 
