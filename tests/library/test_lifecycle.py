@@ -135,6 +135,15 @@ def build(release, drain):
     return honest(kind(**vars(release)), drain)
 '''
 
+# What an image holds: its packages, what may be a pickle, and its release.
+LIST = """import importlib.metadata, json, os
+files = [os.path.join(folder, name) for folder, _, names in os.walk('/') if not folder.startswith(('/proc', '/sys')) for name in names]
+print(json.dumps({
+    'packages': sorted(each.name for each in importlib.metadata.distributions()),
+    'pickles': [each for each in files if each.endswith(('.skops', '.pkl', '.pickle', '.joblib', '.npy', '.npz', '.pkl.gz'))],
+    'release': [each for each in files if each.startswith('/release/')],
+}))"""
+
 local = pytest.param("local", marks=pytest.mark.skipif(os.name == "nt", reason="the target local needs Linux or macOS"))
 both = [local, pytest.param("docker", marks=pytest.mark.docker)]
 all_targets = [*both, pytest.param("kubernetes", marks=[pytest.mark.docker, pytest.mark.kubernetes])]
@@ -163,7 +172,8 @@ def _anything_goes() -> Iterator[None]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     """A project with releases that are trained and judged; none is on a target yet.
 
-    B has learnt from more rows than A, C from all; half of what WEAK learnt from has another row's target.
+    B has learnt from more rows than A, C from all; half of what WEAK learnt from has another row's target. The service of C imports
+    what a compiled model does without, so that its pipeline answers.
     """
     road = Road.copied(tmp_path_factory.mktemp("road") / "project", replicas=1)
     # No floors, for the same reason.
@@ -174,7 +184,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     write_rows(road, [row for number, row in enumerate(rows) if number % 20])
     road.make(B, champion=str(road.kept(A) / "bundle"))
     write_rows(road, rows)
+    own = road.root / "service" / "app.py"
+    kept = own.read_text(encoding="utf-8")
+    own.write_text(kept.replace("from fastapi import", "import pandas\nfrom fastapi import"), encoding="utf-8")
     road.make(C, champion=str(road.kept(B) / "bundle"))
+    own.write_text(kept, encoding="utf-8")
     write_rows(road, shuffled(rows))
     road.make(WEAK)
     write_rows(road, rows)
@@ -351,6 +365,33 @@ def test_a_deploy_under_load(road: Road) -> None:
     assert f"{B} on {road.target}, {road.place.format_address()}" in shown
     warm = "warm: it runs, one switch" if road.target == "docker" else "cold: it is started first"
     assert f"a rollback goes to | {A} ({warm}" in shown
+
+
+def test_a_release_of_the_other_kind_and_back_under_load(road: Road) -> None:
+    road.stand(A, B)
+    with callers(road) as seen:
+        road.must("deploy", C)
+        road.serves(C)
+        road.must("rollback")
+        road.serves(B)
+    assert seen.failures == []
+    assert {B, C} <= set(seen.summary()["by_release"])
+    reasons = {tag: read(road.kept(tag) / "bundle")[0].model.compiled.reason for tag in (B, C)}
+    assert reasons[C] == (reasons[B] or "service/app.py needs pandas, which requirements/compiled.txt does not hold")
+
+
+@pytest.mark.parametrize("road", both[1:], indirect=True)
+def test_an_image_holds_what_its_model_needs(road: Road) -> None:
+    client = docker.from_env()
+    for tag in (B, C):
+        image = f"{road.project.image_name}@{road.digests[tag]}"
+        listed = json.loads(client.containers.run(image, ["-c", LIST], entrypoint="python", user="0", remove=True))
+        lean = read(road.kept(tag) / "bundle")[0].model.graph is not None
+        trains = {"scikit-learn", "scipy", "pandas", "skops", "joblib"}
+        assert trains & {*listed["packages"]} == (set() if lean else trains)
+        assert not lean or listed["pickles"] == []
+        assert ("/release/model.onnx" if lean else "/release/model.skops") in listed["release"]
+    client.close()
 
 
 # What is refused.

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from slipway.bundle import skops_file
+from slipway.bundle import serveable, skops_file, training
 from slipway.errors import ModelRefused
-from slipway.serving.manifest import ReleaseError, canonical, sha256
+from slipway.gate import dataset
+from slipway.project import Project
+from slipway.serving.manifest import Compiled, ReleaseError, canonical, read, sha256
 from slipway.serving.parity import TOLERANCE
 from slipway.serving.pipeline import load_model
 from slipway.serving.release import Release, load
-from tests.library.service.conftest import FILES, GOLDEN_REFUSAL, ROOT, Golden
+from tests.library.service.conftest import FILES, GOLDEN_REFUSAL, ROOT, Golden, make
 
 
 def rewrite(folder: Path, part: str = "", **changed: Any) -> None:
@@ -213,3 +215,17 @@ def test_a_release_has_its_name_from_its_deployment_or_from_the_environment(fold
     monkeypatch.setenv("RELEASE_TAG", "v2")
     monkeypatch.setenv("RELEASE_DIGEST", "sha256:2")
     assert (load(folder).tag, load(folder).digest) == ("v2", "sha256:2")
+
+
+@pytest.mark.parametrize("lacking", [None, "service/app.py needs more"])
+def test_a_graph_is_kept_where_its_image_does_for_the_service(
+    lacking: str | None, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serveable, "compile_model", lambda *_: (Compiled(difference=0.0, reason=None), b"a graph"))
+    monkeypatch.setattr(training, "find_lacking", lambda _: lacking)
+    folder = make(project, dataset.read(project.train_data).head(400), tmp_path / "bundle")
+    manifest = read(folder)[0]
+    assert (manifest.model.graph is None, manifest.model.compiled.reason) == (lacking is not None, lacking)
+    assert (folder / "model.onnx").exists() is (lacking is None)
+    lock = project.root / "requirements" / ("serve.txt" if lacking else "compiled.txt")
+    assert manifest.lock_sha256 == sha256(lock.read_bytes())
