@@ -96,8 +96,10 @@ def check_release(project: Project, name: str) -> Image:
             answers = _post(client, golden["rows"]).json()["predictions"]
             difference, p99 = distance(answers, golden["answers"]), _measure_latency(client, golden["rows"], project.p99_ms)
     except (NotServing, ServiceFailed, httpx.HTTPError) as error:
-        later = ADD if model.graph and MISSING.search(str(error)) else ""
-        return Image(**facts, golden_difference=None, p99_ms=None, failures=[f"The release does not serve: {error}{later}"])
+        found = f"The release does not serve: {error}"
+        if model.graph and MISSING.search(found):
+            found = found.partition(" Next: ")[0] + ADD
+        return Image(**facts, golden_difference=None, p99_ms=None, failures=[found])
     return Image(**facts, golden_difference=difference, p99_ms=p99, failures=_find_failures(project, difference, p99, size))
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from slipway.bundle import image
+from slipway.bundle import assembly, image
 from slipway.cli import ROOT
+from slipway.errors import NotServing
 
 APP, FEATURES = "service/app.py", "model/features.py"
 LACKS = "needs {}, which requirements/compiled.txt does not hold"
@@ -97,6 +99,26 @@ def test_what_a_release_is_made_from_follows_from_its_model(graph: str | None) -
     model: Any = SimpleNamespace(graph=graph, compiled=SimpleNamespace(reason="a step of its own"))
     assert image.choose_lock(model) == ("requirements/compiled.txt" if graph else "requirements/serve.txt")
     assert ("a step of its own" in image.describe_answering(model)) is (graph is None)
+
+
+@pytest.mark.parametrize(
+    ("graph", "said", "found"),
+    [
+        ("model.onnx", "No module named 'pandas' Next: mend that.", f"No module named 'pandas'{assembly.ADD}"),
+        ("model.onnx", "Form data requires this to be installed", f"Form data requires this to be installed{assembly.ADD}"),
+        ("model.onnx", "It ended. Next: mend that.", "It ended. Next: mend that."),
+        (None, "No module named 'pandas' Next: mend that.", "No module named 'pandas' Next: mend that."),
+    ],
+)
+def test_what_the_service_looks_for_later_is_told_when_the_release_is_built(
+    graph: str | None, said: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "golden.json").write_text("{}", encoding="utf-8")
+    manifest = SimpleNamespace(model=SimpleNamespace(graph=graph, compiled=SimpleNamespace(reason=None)))
+    monkeypatch.setattr(assembly, "read", lambda _: (manifest, ""))
+    monkeypatch.setattr(assembly, "_start_release", Mock(side_effect=NotServing(said)))
+    project: Any = SimpleNamespace(as_image=False, bundle=tmp_path)
+    assert assembly.check_release(project, str(tmp_path)).failures == [f"The release does not serve: {found}"]
 
 
 def test_each_lock_holds_the_versions_of_all() -> None:
