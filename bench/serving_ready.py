@@ -17,7 +17,8 @@ from bench.serving_peers import environments
 from bench.serving_peers.servers import Place, Server
 from bench.two_releases import change
 from slipway.serving.frames import records
-from slipway.serving.release import load, load_model
+from slipway.serving.pipeline import load_model
+from slipway.serving.release import load
 
 SINGLE, MANY = 50, 1000
 

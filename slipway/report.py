@@ -115,6 +115,8 @@ class Image(Part):
     size_mb: float
     base: str = ""
     """What it was built on, as NAME@DIGEST where the digest is known; empty for a folder."""
+    answered: str = ""
+    """By what, with which packages, and why."""
     failures: list[str]
 
 
@@ -187,10 +189,15 @@ def format_markdown(judged: Judgement) -> str:
         "\n".join(["| slice | rows | harm | margin | |", "|---|---|---|---|---|", *map(_format_slice, judged.slices[:MOST_LINES])])
         if judged.slices
         else "",
-        f"The release has {image.size_mb:.0f} MB; 99 of 100 requests took up to {format_figure(image.p99_ms)} ms." if image else "",
+        _describe_image(image) if image else "",
         NEXT[judged.verdict],
     ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _describe_image(image: Image) -> str:
+    size = f"The release has {image.size_mb:.0f} MB; 99 of 100 requests took up to {format_figure(image.p99_ms)} ms."
+    return f"{size} It is answered by {image.answered}." if image.answered else size
 
 
 def _list_sentences(mark: str, sentences: list[str]) -> str:

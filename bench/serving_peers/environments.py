@@ -12,7 +12,7 @@ from bench.results import ROOT
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway-bench"
 LISTS = Path(__file__).with_name("requirements")
 # What Slipway's image installs: the measured service has the same, and nothing more.
-OWN = ROOT / "requirements" / "serve.txt"
+OWN = ROOT / "requirements" / "compiled.txt"
 
 
 def listed(name: str) -> Path:

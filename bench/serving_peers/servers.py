@@ -87,6 +87,8 @@ MLFLOW_WORDS = (
     "-p",
     "PORT",
 )
+BENTOML = (("BENTOML_DO_NOT_TRACK", "true"),)
+BENTOML_WORDS = ("-m", "bentoml", "serve", "bench.serving_peers.bentoml_app:Model", "--host", "127.0.0.1", "--port", "PORT")
 KSERVE_WORDS = ("-m", "bench.serving_peers.kserve_app", "--http_port", "PORT")
 
 OURS, FLOOR, SILENT = "slipway", "constant", "without metrics"
@@ -95,6 +97,7 @@ SERVERS = (
     Server("textbook", "textbook", ("-m", "bench.serving_peers.textbook"), body=list),
     Server("mlflow", "mlflow", MLFLOW_WORDS, "/invocations", lambda rows: {"dataframe_records": rows}),
     Server("litserve", "litserve", ("-m", "bench.serving_peers.litserve_app"), body=lambda rows: {"rows": rows}),
+    Server("bentoml", "bentoml", BENTOML_WORDS, body=lambda rows: {"rows": rows}, answers=lambda answer: answer, settings=BENTOML),
     Server("mlserver", "mlserver", MLSERVER_WORDS, "/v2/models/model/infer", tensor, lambda answer: answer["outputs"][0]["data"], MLSERVER),
     Server("kserve", "kserve", KSERVE_WORDS, "/v1/models/model:predict", lambda rows: {"instances": rows}),
     Server(FLOOR, "textbook", ("-m", "bench.serving_peers.constant")),

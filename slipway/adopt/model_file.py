@@ -20,7 +20,7 @@ from slipway.adopt.pickle_reader import Source, read_tree
 from slipway.adopt.pickle_tree import NotRead, Tree
 from slipway.errors import PipelineError
 from slipway.serving.manifest import ReleaseError
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 from slipway.serving.trusted import NotTrusted, find_nodes
 
 # A compressed file that holds more is not unpacked.

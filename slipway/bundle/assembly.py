@@ -1,6 +1,7 @@
 """A release: the bundle, its verdict and the code that serves it, as a folder or an image; and the checks of what is built."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -12,13 +13,14 @@ import httpx
 import numpy as np
 
 from slipway import git, http_client, report
+from slipway.bundle.image import choose_lock, describe_answering
 from slipway.errors import NotServing, PipelineError, ServiceFailed
 from slipway.operate import docker_engine
 from slipway.operate.process import FAILED, RELEASE_CODE, RELEASE_FILES, build_environment, refuse_taken, serve_release, service_command
 from slipway.project import Project
 from slipway.report import Image, Judgement
 from slipway.say import line
-from slipway.serving.manifest import Manifest, ReleaseError, canonical, read
+from slipway.serving.manifest import Manifest, ReleaseError, canonical, checked, read
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import load
 
@@ -35,7 +37,8 @@ def check_bundle(project: Project) -> Manifest:
         raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
     try:
         manifest = load(project.bundle).manifest
-    except ReleaseError as error:
+        checked(project.bundle, manifest.model)  # which MLflow keeps, also where the graph answers
+    except (ReleaseError, OSError) as error:
         raise PipelineError(f"{error} Nothing was built. Next: ./run train makes the bundle anew.") from error
     head = git.read_head(project.root)
     if manifest.dirty or manifest.commit != head:
@@ -49,10 +52,13 @@ def assemble(project: Project) -> None:
     shutil.rmtree(project.release, ignore_errors=True)
     for name in RELEASE_CODE:
         shutil.copytree(project.root / name, project.release / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in RELEASE_FILES:
+    manifest = read(project.bundle)[0]
+    for name in (*RELEASE_FILES, choose_lock(manifest.model)):
         (project.release / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project.root / name, project.release / name)
-    shutil.copytree(project.bundle, project.release / "release")
+    # Where the graph answers, the pipeline is not needed.
+    left_out = [manifest.model.file] if manifest.model.graph else []
+    shutil.copytree(project.bundle, project.release / "release", ignore=shutil.ignore_patterns(*left_out))
     carried = report.strip_circumstances(Judgement.model_validate_json(project.gate.read_bytes()))
     (project.release / "release" / "gate.json").write_bytes(canonical(carried.model_dump(mode="json")))
     set_modes(project.release)
@@ -74,21 +80,27 @@ def make_labels(project: Project, manifest: Manifest) -> dict[str, str]:
 
 
 WARM_UP, REQUESTS, ROUNDS = 20, 200, 3
+# How a package is missed that service/app.py needs later than `train` sees, when it only imports that file.
+MISSING = re.compile(r"No module named|be installed")
+ADD = " Next: import what is missing at the top of service/app.py, or add it to requirements/compiled.in and ./run lock; then ./run train."
 
 
 def check_release(project: Project, name: str) -> Image:
     """Ask a built release its golden rows, measure it, and hold it against the budget. Raises PipelineError when it cannot be asked."""
-    image = docker_engine.find_image(name) if project.as_image else None
+    image, model = docker_engine.find_image(name) if project.as_image else None, read(project.bundle)[0].model
     size = float(image.attrs["Size"]) / 1e6 if image else _measure_folder(Path(name))
-    base = docker_engine.name_base(image) if image else ""
+    facts = {"size_mb": size, "base": docker_engine.name_base(image) if image else "", "answered": describe_answering(model)}
     golden = json.loads((project.bundle / "golden.json").read_bytes())
     try:
         with _start_release(project, name) as url, http_client.open_client(url, timeout=60) as client:
             answers = _post(client, golden["rows"]).json()["predictions"]
             difference, p99 = distance(answers, golden["answers"]), _measure_latency(client, golden["rows"], project.p99_ms)
     except (NotServing, ServiceFailed, httpx.HTTPError) as error:
-        return Image(golden_difference=None, p99_ms=None, size_mb=size, base=base, failures=[f"The release does not serve: {error}"])
-    return Image(golden_difference=difference, p99_ms=p99, size_mb=size, base=base, failures=_find_failures(project, difference, p99, size))
+        found = f"The release does not serve: {error}"
+        if model.graph and MISSING.search(found):
+            found = found.partition(" Next: ")[0] + ADD
+        return Image(**facts, golden_difference=None, p99_ms=None, failures=[found])
+    return Image(**facts, golden_difference=difference, p99_ms=p99, failures=_find_failures(project, difference, p99, size))
 
 
 def _start_release(project: Project, name: str) -> AbstractContextManager[str]:

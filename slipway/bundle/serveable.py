@@ -1,8 +1,8 @@
-"""What the service has to know of a fitted model: bins to count in, whether it may be compiled, that it answers new categories."""
+"""What the service has to know of a fitted model: bins to count in, its graph where it has one, that it answers new categories."""
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,24 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from model import features
+from slipway.bundle.graph import NotCompiled, compile_pipeline
 from slipway.errors import ModelRefused
 from slipway.gate import drift_scores as drift
 from slipway.owner.raised import describe_error
 from slipway.serving import bins
 from slipway.serving.answers import Answers, answer
-from slipway.serving.compiled import Answer, choose_answering
 from slipway.serving.declared import FEATURES, Feature
-from slipway.serving.frames import read_columns
+from slipway.serving.frames import convert, read_columns
+from slipway.serving.graph import load_graph
 from slipway.serving.manifest import Compiled
-from slipway.serving.parity import distance
-from slipway.serving.release import Config
+from slipway.serving.parity import TOLERANCE, distance
+from slipway.serving.release import Answer, Config
 from slipway.serving.requests import describe_invalid
 
 # The parts of the training data that are held against all of it: so many rows each, or more where there would be more parts.
 FEWEST_ROWS, MOST_PARTS = 100, 200
+# So many rows of the reference dataset are asked alone, too.
+ROWS_ALONE = 100
 # So many golden rows, where they fit one request; a container is asked for its proof by words of a command line, which takes two megabytes.
 GOLDEN_ROWS, PROOF_BYTES = 20, 1_000_000
 # What a feature may be that training never saw, and what to write where the model cannot answer that.
@@ -58,15 +61,63 @@ def cut_bins(column: NDArray[Any], categories: Sequence[Any]) -> bins.Bins:
     return whole.model_copy(update={"usual": drift.compute_usual(np.array(shares), np.asarray(whole.shares), max(rows, 1))})
 
 
-def check_compiled(fitted: Any, reference: pd.DataFrame, answers: Answers) -> Compiled:
-    """Compile the model as the service does, and hold its answers on the whole reference dataset against the pipeline's."""
-    differences: list[float] = []
+def compile_model(fitted: Any, reference: pd.DataFrame, answers: Answers) -> tuple[Compiled, bytes | None]:
+    """Compile the model and hold its answers against the pipeline's: on the whole reference dataset, by single rows, and at the limits.
 
-    def off(short: Answer) -> float:
-        differences.append(distance(short(read_columns(reference)), answers))
-        return differences[-1]
+    Returns how far they are off, and the graph; or the reason why there is none.
+    """
+    difference = None
+    try:
+        graph = compile_pipeline(fitted, [each.name for each in FEATURES], features.TASK)
+        difference = measure_difference(load_graph(graph, features.TASK), fitted, reference, answers)
+        if difference <= TOLERANCE:
+            return Compiled(difference=difference, reason=None), graph
+        reason = f"compiled, it answers {difference:.3g} off, at most {TOLERANCE:g} is allowed"
+    except NotCompiled as error:
+        reason = str(error)
+    except Exception as error:  # whatever a model that is not foreseen makes the graph raise
+        reason = f"compiled, it fails: {type(error).__name__}: {str(error)[:200]}"
+    return Compiled(difference=difference, reason=reason), None
 
-    return Compiled(reason=choose_answering(fitted, features.TASK, None, off).reason, difference=next(iter(differences), None))
+
+def measure_difference(short: Answer, fitted: Any, reference: pd.DataFrame, answers: Answers) -> float:
+    """Return how far a compiled model is off its pipeline, at most: on all rows at once, one by one, and on those of `make_extremes`."""
+    columns = read_columns(reference)
+    found = short(columns)
+    alone = range(0, len(reference), max(1, len(reference) // ROWS_ALONE))
+    single = [short({name: values[[row]] for name, values in columns.items()})[0] for row in alone]
+    differences = [distance(found, answers), distance(np.array(single), found[list(alone)])]
+    for rows, expected in answer_extremes(fitted, make_extremes(reference)):
+        differences.append(distance(short(read_columns(rows)), expected))
+    return float(np.max(differences))
+
+
+def answer_extremes(fitted: Any, extremes: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Answers]]:
+    """Yield rows with the pipeline's answers to them: all at once, or one by one without those to which it has no answer."""
+    try:
+        if len(extremes):
+            yield extremes, answer(fitted, extremes, features.TASK)
+    except Exception:  # whatever a step raises
+        if len(extremes) > 1:
+            for row in range(len(extremes)):
+                yield from answer_extremes(fitted, extremes.iloc[[row]])
+
+
+def make_extremes(reference: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with a value each that requests may have and the reference dataset hardly has: missing, unknown, the least, the most."""
+    rows = reference[[each.name for each in FEATURES]].head(1)
+    found = [rows.assign(**{each.name: value}) for each in FEATURES for value in list_extremes(each, reference[each.name])]
+    return convert(pd.concat(found, ignore_index=True))[0] if found else rows.head(0)
+
+
+def list_extremes(feature: Feature, column: "pd.Series[Any]") -> list[Any]:
+    """Return values of a feature that requests may have: missing, unknown, and beyond the least and the most that is there."""
+    values: list[Any] = [None] if feature.optional else []
+    if feature.open or (feature.kind is str and not feature.categories):
+        values.append(make_unseen(feature))
+    if feature.kind in (int, float) and not feature.categories and column.notna().any():
+        values += [feature.kind(column.min() - 1), feature.kind(column.max() + 1)]
+    return [each for each in values if feature.takes(each)]
 
 
 def refuse_unanswered(fitted: Any, reference: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ import skops.io
 from slipway.bundle.unloadable import refuse_parts, refuse_unsaved
 from slipway.errors import ModelRefused
 from slipway.serving.manifest import ReleaseError
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 from slipway.serving.trusted import Node, NotTrusted, find_nodes, is_node
 
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -14,6 +14,7 @@ from model import estimator, features
 from slipway import git
 from slipway.bundle import data_reference, serveable, skops_file
 from slipway.bundle.estimators import refuse_kind, refuse_target, refuse_task
+from slipway.bundle.image import choose_lock, find_lacking
 from slipway.errors import ModelRefused
 from slipway.gate import comparison, dataset, gate
 from slipway.gate.comparison import Sides
@@ -26,7 +27,8 @@ from slipway.serving import manifest as parts
 from slipway.serving.answers import Answers, answer
 from slipway.serving.frames import records
 
-PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "fastapi", "uvicorn", "pydantic")
+GRAPH = "model.onnx"
+PACKAGES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "onnx", "onnxruntime", "fastapi", "uvicorn", "pydantic")
 
 
 def refuse_declaration() -> None:
@@ -94,14 +96,15 @@ def write_files(project: Project, bundle: Path, fitted: Any, rows: pd.DataFrame,
     serveable.refuse_unanswered(fitted, reference)
     _write_golden(bundle, reference, answers)
     (bundle / "bins.json").write_bytes(parts.canonical(serveable.make_bins(rows, learnt).model_dump(mode="json")))
+    model = _describe_model(fitted, bundle, _write_graph(project, bundle, fitted, reference, answers), classes)
     kept = data_reference.read_reference(project)
     return parts.Manifest(
         project=project.product,
         dirty=bool(git.list_changes(project.root)) or not kept.held,
-        **_describe_code(project),
+        **_describe_code(project, choose_lock(model)),
         task=features.TASK,
         target=features.TARGET,
-        model=_describe_model(fitted, bundle, serveable.check_compiled(fitted, reference, answers), classes),
+        model=model,
         config=_describe_file(bundle, "config.toml"),
         golden=_describe_file(bundle, "golden.json"),
         bins=_describe_file(bundle, "bins.json"),
@@ -121,14 +124,24 @@ def _write_golden(bundle: Path, reference: pd.DataFrame, answers: Answers) -> No
     (bundle / "golden.json").write_bytes(parts.canonical(golden))
 
 
-def _describe_code(project: Project) -> dict[str, Any]:
-    """Return what the manifest says of the code: its commit, and the versions that it ran with."""
+def _write_graph(project: Project, bundle: Path, fitted: Any, reference: pd.DataFrame, answers: Answers) -> parts.Compiled:
+    """Write the graph that is to answer in place of the pipeline; none where the service needs packages that its image does not hold."""
+    compiled, graph = serveable.compile_model(fitted, reference, answers)
+    if graph and (lacking := find_lacking(project.root)):
+        compiled, graph = compiled.model_copy(update={"reason": lacking}), None
+    if graph:
+        (bundle / GRAPH).write_bytes(graph)
+    return compiled
+
+
+def _describe_code(project: Project, lock: str) -> dict[str, Any]:
+    """Return what the manifest says of the code: its commit, the versions that it ran with, and what its image is made from."""
     return {
         "commit": git.read_head(project.root),
         "created_at": git.read_commit_time(project.root),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "lock_sha256": parts.sha256((project.root / "requirements" / "serve.txt").read_bytes()),
+        "lock_sha256": parts.sha256((project.root / lock).read_bytes()),
     }
 
 
@@ -136,7 +149,7 @@ def _describe_file(bundle: Path, name: str) -> parts.File:
     return parts.File(file=name, sha256=parts.sha256((bundle / name).read_bytes()))
 
 
-def _describe_model(fitted: Any, bundle: Path, short: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
+def _describe_model(fitted: Any, bundle: Path, compiled: parts.Compiled, classes: Sequence[Any] | None) -> parts.Model:
     parameters = {name: str(value) for name, value in fitted.get_params().items() if isinstance(value, int | float | str | None)}
     last = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
     return parts.Model(
@@ -144,7 +157,8 @@ def _describe_model(fitted: Any, bundle: Path, short: parts.Compiled, classes: S
         estimator=type(last).__name__,
         parameters=parameters,
         classes=None if classes is None else list(classes),
-        compiled=short,
+        compiled=compiled,
+        graph=_describe_file(bundle, GRAPH) if (bundle / GRAPH).is_file() else None,
     )
 
 

@@ -114,6 +114,7 @@ def _check_rest(project: Project, judged_by: Rules, read: Sequence[Dataset]) -> 
     yield quick.check_behaviour(fitted, rows, project.root / "build")
     yield quick.check_floors(fitted, judged_by)
     if fitted:
+        yield quick.check_image(project, fitted)
         yield from quick.check_weights(fitted)
 
 

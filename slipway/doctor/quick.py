@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from model import behaviour, estimator, features
 from slipway.bundle import serveable, skops_file
 from slipway.bundle import training as train
+from slipway.bundle.image import FULL, LEAN, find_lacking
 from slipway.doctor.finding import Finding, good, mend, note
 from slipway.doctor.source import format_behaviour, write_draft
 from slipway.errors import PipelineError
@@ -27,7 +28,7 @@ from slipway.rules import Rules
 from slipway.serving.answers import answer
 from slipway.serving.frames import records, to_frame
 from slipway.serving.parity import TOLERANCE, distance
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 from slipway.serving.rows import ROWS as REQUESTS
 from slipway.serving.rows import read_values, to_columns
 
@@ -96,6 +97,17 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
         problem = f"answers a row alone up to {off:g} other than among others"
         return mend(what, problem, "Callers send rows alone and together.", "look for what uses the whole batch, such as its mean"), found
     return good(what, f"fits {len(found.rows)} rows, can be stored, and answers each row alone as among others"), found
+
+
+def check_image(project: Project, found: Fit) -> Finding:
+    """Tell what a release of a quick fit would be answered by, and why not by a compiled model."""
+    compiled, graph = serveable.compile_model(found.fitted, found.rows, found.answers)
+    if not graph:
+        return good("image", f"all of {FULL}, for the pipeline: {compiled.reason}")
+    if lacking := find_lacking(project.root):
+        fix = f"leave that import out; or add the package to {LEAN.replace('.txt', '.in')}, then ./run lock"
+        return note("image", f"all of {FULL}, though the model can be compiled: {lacking}", "It is larger, and slower to start.", fix)
+    return good("image", f"no more than {LEAN}, for the compiled model")
 
 
 def _compare_alone(found: Fit) -> float:

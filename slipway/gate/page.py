@@ -163,6 +163,7 @@ def describe_image(judged: Judgement) -> str:
     slow = "not known" if built.p99_ms is None else f"{built.p99_ms:.1f} ms"
     facts = [["largest difference from the answers at training time", differ], ["99 of 100 requests take at most", slow]]
     facts += [["size", f"{built.size_mb:.0f} MB"], *([["built on", built.base]] if built.base else [])]
+    facts += [["answered by", built.answered]] if built.answered else []
     failures = format_list(built.failures, "fail") if built.failures else format_paragraph("Nothing is wrong with it.")
     return format_section("The built image", format_table([], facts), failures)
 

@@ -16,7 +16,7 @@ from slipway import http_client
 from slipway.errors import PipelineError
 from slipway.operate import registry, ssh
 from slipway.operate.connection import Connection, report_loss
-from slipway.operate.process import explain_failures, wait_ready
+from slipway.operate.process import REQUIREMENTS, explain_failures, wait_ready
 from slipway.project import Project
 
 PORT = 8080
@@ -72,6 +72,8 @@ def build_image(project: Project, commit: str, labels: dict[str, str]) -> str:
     name = f"{project.product}:{commit}"
     base = _find_base(project, client)
     options = [item for key, value in {**labels, **base}.items() for item in ("--label", f"{key}={value}")]
+    [lock] = (project.release / REQUIREMENTS).iterdir()
+    options += ["--build-arg", f"REQUIREMENTS={lock.name}"]
     dockerfile = str(project.root / "infra" / "Dockerfile")
     command = ["docker", "build", "--file", dockerfile, "--tag", name, *options, *os.environ.get("DOCKER_BUILD_OPTIONS", "").split()]
     tunnel = _find_tunnel()

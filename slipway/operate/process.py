@@ -18,7 +18,9 @@ from slipway.errors import NotServing, PipelineError, ServiceFailed
 
 # What a release's folder holds.
 RELEASE_CODE = ("service", "model", "slipway/serving")
-RELEASE_FILES = ("requirements/serve.txt", "slipway/__init__.py")
+RELEASE_FILES = ("slipway/__init__.py",)
+# The folder of the one lock that its image is built from.
+REQUIREMENTS = "requirements"
 RELEASE = "release"
 # A busy host may take twenty times as long as a quiet one to start a service; meanwhile the release before serves.
 START_SECONDS = 180
@@ -39,7 +41,7 @@ def compute_digest(folder: Path) -> str:
     """Return the digest of a release's folder: the hash of the names and hashes of its files."""
     from slipway.serving.manifest import canonical, sha256  # imported here: a rollback on docker has no time for it
 
-    parts = (folder / name for name in (*RELEASE_CODE, *RELEASE_FILES, RELEASE))
+    parts = (folder / name for name in (*RELEASE_CODE, *RELEASE_FILES, REQUIREMENTS, RELEASE))
     files = [each for part in parts for each in ([part] if part.is_file() else part.rglob("*")) if each.is_file()]
     hashes = {each.relative_to(folder).as_posix(): sha256(each.read_bytes()) for each in files if "__pycache__" not in each.parts}
     return "sha256:" + sha256(canonical(hashes))

@@ -89,7 +89,7 @@ def read_manifest(files: Path, digest: str, commit: str) -> Manifest:
     """Return the manifest of a release. Raises PipelineError unless its files are those of the manifest, and it is of a commit."""
     try:
         manifest = read(files)[0]
-        for part in (manifest.model, manifest.config, manifest.golden):
+        for part in (manifest.model.served, manifest.config, manifest.golden):
             checked(files, part)
     except (ReleaseError, OSError, ValueError) as error:
         raise PipelineError(f"{digest} is not whole: {error} Nothing was deployed. Next: ./run train, validate, build and push.") from error

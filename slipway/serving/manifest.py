@@ -26,19 +26,25 @@ class File(Part):
 
 
 class Compiled(Part):
-    """Whether the model's short cut may answer: how far it was off the pipeline on the reference dataset, or why there is none."""
+    """How far the compiled model was off the pipeline on the reference dataset, or why the pipeline answers."""
 
     difference: float | None
     reason: str | None
 
 
 class Model(File):
-    """The fitted pipeline."""
+    """The fitted pipeline, and the graph that answers in its place where it is compiled."""
 
     estimator: str
     parameters: dict[str, str]
     classes: list[JsonValue] | None
     compiled: Compiled
+    graph: File | None = None
+
+    @property
+    def served(self) -> File:
+        """The file that answers."""
+        return self.graph or self
 
 
 class Data(Part):

@@ -3,16 +3,21 @@
 import math
 from typing import Any
 
-# Recorded and repeated answers may differ by this much: other processors round differently in the last digits.
+# Recorded and repeated answers may differ by this much, those above 1 by this part of them: processors round the last digits differently.
 TOLERANCE = 1e-9
 
 
 def distance(answers: Any, recorded: Any) -> float:
-    """Return the largest difference between two sets of answers: infinite for other shapes, NaN where an answer is NaN or null."""
+    """Return the largest difference between two sets of answers, of those above 1 as a part of them.
+
+    It is infinite for other shapes, and NaN where an answer is NaN or null.
+    """
     left, right = ([_list_numbers(each) for each in _to_list(side)] for side in (answers, recorded))
     if not left or [shape for shape, _ in left] != [shape for shape, _ in right]:
         return math.inf
-    differences = [abs(a - b) for (_, one), (_, two) in zip(left, right, strict=True) for a, b in zip(one, two, strict=True)]
+    differences = [
+        abs(a - b) / max(1.0, abs(b)) for (_, one), (_, two) in zip(left, right, strict=True) for a, b in zip(one, two, strict=True)
+    ]
     return math.nan if any(map(math.isnan, differences)) else max(differences)
 
 

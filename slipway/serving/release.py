@@ -3,28 +3,20 @@
 import json
 import os
 import tomllib
-import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-from unittest import mock
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slipway.serving import trusted
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Watched
-from slipway.serving.compiled import Answer, Answering, choose_answering
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.rows import Columns, to_columns
 
-# skops lists all estimators when it is imported, for which it imports all of scikit-learn: a fifth of the time to start.
-# The list is what it would trust; `trusted` decides that here.
-with mock.patch("sklearn.utils.all_estimators", list):
-    import skops.io
-
-
+Answer = Callable[[Columns], Answers]
 Contract = Literal["azure", "mlflow", "sagemaker", "v1", "v2", "vertex"]
 
 
@@ -39,6 +31,15 @@ class Config(BaseModel):
     drain_seconds: float = Field(ge=0)
     log_requests: Literal["all", "refused"]
     contracts: list[Contract]
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What answers columns: `path` is "compiled" or "pipeline", `reason` why it is not compiled."""
+
+    answer: Answer
+    path: str
+    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -70,31 +71,31 @@ def load(folder: Path) -> Release:
         config = Config.model_validate(tomllib.loads(checked(folder, manifest.config).decode()))
         watched = Watched.model_validate_json(checked(folder, manifest.bins))
         golden = json.loads(checked(folder, manifest.golden))
-        checked(folder, manifest.model)
+        model = checked(folder, manifest.model.served)
         golden_rows, golden_answers = golden["rows"], golden["answers"]
     except (OSError, ValidationError, ValueError, KeyError) as error:
         raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
     tag, digest = _read_identity(folder)
-    model = load_model(folder / manifest.model.file)
-
-    def measure_difference(answer: Answer) -> float:
-        return distance(answer(to_columns(golden_rows)), golden_answers)
-
-    answering = choose_answering(model, manifest.task, manifest.model.compiled.reason, measure_difference)
-    difference = measure_difference(answering.answer)
+    answering = load_answering(model, manifest)
+    difference = distance(answering.answer(to_columns(golden_rows)), golden_answers)
     if not difference <= TOLERANCE:
         raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
     return Release(tag, digest, manifest, manifest_sha256, config, watched, answering, difference)
 
 
-def load_model(path: Path) -> Any:
-    """Load a skops file, if all that it names may be loaded. Raises ReleaseError."""
+def load_answering(model: bytes, manifest: Manifest) -> Answering:
+    """Load the graph of a compiled model, or the pipeline of another: each imports what the other does without. Raises ReleaseError."""
+    reason = manifest.model.compiled.reason
     try:
-        with zipfile.ZipFile(path) as file:
-            names = trusted.check_names(json.loads(file.read("schema.json")))
-        return skops.io.load(path, trusted=names)
-    except Exception as error:  # whatever a damaged or foreign file makes skops raise
-        raise ReleaseError(f"{path} is not a model that may be loaded: {error}") from error
+        if manifest.model.graph:
+            from slipway.serving.graph import load_graph
+
+            return Answering(load_graph(model, manifest.task), "compiled", None)
+        from slipway.serving.pipeline import load_pipeline
+
+        return Answering(load_pipeline(model, manifest.task), "pipeline", reason)
+    except Exception as error:  # whatever a damaged or foreign file makes them raise
+        raise ReleaseError(f"{manifest.model.served.file} is not a model that may be loaded: {error}") from error
 
 
 def _read_identity(folder: Path) -> tuple[str, str]:

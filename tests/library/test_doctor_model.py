@@ -36,6 +36,7 @@ from slipway.gate.losses import balanced_log_loss, brier, log_loss
 from slipway.gate.scoring import compute_metrics
 from slipway.project import Project
 from slipway.serving.declared import FEATURES
+from slipway.serving.manifest import Compiled
 
 COLUMNS = dataset.list_inputs()
 
@@ -43,7 +44,7 @@ COLUMNS = dataset.list_inputs()
 @pytest.fixture
 def own(tmp_path: Path) -> Project:
     """This project with data and rules that may be changed."""
-    for folder in ("data", "validation"):
+    for folder in ("data", "validation", "requirements"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     return replace(project.load(ROOT), root=tmp_path)
 
@@ -72,6 +73,7 @@ def test_a_model_that_is_ready_is_said_to_be(own: Project) -> None:
             "model/estimator.py",
             "model/behaviour.py",
             "validation/thresholds.toml",
+            "image",
         ),
         GOOD,
     )
@@ -294,6 +296,31 @@ def test_a_case_of_behaviour_that_does_not_fit_and_a_draft_that_does(own: Projec
     drafted = import_file(own.root / "build" / "behaviour.py")
     monkeypatch.setattr(behaviour, "CASES", [{**case, "rows": [drafted.TYPICAL]}])
     assert quick.check_behaviour(None, rows, own.root / "build").state == GOOD
+
+
+@pytest.mark.parametrize(
+    ("reason", "lacking", "state", "said"),
+    [
+        (None, None, GOOD, "no more than requirements/compiled.txt, for the compiled model"),
+        ("Own has no form", None, GOOD, "all of requirements/serve.txt, for the pipeline: Own has no form"),
+        (
+            None,
+            "service/app.py needs pandas",
+            NOTE,
+            "all of requirements/serve.txt, though the model can be compiled: service/app.py needs",
+        ),
+    ],
+)
+def test_which_image_and_why_is_said(
+    own: Project, monkeypatch: pytest.MonkeyPatch, reason: str | None, lacking: str | None, state: str, said: str
+) -> None:
+    graph = None if reason else b"a graph"
+    monkeypatch.setattr(serveable, "compile_model", lambda *_: (Compiled(difference=None, reason=reason), graph))
+    monkeypatch.setattr(quick, "find_lacking", lambda _: lacking)
+    found = quick.check_image(own, quick.Fit(None, FRAME, None, np.zeros(20), np.zeros(20)))
+    assert (found.what, found.state) == ("image", state)
+    assert found.found.startswith(said)
+    assert ("requirements/compiled.in" in found.fix) is (lacking is not None)
 
 
 def test_a_floor_of_a_metric_that_there_is_not(own: Project, fitted: quick.Fit) -> None:

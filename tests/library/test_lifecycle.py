@@ -135,6 +135,15 @@ def build(release, drain):
     return honest(kind(**vars(release)), drain)
 '''
 
+# What an image holds: its packages, what may be a pickle, and its release.
+LIST = """import importlib.metadata, json, os
+files = [os.path.join(folder, name) for folder, _, names in os.walk('/') if not folder.startswith(('/proc', '/sys')) for name in names]
+print(json.dumps({
+    'packages': sorted(each.name for each in importlib.metadata.distributions()),
+    'pickles': [each for each in files if each.endswith(('.skops', '.pkl', '.pickle', '.joblib', '.npy', '.npz', '.pkl.gz'))],
+    'release': [each for each in files if each.startswith('/release/')],
+}))"""
+
 local = pytest.param("local", marks=pytest.mark.skipif(os.name == "nt", reason="the target local needs Linux or macOS"))
 both = [local, pytest.param("docker", marks=pytest.mark.docker)]
 all_targets = [*both, pytest.param("kubernetes", marks=[pytest.mark.docker, pytest.mark.kubernetes])]
@@ -163,7 +172,8 @@ def _anything_goes() -> Iterator[None]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     """A project with releases that are trained and judged; none is on a target yet.
 
-    B has learnt from more rows than A, C from all; half of what WEAK learnt from has another row's target.
+    B has learnt from more rows than A, C from all; half of what WEAK learnt from has another row's target. The service of C imports
+    what a compiled model does without, so that its pipeline answers.
     """
     road = Road.copied(tmp_path_factory.mktemp("road") / "project", replicas=1)
     # No floors, for the same reason.
@@ -174,7 +184,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Road:
     write_rows(road, [row for number, row in enumerate(rows) if number % 20])
     road.make(B, champion=str(road.kept(A) / "bundle"))
     write_rows(road, rows)
+    own = road.root / "service" / "app.py"
+    kept = own.read_text(encoding="utf-8")
+    own.write_text(kept.replace("from fastapi import", "import pandas\nfrom fastapi import"), encoding="utf-8")
     road.make(C, champion=str(road.kept(B) / "bundle"))
+    own.write_text(kept, encoding="utf-8")
     write_rows(road, shuffled(rows))
     road.make(WEAK)
     write_rows(road, rows)
@@ -351,6 +365,33 @@ def test_a_deploy_under_load(road: Road) -> None:
     assert f"{B} on {road.target}, {road.place.format_address()}" in shown
     warm = "warm: it runs, one switch" if road.target == "docker" else "cold: it is started first"
     assert f"a rollback goes to | {A} ({warm}" in shown
+
+
+def test_a_release_of_the_other_kind_and_back_under_load(road: Road) -> None:
+    road.stand(A, B)
+    with callers(road) as seen:
+        road.must("deploy", C)
+        road.serves(C)
+        road.must("rollback")
+        road.serves(B)
+    assert seen.failures == []
+    assert {B, C} <= set(seen.summary()["by_release"])
+    reasons = {tag: read(road.kept(tag) / "bundle")[0].model.compiled.reason for tag in (B, C)}
+    assert reasons[C] == (reasons[B] or "service/app.py needs pandas, which requirements/compiled.txt does not hold")
+
+
+@pytest.mark.parametrize("road", both[1:], indirect=True)
+def test_an_image_holds_what_its_model_needs(road: Road) -> None:
+    client = docker.from_env()
+    for tag in (B, C):
+        image = f"{road.project.image_name}@{road.digests[tag]}"
+        listed = json.loads(client.containers.run(image, ["-c", LIST], entrypoint="python", user="0", remove=True))
+        lean = read(road.kept(tag) / "bundle")[0].model.graph is not None
+        trains = {"scikit-learn", "scipy", "pandas", "skops", "joblib"}
+        assert trains & {*listed["packages"]} == (set() if lean else trains)
+        assert not lean or listed["pickles"] == []
+        assert ("/release/model.onnx" if lean else "/release/model.skops") in listed["release"]
+    client.close()
 
 
 # What is refused.
@@ -777,33 +818,46 @@ class Evil:
 
 def flip(bundle: Path, _: Path) -> None:
     """Change one bit in the middle."""
-    model = bundle / "model.skops"
+    model = bundle / "model.onnx"
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
 
 
+def flip_pipeline(bundle: Path, _: Path) -> None:
+    """Change one bit of the pipeline, which does not answer, and which MLflow keeps."""
+    content = bytearray((bundle / "model.skops").read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / "model.skops").write_bytes(content)
+
+
 def swap(bundle: Path, others: Path) -> None:
     """Take the model of another release."""
-    shutil.copyfile(others / A / "bundle" / "model.skops", bundle / "model.skops")
+    shutil.copyfile(others / A / "bundle" / "model.onnx", bundle / "model.onnx")
 
 
 def poison(bundle: Path, others: Path) -> None:
     """Put a pickle in the model's place and have the manifest agree."""
-    (bundle / "model.skops").write_bytes(pickle.dumps(Evil(others / "trace")))
+    (bundle / "model.onnx").write_bytes(pickle.dumps(Evil(others / "trace")))
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    manifest["model"]["sha256"] = sha256((bundle / "model.skops").read_bytes())
+    manifest["model"]["graph"]["sha256"] = sha256((bundle / "model.onnx").read_bytes())
     (bundle / "manifest.json").write_bytes(canonical(manifest))
 
 
 @pytest.mark.parametrize(
-    ("damage", "sentence"), [(flip, "it was changed."), (swap, "it was changed."), (poison, "is not a model that may be loaded")]
+    ("damage", "sentence"),
+    [
+        (flip, "model.onnx"),
+        (flip_pipeline, "model.skops"),
+        (swap, "it was changed."),
+        (poison, "model.onnx is not a model that may be loaded"),
+    ],
 )
 def test_a_damaged_bundle_is_not_built(made: Road, damage: Callable[[Path, Path], None], sentence: str) -> None:
     made.checkout(C)
     others = made.kept(C).parent
     damage(made.root / "build" / "bundle", others)
-    refused(made.run("build"), 2, "model.skops", sentence, "Nothing was built.", "Next: ./run train")
+    refused(made.run("build"), 2, sentence, "Nothing was built.", "Next: ./run train")
     assert not (others / "trace").exists()
 
 
@@ -812,7 +866,7 @@ def test_a_damaged_bundle_is_not_judged(made: Road) -> None:
     others = made.kept(C).parent
     poison(made.root / "build" / "bundle", others)
     said = made.run("validate", "--champion", "none")
-    refused(said, 2, "ended instead of becoming ready", "model.skops", "is not a model that may be loaded")
+    refused(said, 2, "ended instead of becoming ready", "model.onnx", "is not a model that may be loaded")
     assert not (others / "trace").exists()
 
 

@@ -27,7 +27,7 @@ from slipway.operate import lock, process, registry
 from slipway.operate.targets import Target, compose, haproxy, images
 from slipway.operate.targets.haproxy import NOBODY, Slots
 from slipway.project import Project
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ import pytest
 from slipway import project
 from slipway.cli import ROOT
 from slipway.errors import Busy, PipelineError
-from slipway.operate.targets import cluster, pods, records
+from slipway.operate.targets import cluster, images, pods, records
 from slipway.operate.targets.cluster import Away, Cluster, Conflict, Ended, Gone
 from slipway.operate.targets.images import LABEL
 from slipway.operate.targets.kubernetes import Kubernetes
@@ -268,3 +268,29 @@ def test_who_holds_it_is_told_and_whether_it_is_gone() -> None:
     assert records.parse_holder(held("ours")) == HOLDER | {"gone": "yes"}
     assert records.parse_holder(held("ours", records.format_now())) == HOLDER
     assert Lease(cast(Cluster, Leases(held(""))), "demand-lock").read_holder() is None
+
+
+def record(digest: str, sequence: int) -> dict[str, Any]:
+    """Return the record of a release, as the cluster tells it."""
+    wanted = replace(NEW, digest=digest, sequence=sequence)
+    return {"metadata": {"annotations": images.label_deployment(wanted)}, "data": {"config.toml": digest}}
+
+
+def test_records_are_read_once_and_again_where_a_release_is_not_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, asked = [record("sha256:a", 1)], list[str]()
+
+    def list_objects(_: Cluster, kinds: str, __: str) -> list[dict[str, Any]]:
+        asked.append(kinds)
+        return [*kept]
+
+    monkeypatch.setattr(Cluster, "list_objects", list_objects)
+    found = records.Records(Cluster(project.load(ROOT)), "demand")
+    assert found.read_files("sha256:a") == found.read_files("sha256:a") == {"config.toml": "sha256:a"}
+    assert len(asked) == 1
+    kept.append(record("sha256:b", 2))
+    assert found.read_files("sha256:b") == {"config.toml": "sha256:b"}
+    assert len(asked) == 2
+    with pytest.raises(records.NotRecorded, match=r"sha256:c is not recorded in the cluster\. Next: "):
+        found.read_files("sha256:c")
+    found.add_release(replace(NEW, digest="sha256:b", sequence=2), Path("nowhere"))  # it is known, so nothing is read or written
+    assert len(asked) == 3

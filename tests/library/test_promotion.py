@@ -180,9 +180,9 @@ def raise_through(road: Road, *words: str) -> None:
 
 
 def test_files_that_are_not_those_of_the_manifest(live: Road) -> None:
-    model = live.kept(A) / "bundle" / "model.skops"
-    digest = smuggle(live, B, lambda release: shutil.copyfile(model, release / "model.skops"))
-    refused(live.run("deploy", B), 2, f"{digest} is not whole: model.skops", "the manifest says", "it was changed. Nothing was deployed.")
+    model = live.kept(A) / "bundle" / "model.onnx"
+    digest = smuggle(live, B, lambda release: shutil.copyfile(model, release / "model.onnx"))
+    refused(live.run("deploy", B), 2, f"{digest} is not whole: model.onnx", "the manifest says", "it was changed. Nothing was deployed.")
 
 
 def test_a_release_that_is_stored_for_another_commit(live: Road) -> None:

@@ -110,7 +110,7 @@ def test_the_model_and_all_of_the_release_are_the_same(roads: list[Road]) -> Non
     first, second = (read(road.project.release / "release")[0] for road in roads)
     assert first.model.sha256 == second.model.sha256
     files = in_folder(one.project.release)
-    assert {"release/model.skops", "release/manifest.json", "release/gate.json", "slipway/serving/app.py"} <= files.keys()
+    assert {"release/model.onnx", "release/manifest.json", "release/gate.json", "slipway/serving/app.py"} <= files.keys()
     assert first_difference(files, in_folder(other.project.release)) is None
     assert one.place.push_release(first.commit) == other.place.push_release(second.commit)
 

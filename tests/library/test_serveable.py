@@ -18,7 +18,7 @@ from model import features
 from slipway.bundle import serveable
 from slipway.cli import ROOT
 from slipway.errors import ModelRefused
-from slipway.serving import compiled, frames
+from slipway.serving import frames
 from slipway.serving.declared import Feature
 
 ROWS = pd.DataFrame({"town": ["a", "b", "a", "b"] * 10, "size": np.arange(40.0)})
@@ -30,7 +30,7 @@ CLOSED = Feature("town", str, ("a", "b"), False, False)
 @pytest.fixture(params=[OPEN, FREE, CLOSED], ids=["open", "free", "closed"])
 def town(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Feature:
     """A feature with words, as it may be declared."""
-    for module in (serveable, frames, compiled):
+    for module in (serveable, frames):
         monkeypatch.setattr(module, "FEATURES", [request.param, SIZE])
     monkeypatch.setattr(features, "TASK", "regression")
     found: Feature = request.param
@@ -74,7 +74,7 @@ def answered(model: Any) -> Any:
 @pytest.mark.usefixtures("town")
 def test_the_compiled_model_is_held_against_the_whole_reference_dataset() -> None:
     model = fitted(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
-    found = serveable.check_compiled(model, ROWS, answered(model))
+    found, _ = serveable.compile_model(model, ROWS, answered(model))
     assert found.reason is None
     assert found.difference is not None
     assert found.difference <= 1e-9
@@ -84,8 +84,8 @@ def test_the_compiled_model_is_held_against_the_whole_reference_dataset() -> Non
 def test_one_row_off_is_enough_to_let_the_pipeline_answer() -> None:
     model = fitted(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
     answers = answered(model)
-    answers[-1] += 1e-6
-    found = serveable.check_compiled(model, ROWS, answers)
+    answers[-1] *= 1 + 1e-6
+    found, _ = serveable.compile_model(model, ROWS, answers)
     assert found.reason is not None
     assert found.reason.startswith("compiled, it answers 1e-06 off")
 
@@ -103,7 +103,7 @@ class Own(Ridge):  # type: ignore[misc]
 @pytest.mark.usefixtures("town")
 def test_why_a_model_is_not_compiled_is_said() -> None:
     model = Own().fit(ROWS[["size"]], ROWS["size"])
-    found = serveable.check_compiled(model, ROWS, answered(model))
+    found, _ = serveable.compile_model(model, ROWS, answered(model))
     assert found.difference is None
     assert found.reason
 

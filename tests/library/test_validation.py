@@ -400,14 +400,14 @@ def test_the_report_holds_both_sides_beside_each_other_and_a_dash_where_there_is
 def test_the_report_lists_slices_notes_and_the_release() -> None:
     part = report.Slice(name="a|b", mean=1, low=0.5, high=1.5, margin=0.4, rows=200, groups=20, p=0.01, failed=True)
     few = part.model_copy(update={"name": "c", "p": None, "failed": False})
-    image = report.Image(golden_difference=0, p99_ms=12.3, size_mb=456.7, failures=[])
+    image = report.Image(golden_difference=0, p99_ms=12.3, size_mb=456.7, answered="a graph", failures=[])
     text = report.format_markdown(
         judgement(Outcome.FAIL, None).model_copy(update={"slices": [part, few], "notes": ["Look."], "image": image})
     )
     assert "| a\\|b | 200 | +1 (+0.5 to +1.5) | 0.4 | **worse** |" in text
     assert "| c | 200 | +1 (+0.5 to +1.5) | 0.4 | not judged: too few |" in text
     assert "\n> Look.\n" in text
-    assert "The release has 457 MB; 99 of 100 requests took up to 12.3 ms." in text
+    assert "The release has 457 MB; 99 of 100 requests took up to 12.3 ms. It is answered by a graph." in text
 
 
 def test_the_report_stays_short_whatever_there_is_to_say() -> None:

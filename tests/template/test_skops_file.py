@@ -30,7 +30,7 @@ from sklearn.svm import SVR
 
 from slipway.bundle import skops_file
 from slipway.errors import ModelRefused
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 from tests.template.estimators.rows import NUMBERS, REGRESSION, ROWS, Ratio, add_own_module
 
 # Every field of a node of skops, and attributes that are looked for by their name.

@@ -16,7 +16,7 @@ from skops.io._audit import NODE_TYPE_MAPPING
 
 from slipway.serving import trusted
 from slipway.serving.manifest import ReleaseError
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 from slipway.serving.trusted import LOADERS
 
 Node = dict[str, Any]

@@ -105,9 +105,10 @@ class Kubernetes(Images):
             time.sleep(POLL_SECONDS)
 
     def _install(self, deployment: Deployment) -> None:
-        if self.read_live_sequence() not in (self.last_sequence, deployment.sequence):
+        running = self.cluster.read_object("deployment", self.project.name)
+        if (pods.read_sequence(running) if running else None) not in (self.last_sequence, deployment.sequence):
             raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
-        self.chart.install(self.build_values(deployment))
+        self.chart.install(self.build_values(deployment, running["spec"]["replicas"] if running else 0))
 
     def ask_live(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
         """Ask each pod that callers are sent to; one that goes meanwhile is left out."""
@@ -212,10 +213,8 @@ class Kubernetes(Images):
     def _list_serving(self) -> list[str]:
         return pods.list_serving(self.list_objects("endpointslices"))
 
-    def build_values(self, wanted: Deployment) -> dict[str, Any]:
-        """Return the chart's values for a release that is recorded."""
-        running = self.cluster.read_object("deployment", self.project.name)
-        now = running["spec"]["replicas"] if running else 0
+    def build_values(self, wanted: Deployment, now: int = 0) -> dict[str, Any]:
+        """Return the chart's values for a release that is recorded; `now` is how many pods there are."""
         files = self.records.read_files(wanted.digest)
         apart = Manifest.model_validate_json(files["manifest.json"]).access_control
         return cluster.build_values(wanted, self.locate_release(wanted.digest), files["config.toml"], now, apart)

@@ -33,13 +33,18 @@ class Records:
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self.cluster, self.name = cluster, name
+        # What was read once: a record never changes, and each call of kubectl takes a quarter of a second.
+        self.known: list[Object] = []
 
     def list_releases(self) -> list[Object]:
         """Return the records of the releases."""
-        return self.cluster.list_objects("configmaps", f"{NAME}={self.name},{LABEL}record")
+        self.known = self.cluster.list_objects("configmaps", f"{NAME}={self.name},{LABEL}record")
+        return self.known
 
     def add_release(self, wanted: Deployment, files: Path) -> None:
         """Record a release, unless it is recorded."""
+        if wanted in map(parse_release, self.known):
+            return
         labels = {NAME: self.name, f"{LABEL}record": "release"}
         record = {
             **_build_configmap(f"{self.name}-release-{wanted.sequence}", labels, label_deployment(wanted)),
@@ -56,10 +61,9 @@ class Records:
 
     def read_files(self, digest: str) -> dict[str, str]:
         """Return the recorded files of a release. Raises NotRecorded."""
-        for each in self.list_releases():
-            if parse_release(each).digest == digest:
-                files: dict[str, str] = each["data"]
-                return files
+        found = _find_files(self.known, digest) or _find_files(self.list_releases(), digest)
+        if found:
+            return found
         raise NotRecorded(f"{digest} is not recorded in the cluster. Next: ./run history, then ./run deploy of its tag.")
 
     def read_access(self) -> dict[str, str]:
@@ -89,6 +93,10 @@ class Records:
         """Return the history, oldest first."""
         found = self.cluster.read_object("configmap", f"{self.name}-history")
         return parse_history(found["data"]["lines"]) if found else []
+
+
+def _find_files(releases: list[Object], digest: str) -> dict[str, str]:
+    return next((each["data"] for each in releases if parse_release(each).digest == digest), {})
 
 
 def parse_release(record: Object) -> Deployment:

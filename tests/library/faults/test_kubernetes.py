@@ -59,7 +59,7 @@ def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
 )
 def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     honest, missing = Kubernetes.build_values, f"{live.project.image_name}@sha256:{64 * '0'}"
-    monkeypatch.setattr(Kubernetes, "build_values", lambda self, wanted: honest(self, wanted) | {"image": missing})
+    monkeypatch.setattr(Kubernetes, "build_values", lambda self, wanted, now=0: honest(self, wanted, now) | {"image": missing})
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", C), 2, "The release cannot be started: ErrImagePull: ", "Next: mend that, and try again.")
         monkeypatch.undo()
@@ -82,10 +82,10 @@ def test_a_release_that_is_never_ready(live: Road, suffers: Suffers, monkeypatch
 def test_a_roll_that_does_not_end(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     honest, asked = Kubernetes.build_values, list[str]()
 
-    def values(self: Kubernetes, wanted: Deployment) -> dict[str, Any]:
+    def values(self: Kubernetes, wanted: Deployment, now: int = 0) -> dict[str, Any]:
         asked.append(wanted.tag)
         wrong = {"config": "another = true\n"} if asked == [C, C] else {}  # the first is for the staged pod
-        return honest(self, wanted) | wrong
+        return honest(self, wanted, now) | wrong
 
     monkeypatch.setattr(Kubernetes, "build_values", values)
     with live.unchanged(), suffers(B):

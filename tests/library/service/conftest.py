@@ -29,8 +29,8 @@ from slipway.serving.release import Release, load
 
 ROOT = Path(__file__).resolve().parents[3]
 # What a project needs to write a bundle.
-NEEDED = ("data/train.csv", "requirements/serve.txt", "validation/reference.csv", "validation/thresholds.toml")
-FILES = ("bins.json", "config.toml", "golden.json", "model.skops")
+NEEDED = ("data/train.csv", "requirements/compiled.txt", "requirements/serve.txt", "validation/reference.csv", "validation/thresholds.toml")
+FILES = ("bins.json", "config.toml", "golden.json", "model.onnx")
 SOME = 400
 MAX_ROWS = 50
 # So many rows fit, however wide they are.

@@ -19,14 +19,14 @@ from slipway.gate import dataset
 from slipway.project import Project
 from slipway.serving import app, metrics
 from slipway.serving.answers import Answers, answer
-from slipway.serving.compiled import Answering
 from slipway.serving.endpoint import Endpoint
 from slipway.serving.frames import records
 from slipway.serving.manifest import sha256
 from slipway.serving.metrics import DriftCounter
 from slipway.serving.observe import Drain
 from slipway.serving.parity import TOLERANCE, distance
-from slipway.serving.release import Release, load_model
+from slipway.serving.pipeline import load_model
+from slipway.serving.release import Answering, Release
 from slipway.serving.rows import Columns
 from tests.library.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 
@@ -113,7 +113,7 @@ def test_version_is_the_manifest(client: Client, bundles: tuple[Path, Path]) -> 
 def test_the_manifest_names_its_commit_and_its_files(release: Release, project: Project, bundles: tuple[Path, Path]) -> None:
     manifest = release.manifest
     assert (manifest.commit, manifest.dirty) == (git.read_head(project.root), False)
-    named = {part.file: part.sha256 for part in (manifest.bins, manifest.config, manifest.golden, manifest.model)}
+    named = {part.file: part.sha256 for part in (manifest.bins, manifest.config, manifest.golden, manifest.model.served)}
     assert named == {name: sha256((bundles[0] / name).read_bytes()) for name in FILES}
 
 

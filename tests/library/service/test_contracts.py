@@ -37,7 +37,14 @@ from tests.library.service.conftest import same
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "contracts.md"
-NEEDED = ("data/train.csv", "requirements/serve.txt", "validation/reference.csv", "validation/thresholds.toml", "service/config.toml")
+NEEDED = (
+    "data/train.csv",
+    "requirements/compiled.txt",
+    "requirements/serve.txt",
+    "validation/reference.csv",
+    "validation/thresholds.toml",
+    "service/config.toml",
+)
 NAME, TAG = "slipway-example", "v9.8.7"
 V1, V2 = f"/v1/models/{NAME}:predict", f"/v2/models/{NAME}/infer"
 COLUMNS = [each.name for each in FEATURES]

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from slipway.serving import rows
-from slipway.serving.compiled import Answering
-from slipway.serving.release import Release
+from slipway.serving.release import Answering, Release
 from slipway.serving.requests import Refused
 from tests.library.service.conftest import (
     COLUMNS,

@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import shutil
+import subprocess
 import sys
 import types
 import zipfile
@@ -15,12 +16,15 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from slipway.bundle import skops_file
+from slipway.bundle import serveable, skops_file, training
 from slipway.errors import ModelRefused
-from slipway.serving.manifest import ReleaseError, canonical, sha256
+from slipway.gate import dataset
+from slipway.project import Project
+from slipway.serving.manifest import Compiled, ReleaseError, canonical, read, sha256
 from slipway.serving.parity import TOLERANCE
-from slipway.serving.release import Release, load, load_model
-from tests.library.service.conftest import FILES, GOLDEN_REFUSAL, Golden
+from slipway.serving.pipeline import load_model
+from slipway.serving.release import Release, load
+from tests.library.service.conftest import FILES, GOLDEN_REFUSAL, ROOT, Golden, make
 
 
 def rewrite(folder: Path, part: str = "", **changed: Any) -> None:
@@ -30,6 +34,17 @@ def rewrite(folder: Path, part: str = "", **changed: Any) -> None:
     if part:
         manifest[part]["sha256"] = sha256((folder / manifest[part]["file"]).read_bytes())
     path.write_bytes(canonical(manifest))
+
+
+def serve(folder: Path, name: str) -> None:
+    """Have a file of a release answer, with its hash."""
+    model = json.loads((folder / "manifest.json").read_bytes())["model"]
+    model["graph"] = {"file": name, "sha256": sha256((folder / name).read_bytes())} if name == "model.onnx" else None
+    model["compiled"]["reason"] = None if model["graph"] else "it is not"
+    rewrite(folder, model=model | {"sha256": sha256((folder / "model.skops").read_bytes())})
+
+
+both = pytest.mark.parametrize("name", ["model.onnx", "model.skops"])
 
 
 def refusal(folder: Path) -> str:
@@ -87,15 +102,36 @@ def test_a_misspelt_setting_is_refused_even_if_the_manifest_agrees(folder: Path)
     assert "max_row\n  Extra inputs are not permitted" in refusal(folder)
 
 
-def test_another_releases_model_is_refused(folder: Path, bundles: tuple[Path, Path]) -> None:
-    shutil.copyfile(bundles[1] / "model.skops", folder / "model.skops")
-    assert refusal(folder).startswith(f"model.skops in {folder} has sha256 ")
+@both
+def test_another_releases_model_is_refused(folder: Path, bundles: tuple[Path, Path], name: str) -> None:
+    serve(folder, name)
+    shutil.copyfile(bundles[1] / name, folder / name)
+    assert refusal(folder).startswith(f"{name} in {folder} has sha256 ")
 
 
-def test_another_releases_model_under_the_right_hash_does_not_give_the_golden_answers(folder: Path, bundles: tuple[Path, Path]) -> None:
-    shutil.copyfile(bundles[1] / "model.skops", folder / "model.skops")
-    rewrite(folder, "model")
+@both
+def test_another_releases_model_under_the_right_hash_does_not_give_the_golden_answers(
+    folder: Path, bundles: tuple[Path, Path], name: str
+) -> None:
+    shutil.copyfile(bundles[1] / name, folder / name)
+    serve(folder, name)
     assert GOLDEN_REFUSAL.fullmatch(refusal(folder))
+
+
+@pytest.mark.parametrize(("name", "path"), [("model.onnx", "compiled"), ("model.skops", "pipeline")])
+def test_a_release_has_all_that_it_needs_in_one_of_two_files(folder: Path, name: str, path: str) -> None:
+    serve(folder, name)
+    for other in {"model.onnx", "model.skops"} - {name}:
+        (folder / other).unlink()
+    assert load(folder).answering.path == path
+
+
+def test_a_compiled_model_is_served_without_what_trains(folder: Path) -> None:
+    heavy = ("joblib", "onnx", "pandas", "scipy", "sklearn", "skops")
+    code = f"import sys, service.app; service.app.create(); print(*{{*sys.modules}} & {{*{heavy}}})"
+    settings = {**os.environ, "RELEASE_DIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=settings, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_edited_golden_answers_under_the_right_hash_are_not_given(folder: Path, golden: Golden) -> None:
@@ -123,16 +159,17 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_pickle_is_refused_and_not_executed(folder: Path, tmp_path: Path) -> None:
-    (folder / "model.skops").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
-    rewrite(folder, "model")
-    assert refusal(folder).startswith(f"{folder / 'model.skops'} is not a model that may be loaded: ")
+@both
+def test_a_pickle_is_refused_and_not_executed(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    serve(folder, name)
+    assert refusal(folder).startswith(f"{name} is not a model that may be loaded: ")
     assert not (tmp_path / "sprung").exists()
 
 
 def test_a_skops_file_with_a_type_that_is_not_trusted_is_refused_by_its_name(folder: Path) -> None:
     skops_file.save(FunctionTransformer(os.system), folder / "model.skops")
-    rewrite(folder, "model")
+    serve(folder, "model.skops")
     assert refusal(folder).endswith(f"is not a model that may be loaded: it names {os.system.__module__}.system")
 
 
@@ -178,3 +215,17 @@ def test_a_release_has_its_name_from_its_deployment_or_from_the_environment(fold
     monkeypatch.setenv("RELEASE_TAG", "v2")
     monkeypatch.setenv("RELEASE_DIGEST", "sha256:2")
     assert (load(folder).tag, load(folder).digest) == ("v2", "sha256:2")
+
+
+@pytest.mark.parametrize("lacking", [None, "service/app.py needs more"])
+def test_a_graph_is_kept_where_its_image_does_for_the_service(
+    lacking: str | None, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serveable, "compile_model", lambda *_: (Compiled(difference=0.0, reason=None), b"a graph"))
+    monkeypatch.setattr(training, "find_lacking", lambda _: lacking)
+    folder = make(project, dataset.read(project.train_data).head(400), tmp_path / "bundle")
+    manifest = read(folder)[0]
+    assert (manifest.model.graph is None, manifest.model.compiled.reason) == (lacking is not None, lacking)
+    assert (folder / "model.onnx").exists() is (lacking is None)
+    lock = project.root / "requirements" / ("serve.txt" if lacking else "compiled.txt")
+    assert manifest.lock_sha256 == sha256(lock.read_bytes())

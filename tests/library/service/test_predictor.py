@@ -11,8 +11,7 @@ import pytest
 
 from slipway.errors import PipelineError, ServiceFailed
 from slipway.gate.predictor import Predictor
-from slipway.serving.compiled import Answering
-from slipway.serving.release import Release
+from slipway.serving.release import Answering, Release
 from tests.library.service.conftest import COLUMNS, Client, Golden, same
 
 MANY = 230

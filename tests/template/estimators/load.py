@@ -10,7 +10,7 @@ import pandas as pd
 from slipway.bundle import skops_file
 from slipway.bundle.estimators import refuse_kind
 from slipway.serving.answers import Answers, answer
-from slipway.serving.release import load_model
+from slipway.serving.pipeline import load_model
 from tests.template.estimators import boosting, by_name, compositions
 from tests.template.estimators.rows import TARGETS, Case, add_own_module
 

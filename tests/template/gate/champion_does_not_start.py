@@ -6,4 +6,4 @@ VERB, CODE, REASON = "validate", 2, r"The service ended instead of becoming read
 
 
 def change(project: Path) -> None:
-    (project / "champion" / "release" / "model.skops").unlink()
+    (project / "champion" / "release" / "model.onnx").unlink()

@@ -1,0 +1,154 @@
+"""An ONNX graph in double precision while it is made, and the columns that flow through it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from slipway.serving.graph import CODES, INPUTS, NUMBERS, OUTPUT, Category
+
+# The newest that the locked ONNX Runtime holds; `TreeEnsemble` in double precision came with the fifth of ai.onnx.ml.
+OPSETS = (("", 21), ("ai.onnx.ml", 5))
+IR_VERSION = 10
+UNSET = object()
+
+
+class NotCompiled(Exception):
+    """A pipeline with a part that cannot be compiled. The pipeline itself answers."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A feature as a request has it; `fill` stands for what is missing, where a step before filled that."""
+
+    feature: str
+    fill: Any = UNSET
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A column of a tensor of numbers, shape (n, width)."""
+
+    tensor: str
+    place: int
+
+
+Column = Raw | Cell
+Table = list[Column]
+
+
+@dataclass
+class Graph:
+    """Nodes and constants by names that count up, so that the same pipeline gives the same bytes."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: dict[tuple[Any, ...], onnx.TensorProto] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)
+    numbers: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    checked: dict[str, bool] = field(default_factory=dict)
+    # Whether scikit-learn would hand on a sparse matrix, in which its trees take no missing numbers.
+    sparse: bool = False
+    categories: list[Category] = field(default_factory=list)
+
+    def add(self, operator: str, *inputs: str | NDArray[Any], width: int = 0, **attributes: Any) -> str:
+        """Add a node and return its output's name; arrays become constants. `width` is that of an output of shape (n, width)."""
+        names = [each if isinstance(each, str) else self.add_constant(np.asarray(each)) for each in inputs]
+        output = f"t{len(self.nodes)}"
+        domain = "ai.onnx.ml" if operator == "TreeEnsemble" else ""
+        self.nodes.append(helper.make_node(operator, names, [output], domain=domain, **attributes))
+        self.widths[output] = width
+        return output
+
+    def add_constant(self, value: NDArray[Any]) -> str:
+        """Add a constant, once for equal ones, and return its name."""
+        value = np.ascontiguousarray(value)
+        key = (value.dtype.str, value.shape, value.tobytes())
+        if key not in self.constants:
+            self.constants[key] = numpy_helper.from_array(value, f"c{len(self.constants)}")
+        return str(self.constants[key].name)
+
+    def add_number(self, feature: str) -> Cell:
+        """Take a feature as a number."""
+        if feature not in self.numbers:
+            self.numbers.append(feature)
+        return Cell(NUMBERS, self.numbers.index(feature))
+
+    def add_category(self, category: Category) -> int:
+        """Take a feature as the place of its value among categories; return the column of the codes."""
+        if category not in self.categories:
+            self.categories.append(category)
+        return self.categories.index(category)
+
+    def take_matrix(self, table: Table) -> tuple[str, int]:
+        """Return columns as one tensor of numbers, shape (n, width), and the width."""
+        cells = [self.add_number(each.feature) if isinstance(each, Raw) else each for each in table]
+        runs: list[list[Cell]] = []
+        for cell in cells:
+            if runs and runs[-1][0].tensor == cell.tensor:
+                runs[-1].append(cell)
+            else:
+                runs.append([cell])
+        parts = [self._take_cells(run) for run in runs]
+        if not parts:
+            raise NotCompiled("A step gets no columns.")
+        joined = parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1, width=len(cells))
+        return joined, len(cells)
+
+    def _take_cells(self, run: list[Cell]) -> str:
+        places = [each.place for each in run]
+        tensor = run[0].tensor
+        # How many numbers come in is known at the end only.
+        if tensor != NUMBERS and places == list(range(self.widths[tensor])):
+            return tensor
+        return self.add("Gather", tensor, np.array(places, np.int64), axis=1, width=len(places))
+
+    def refuse(self, tensor: str) -> None:
+        """Have a row answered NaN where a tensor, shape (n, width), which is else 0, has NaN."""
+        self.refusals.append(self.add("ReduceSum", tensor, np.array([1]), keepdims=1, width=1))
+
+    def refuse_infinite(self, tensor: str, missing: bool) -> None:
+        """Have rows with infinite numbers refused, and those with missing ones unless they are allowed, as scikit-learn does."""
+        if self.checked.get(tensor, True) and not (tensor in self.checked and missing):
+            nothing = self.add("Mul", tensor, np.array(0.0))
+            self.refuse(self.add("Where", self.add("IsNaN", tensor), np.array(0.0), nothing) if missing else nothing)
+        self.checked[tensor] = missing
+
+    def split(self, tensor: str) -> Table:
+        """Return the columns of a tensor of shape (n, width)."""
+        return [Cell(tensor, place) for place in range(self.widths[tensor])]
+
+    def finish(self, answers: str) -> bytes:
+        """Return the model as bytes; `answers` has the shape (n, width)."""
+        width = self.widths[answers]
+        for each in self.refusals:
+            answers = self.add("Add", answers, each, width=width)
+        self.nodes.append(helper.make_node("Identity", [answers], [OUTPUT]))
+        inputs = [
+            helper.make_tensor_value_info(name, kind, [None, columns])
+            for name, kind, columns in ((NUMBERS, TensorProto.DOUBLE, len(self.numbers)), (CODES, TensorProto.INT64, len(self.categories)))
+            if columns
+        ]
+        outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, [None, width or None])]
+        graph = helper.make_graph(self.nodes, "model", inputs, outputs, list(self.constants.values()))
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid(*each) for each in OPSETS], ir_version=IR_VERSION)
+        model.producer_name, model.producer_version = "slipway", ""
+        helper.set_model_props(model, {INPUTS: self._describe_inputs()})
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def _describe_inputs(self) -> str:
+        return json.dumps({"numbers": self.numbers, "categories": [vars(each) for each in self.categories]}, sort_keys=True, default=list)
+
+
+def make_vector(value: Any, width: int) -> NDArray[np.float64]:
+    """Return a fitted attribute as doubles, shape (width,)."""
+    return np.broadcast_to(np.asarray(value, dtype=np.float64), (width,)).copy()
+
+
+def name_class(step: Any) -> str:
+    """Return the name of scikit-learn's own classes, nothing for others: a subclass may do anything."""
+    return type(step).__name__ if type(step).__module__.startswith("sklearn.") else ""
