@@ -134,7 +134,7 @@ def _add_kernel(graph: Graph, rows: str, estimator: Any) -> str:
 
 def _add_support(graph: Graph, name: str, estimator: Any, table: Table) -> str:
     if estimator.kernel not in ("linear", "poly", "rbf", "sigmoid"):
-        raise NotCompiled(f"{name} has the kernel {estimator.kernel!r}.")
+        raise NotCompiled(f"{name} has the kernel {getattr(estimator.kernel, '__name__', estimator.kernel)}, which has no form as a graph.")
     rows, _ = take_checked(graph, table, missing=False)
     kernel = _add_kernel(graph, rows, estimator)
     dual = np.asarray(estimator.dual_coef_, np.float64).T
