@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.bundle.graph.builder import Graph, NotCompiled, Table, make_vector, name_class
+from slipway.bundle.graph.builder import Graph, NotCompiled, Table, make_dense, make_vector, name_class
 from slipway.bundle.graph.steps import add_function, add_transformer, flatten_steps, take_checked
 from slipway.bundle.graph.trees import LOGARITHMIC, add_boosted, add_forest, add_histogram
 
@@ -41,12 +41,11 @@ def add_estimator(graph: Graph, name: str, estimator: Any, table: Table, task: s
 
 
 def _add_scores(graph: Graph, name: str, estimator: Any, table: Table) -> str:
-    weights = np.atleast_2d(estimator.coef_)
-    if weights.dtype != np.float64:
-        raise NotCompiled(f"{name} computes in {weights.dtype}, not float64.")
-    rows, _ = take_checked(graph, table, missing=False)
+    if estimator.coef_.dtype != np.float64:
+        raise NotCompiled(f"{name} computes in {estimator.coef_.dtype}, not float64.")
+    weights = np.atleast_2d(make_dense(estimator.coef_))
     intercept = make_vector(estimator.intercept_, len(weights))
-    return graph.add("Add", graph.add("MatMul", rows, weights.T), intercept, width=len(weights))
+    return graph.add("Add", graph.multiply(table, weights.T), intercept, width=len(weights))
 
 
 def _add_linear(graph: Graph, name: str, estimator: Any, table: Table) -> str:
@@ -111,6 +110,7 @@ def _add_bayes(graph: Graph, _: str, estimator: Any, table: Table) -> str:
     # The log of a normal density by class and column, added up: a square in each column is two products of matrices.
     rows = take_checked(graph, table, missing=False)[0]
     means, variances = np.asarray(estimator.theta_, np.float64), np.asarray(estimator.var_, np.float64)
+    graph.note_size(means.size)
     shifted = graph.add("Sub", graph.add("Unsqueeze", rows, np.array([1])), means)
     squares = graph.add("Div", graph.add("Mul", shifted, shifted), variances)
     summed = graph.add("ReduceSum", squares, np.array([2]), keepdims=0)
@@ -120,8 +120,9 @@ def _add_bayes(graph: Graph, _: str, estimator: Any, table: Table) -> str:
 
 
 def _add_kernel(graph: Graph, rows: str, estimator: Any) -> str:
-    vectors = np.asarray(estimator.support_vectors_, np.float64)
+    vectors = make_dense(estimator.support_vectors_)
     if estimator.kernel == "rbf":
+        graph.note_size(vectors.size)
         shifted = graph.add("Sub", graph.add("Unsqueeze", rows, np.array([1])), vectors)
         distance = graph.add("ReduceSum", graph.add("Mul", shifted, shifted), np.array([2]), keepdims=0)
         return graph.add("Exp", graph.add("Mul", distance, np.array(-float(estimator._gamma))))
@@ -137,7 +138,7 @@ def _add_support(graph: Graph, name: str, estimator: Any, table: Table) -> str:
         raise NotCompiled(f"{name} has the kernel {getattr(estimator.kernel, '__name__', estimator.kernel)}, which has no form as a graph.")
     rows, _ = take_checked(graph, table, missing=False)
     kernel = _add_kernel(graph, rows, estimator)
-    dual = np.asarray(estimator.dual_coef_, np.float64).T
+    dual = make_dense(estimator.dual_coef_).T
     return graph.add("Add", graph.add("MatMul", kernel, dual), make_vector(estimator.intercept_, 1), width=1)
 
 
