@@ -41,6 +41,10 @@ FUNCTIONS: dict[str, tuple[tuple[str, *tuple[float | None, ...]], ...]] = {
 }
 
 
+# What makes a table of a sparse matrix.
+DENSE = ("OrdinalEncoder", "PCA", "PowerTransformer", "TargetEncoder", "TruncatedSVD")
+
+
 def flatten_steps(name: str, step: Any) -> Iterator[tuple[str, Any]]:
     """Yield the steps of nested pipelines with their paths, without those that do nothing."""
     if name_class(step) == "Pipeline":
@@ -62,10 +66,17 @@ def add_transformer(graph: Graph, name: str, step: Any, table: Table, names: Seq
         raise NotCompiled(f"{name} is a {type(step).__name__}, which has no form as a graph.")
     if (width := getattr(step, "n_features_in_", len(table))) != len(table):
         raise NotCompiled(f"{name} was fitted with {width} columns, and gets {len(table)}.")
-    graph.sparse = False
     if names is not None and isinstance(getattr(step, "func", None), itemgetter):
         return _pick(name, step, table, names)
-    return TRANSFORMERS[name_class(step)](graph, name, step, table)
+    made = TRANSFORMERS[name_class(step)](graph, name, step, table)
+    # An encoder says itself what it makes; what is left out here keeps what it gets.
+    graph.sparse = bool(getattr(step, "sparse_output", graph.sparse and name_class(step) not in DENSE)) or _is_spread(step)
+    return made
+
+
+def _is_spread(step: Any) -> bool:
+    # Whether a step makes a sparse matrix of a table.
+    return name_class(step) in ("CountVectorizer", "TfidfVectorizer") or getattr(step, "encode", "") == "onehot"
 
 
 def add_steps(graph: Graph, name: str, step: Any, table: Table) -> Table:
@@ -79,9 +90,11 @@ def _add_columns(graph: Graph, name: str, step: Any, table: Table, names: Sequen
     if step.transformer_weights:
         raise NotCompiled(f"{name} has transformer_weights.")
     found: Table = []
+    sparse = graph.sparse
     for inner, each, spec in step.transformers_:
         places = _find_columns(f"{name}.{inner}", step, spec, names)
         if places and not (isinstance(each, str) and each == "drop"):
+            graph.sparse = sparse
             found += add_steps(graph, f"{name}.{inner}", each, [table[place] for place in places])
     graph.sparse = bool(step.sparse_output_)
     return found
@@ -105,7 +118,14 @@ def _add_union(graph: Graph, name: str, step: Any, table: Table) -> Table:
     if step.transformer_weights:
         raise NotCompiled(f"{name} has transformer_weights.")
     parts = [(inner, each) for inner, each in step.transformer_list if each not in ("drop", None)]
-    return [column for inner, each in parts for column in add_steps(graph, f"{name}.{inner}", each, table)]
+    found: Table = []
+    sparse, made = graph.sparse, False
+    for inner, each in parts:
+        graph.sparse = sparse
+        found += add_steps(graph, f"{name}.{inner}", each, table)
+        made |= graph.sparse
+    graph.sparse = made
+    return found
 
 
 def _add_scaler(graph: Graph, _: str, step: Any, table: Table) -> Table:

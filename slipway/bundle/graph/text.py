@@ -19,7 +19,6 @@ def add_vectorizer(graph: Graph, name: str, step: Any, table: Table) -> Table:
     bag = graph.add_words(words)
     if name_class(step) == "TfidfVectorizer":
         bag = _weigh(graph, bag, step._tfidf)
-    graph.sparse = True
     return graph.split(graph.add_bag(bag, len(words.vocabulary)))
 
 
@@ -28,7 +27,6 @@ def add_tfidf(graph: Graph, name: str, step: Any, table: Table) -> Table:
     bag = graph.take_bag(table)
     if bag is None:
         raise NotCompiled(f"{name} takes other columns than counts of words.")
-    graph.sparse = True
     return graph.split(graph.add_bag(_weigh(graph, bag, step), len(table)))
 
 

@@ -34,7 +34,7 @@ COMPILED = {
         Ridge RidgeCV RobustScaler SGDRegressor SVR SelectFdr SelectFpr SelectFromModel SelectFwe SelectKBest SelectPercentile
         SequentialFeatureSelector SimpleImputer StackingClassifier StackingRegressor StandardScaler TargetEncoder
         TheilSenRegressor TransformedTargetRegressor TruncatedSVD TweedieRegressor VarianceThreshold VotingClassifier
-        VotingRegressor
+        VotingRegressor XGBClassifier XGBRegressor XGBRFClassifier LGBMClassifier LGBMRegressor
         """
     ),
     "grid over a pipeline",
@@ -67,6 +67,12 @@ COMPILED = {
     "absolute errors",
     "a metric as score",
     "categories of HistGradientBoosting",
+    "XGBClassifier, several",
+    "XGBoost encoded",
+    "XGBoost searched",
+    "XGBoost calibrated",
+    "LGBMClassifier, several",
+    "LightGBM encoded",
 }
 # Each by the end of what is said.
 NOT_COMPILED = {
@@ -112,22 +118,10 @@ NOT_COMPILED = {
     "a function of numpy with arguments": OWN,
     "a partial function": OWN,
     "a function of model/": OWN,
-    **dict.fromkeys(
-        names(
-            """
-            XGBClassifier XGBRegressor XGBRFClassifier LGBMClassifier LGBMRegressor CatBoostClassifier CatBoostRegressor
-            """
-        ),
-        NOT_ITS,
-    ),
+    "CatBoostClassifier": NOT_ITS,
+    "CatBoostRegressor": NOT_ITS,
     "a class of model/": NOT_ITS,
     "parts in few": NOT_ITS,
-    "XGBClassifier, several": NOT_ITS,
-    "XGBoost encoded": NOT_ITS,
-    "XGBoost searched": NOT_ITS,
-    "XGBoost calibrated": NOT_ITS,
-    "LGBMClassifier, several": NOT_ITS,
-    "LightGBM encoded": NOT_ITS,
     "CatBoostClassifier, several": NOT_ITS,
     "CatBoost with words": NOT_ITS,
     "CatBoost encoded": NOT_ITS,
