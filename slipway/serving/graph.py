@@ -1,7 +1,7 @@
 """A compiled model: an ONNX graph in double precision, asked by ONNX Runtime. No scikit-learn, pandas or scipy is imported.
 
-The graph takes two tensors: numbers as they come in, shape (n, features), and of each category its place among those that training knew.
-Which features these are stands in the model's metadata.
+The graph takes two tensors: numbers as they come in, shape (n, features), and of each category its place among those that training knew;
+and of each text two more, its words. Which features these are stands in the model's metadata.
 """
 
 import json
@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 
 from slipway.serving.answers import Answers
 from slipway.serving.rows import Columns
+from slipway.serving.words import Words, build_counter
 
 # Read when ONNX Runtime is imported, which would else tell its makers what it is used for, and note in the home folder by whom.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 NUMBERS, CODES, OUTPUT, INPUTS = "numbers", "codes", "answers", "slipway.inputs"
+# Of each text, by its number.
+PLACES, COUNTS = "places", "counts"
+# A tensor of so many numbers is 32 MB; where rows make a larger one they are asked in parts.
+MOST_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,21 @@ def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
     inputs = json.loads(session.get_modelmeta().custom_metadata_map[INPUTS])
     numbers: list[str] = inputs["numbers"]
     finders = [_build_finder(**each) for each in inputs["categories"]]
+    counters = [build_counter(Words(**each)) for each in inputs["words"]]
+    row_size, word_size = inputs["row_size"], inputs["word_size"]
     wide = task == "multiclass"
+
+    def run(feed: dict[str, NDArray[Any]]) -> Answers:
+        found: Answers = session.run(None, feed)[0]
+        return found
+
+    def ask(feed: dict[str, NDArray[Any]]) -> Answers:
+        most = max([row_size, *(word_size * feed[f"{COUNTS}{place}"].shape[1] for place in range(len(counters)))])
+        part, rows = max(1, MOST_NUMBERS // max(most, 1)), len(next(iter(feed.values())))
+        if part >= rows:
+            return run(feed)
+        parts = [slice(first, first + part) for first in range(0, rows, part)]
+        return np.concatenate([run({name: each[rows_of] for name, each in feed.items()}) for rows_of in parts])
 
     def answer(columns: Columns) -> Answers:
         feed: dict[str, NDArray[Any]] = {}
@@ -49,7 +68,9 @@ def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
             feed[NUMBERS] = _gather_numbers([columns[each] for each in numbers])
         if finders:
             feed[CODES] = np.array([find(columns) for find in finders], dtype=np.int64).T
-        found: Answers = session.run(None, feed)[0]
+        for place, count in enumerate(counters):
+            feed[f"{PLACES}{place}"], feed[f"{COUNTS}{place}"] = count(columns)
+        found = ask(feed) if row_size or counters else run(feed)
         return found if wide else found[:, 0]
 
     return answer

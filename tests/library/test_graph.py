@@ -32,7 +32,6 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
@@ -438,7 +437,6 @@ NOT_COMPILED = {
     "encode is a Own": steps(Own()),
     "encode.part0 is a Doubled": steps(encoder((Doubled(), COUNTS))),
     "encode.part0.function is a FunctionTransformer": steps(encoder((Pipeline([("function", FunctionTransformer(first))]), COUNTS))),
-    "encode.part0 takes one column by itself": steps(encoder((CountVectorizer(), "shape"))),
     "encode.part0 has dtype float32": steps(encoder((OrdinalEncoder(dtype=np.float32), WORDS))),
     "encode.part0 has missing_values other than NaN": steps(encoder((SimpleImputer(missing_values=0), COUNTS))),
     "encode has transformer_weights": steps(encoder(("passthrough", COUNTS), transformer_weights={"part0": 2})),

@@ -1,4 +1,7 @@
-"""Any estimator: fitted, stored, loaded in another process, it answers as before; what is none is refused before it is fitted."""
+"""Any estimator: fitted, stored, loaded in another process, it answers as before; what is none is refused before it is fitted.
+
+Where there is a graph for it, that answers alike.
+"""
 
 import os
 import subprocess
@@ -9,10 +12,12 @@ import numpy as np
 import pytest
 from sklearn.utils import all_estimators
 
+from slipway.bundle import skops_file
 from slipway.bundle.estimators import refuse_kind
 from slipway.errors import ModelRefused
-from tests.template.estimators import by_name
-from tests.template.estimators.load import CASES, path_of, store
+from slipway.serving.parity import TOLERANCE
+from tests.template.estimators import by_name, compiled
+from tests.template.estimators.load import CASES, answers, fit, path_of
 from tests.template.estimators.rows import add_own_module
 
 # scikit-learn warns of what it will change, and of so few rows.
@@ -31,7 +36,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, case in CASES.items():
         path = path_of(name, folder)
         try:
-            np.save(path.with_suffix(".before.npy"), store(case, path.with_suffix(".skops")))
+            fitted = fit(case)
+            skops_file.save(fitted, path.with_suffix(".skops"))
+            np.save(path.with_suffix(".before.npy"), answers(fitted, case.rows, case.task))
+            path.with_suffix(".graph").write_text(compiled.compare(fitted, case), encoding="utf-8")
         except Exception as error:  # whatever an estimator raises; its own test tells
             path.with_suffix(".error").write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
     given = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
@@ -53,6 +61,20 @@ def test_it_answers_as_before(name: str, folder: Path) -> None:
 def test_another_process_makes_the_same_file(name: str, folder: Path) -> None:
     path = path_of(name, folder)
     assert path.with_suffix(".skops").read_bytes() == path.with_suffix(".again").read_bytes()
+
+
+@each_case
+def test_its_graph_answers_alike_or_it_says_why_it_has_none(name: str, folder: Path) -> None:
+    found = path_of(name, folder).with_suffix(".graph").read_text(encoding="utf-8")
+    if name in compiled.NOT_COMPILED:
+        assert found.endswith(compiled.NOT_COMPILED[name])
+    else:
+        assert float(found) <= TOLERANCE
+
+
+def test_every_case_is_in_one_list_of_those_with_a_graph_and_those_without() -> None:
+    both = [*compiled.COMPILED, *compiled.NOT_COMPILED]
+    assert sorted(both) == sorted(CASES), "put each into one list of tests/template/estimators/compiled.py"
 
 
 def test_every_estimator_of_scikit_learn_is_in_one_list() -> None:

@@ -9,7 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from slipway.serving.graph import CODES, INPUTS, NUMBERS, OUTPUT, Category
+from slipway.serving.graph import CODES, COUNTS, INPUTS, NUMBERS, OUTPUT, PLACES, Category
+from slipway.serving.words import Words
 
 # The newest that the locked ONNX Runtime holds; `TreeEnsemble` in double precision came with the fifth of ai.onnx.ml.
 OPSETS = (("", 21), ("ai.onnx.ml", 5))
@@ -37,6 +38,17 @@ class Cell:
     place: int
 
 
+@dataclass(frozen=True)
+class Bag:
+    """Columns that are mostly 0, as two tensors of shape (n, most): of each row the places of the others, and their values.
+
+    What is left over is 0 at place 0.
+    """
+
+    places: str
+    values: str
+
+
 Column = Raw | Cell
 Table = list[Column]
 
@@ -54,6 +66,12 @@ class Graph:
     # Whether scikit-learn would hand on a sparse matrix, in which its trees take no missing numbers.
     sparse: bool = False
     categories: list[Category] = field(default_factory=list)
+    words: list[Words] = field(default_factory=list)
+    bags: dict[str, Bag] = field(default_factory=dict)
+    dense: dict[str, str] = field(default_factory=dict)
+    # How many numbers a tensor has for a row, at most; and how many for a word of a row.
+    row_size: int = 0
+    word_size: int = 1
 
     def add(self, operator: str, *inputs: str | NDArray[Any], width: int = 0, **attributes: Any) -> str:
         """Add a node and return its output's name; arrays become constants. `width` is that of an output of shape (n, width)."""
@@ -84,6 +102,87 @@ class Graph:
             self.categories.append(category)
         return self.categories.index(category)
 
+    def add_words(self, words: Words) -> Bag:
+        """Take a feature as counts of words."""
+        if words not in self.words:
+            self.words.append(words)
+        place = self.words.index(words)
+        bag = Bag(f"{PLACES}{place}", f"{COUNTS}{place}")
+        self.refuse(self.add("Mul", bag.values, np.array(0.0)))
+        return bag
+
+    def add_bag(self, bag: Bag, width: int) -> str:
+        """Name a bag as a tensor of shape (n, width), which is made where a step asks for it."""
+        name = f"bag{len(self.bags)}"
+        self.bags[name], self.widths[name] = bag, width
+        return name
+
+    def take_bag(self, table: Table) -> Bag | None:
+        """Return columns as a bag, if they are of one, each once."""
+        cells = [each for each in table if isinstance(each, Cell)]
+        names, places = {each.tensor for each in cells}, [each.place for each in cells]
+        if len(cells) < len(table) or len(names) != 1 or not names <= {*self.bags} or len({*places}) < len(places):
+            return None
+        name = names.pop()
+        bag, width = self.bags[name], self.widths[name]
+        if places == list(range(width)):
+            return bag
+        kept, moved = np.zeros(width), np.zeros(width, np.int64)
+        kept[places], moved[places] = 1.0, np.arange(len(places))
+        values = self.add("Mul", bag.values, self.add("Gather", kept, bag.places))
+        return Bag(self.add("Gather", moved, bag.places), values)
+
+    def multiply(self, table: Table, weights: NDArray[np.float64]) -> str:
+        """Return the product of columns and a matrix, shape (n, its columns). Rows that are not finite are refused."""
+        names = {each.tensor: None for each in table if self._in_bag(each) and isinstance(each, Cell)}
+        plain = [place for place, each in enumerate(table) if not self._in_bag(each)]
+        width, parts = weights.shape[1], []
+        if plain:
+            rows, _ = self.take_matrix([table[place] for place in plain])
+            self.refuse_infinite(rows, missing=False)
+            parts.append(self.add("MatMul", rows, weights[plain], width=width))
+        for name in names:
+            spread = np.zeros((self.widths[name], width))
+            for place, each in enumerate(table):
+                if isinstance(each, Cell) and each.tensor == name:
+                    spread[each.place] += weights[place]
+            parts.append(self._multiply_bag(self.bags[name], spread))
+        summed = parts[0]
+        for part in parts[1:]:
+            summed = self.add("Add", summed, part, width=width)
+        return summed
+
+    def _multiply_bag(self, bag: Bag, weights: NDArray[np.float64]) -> str:
+        # Only the rows of the matrix that a row has words for are looked at.
+        width = weights.shape[1]
+        self.word_size = max(self.word_size, width)
+        taken = self.add("Gather", weights, bag.places, axis=0)
+        product = self.add("MatMul", self.add("Unsqueeze", bag.values, np.array([1])), taken)
+        return self.add("Squeeze", product, np.array([1]), width=width)
+
+    def _in_bag(self, column: Column) -> bool:
+        return isinstance(column, Cell) and column.tensor in self.bags
+
+    def _make_dense(self, name: str) -> str:
+        if name not in self.dense:
+            bag, width = self.bags[name], self.widths[name]
+            shape = self.add("Concat", self.add("Shape", bag.values, end=1), np.array([width]), axis=0)
+            zeros = self.add("ConstantOfShape", shape, value=numpy_helper.from_array(np.zeros(1)))
+            self.dense[name] = self.add("ScatterElements", zeros, bag.places, bag.values, axis=1, reduction="add", width=width)
+            # What is no text is refused already.
+            self.checked[self.dense[name]] = False
+            self.note_size(width)
+        return self.dense[name]
+
+    def note_size(self, numbers: int) -> None:
+        """Note that a tensor has so many numbers for a row; where many rows would make it too large, they are asked in parts."""
+        self.row_size = max(self.row_size, numbers)
+
+    def check_finite(self, table: Table, missing: bool) -> None:
+        """Have rows refused whose numbers are not finite; counts of words are."""
+        if plain := [each for each in table if not self._in_bag(each)]:
+            self.refuse_infinite(self.take_matrix(plain)[0], missing)
+
     def take_matrix(self, table: Table) -> tuple[str, int]:
         """Return columns as one tensor of numbers, shape (n, width), and the width."""
         cells = [self.add_number(each.feature) if isinstance(each, Raw) else each for each in table]
@@ -101,7 +200,7 @@ class Graph:
 
     def _take_cells(self, run: list[Cell]) -> str:
         places = [each.place for each in run]
-        tensor = run[0].tensor
+        tensor = self._make_dense(run[0].tensor) if self._in_bag(run[0]) else run[0].tensor
         # How many numbers come in is known at the end only.
         if tensor != NUMBERS and places == list(range(self.widths[tensor])):
             return tensor
@@ -133,6 +232,9 @@ class Graph:
             for name, kind, columns in ((NUMBERS, TensorProto.DOUBLE, len(self.numbers)), (CODES, TensorProto.INT64, len(self.categories)))
             if columns
         ]
+        for place in range(len(self.words)):
+            inputs.append(helper.make_tensor_value_info(f"{PLACES}{place}", TensorProto.INT64, [None, None]))
+            inputs.append(helper.make_tensor_value_info(f"{COUNTS}{place}", TensorProto.DOUBLE, [None, None]))
         outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, [None, width or None])]
         graph = helper.make_graph(self.nodes, "model", inputs, outputs, list(self.constants.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid(*each) for each in OPSETS], ir_version=IR_VERSION)
@@ -141,12 +243,24 @@ class Graph:
         return bytes(model.SerializeToString(deterministic=True))
 
     def _describe_inputs(self) -> str:
-        return json.dumps({"numbers": self.numbers, "categories": [vars(each) for each in self.categories]}, sort_keys=True, default=list)
+        inputs = {
+            "numbers": self.numbers,
+            "categories": [vars(each) for each in self.categories],
+            "words": [vars(each) for each in self.words],
+            "row_size": self.row_size,
+            "word_size": self.word_size,
+        }
+        return json.dumps(inputs, sort_keys=True, default=list)
 
 
 def make_vector(value: Any, width: int) -> NDArray[np.float64]:
     """Return a fitted attribute as doubles, shape (width,)."""
     return np.broadcast_to(np.asarray(value, dtype=np.float64), (width,)).copy()
+
+
+def make_dense(value: Any) -> NDArray[np.float64]:
+    """Return a matrix of scipy, or an array, as an array of doubles."""
+    return np.asarray(value.toarray() if hasattr(value, "toarray") else value, dtype=np.float64)
 
 
 def name_class(step: Any) -> str:

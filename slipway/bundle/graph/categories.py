@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slipway.bundle.graph.builder import UNSET, Cell, Graph, NotCompiled, Raw, Table
+from slipway.bundle.graph.builder import UNSET, Cell, Graph, NotCompiled, Raw, Table, make_dense
 from slipway.serving.graph import CODES, Category
 
 Matrix = NDArray[np.float64]
@@ -50,9 +50,9 @@ def _ask_encoder(name: str, encoder: Any) -> tuple[Matrix, Matrix, NDArray[np.in
         table[:, place] = (categories.tolist() + [categories.tolist()[0]] * len(table))[: len(table)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        answers = _make_dense(plain.transform(table))
+        answers = make_dense(plain.transform(table))
         try:
-            unknown = _make_dense(plain.transform(np.full((1, count), object(), dtype=object)))
+            unknown = make_dense(plain.transform(np.full((1, count), object(), dtype=object)))
         except ValueError:
             unknown = answers[:0]
     names = plain.get_feature_names_out([f"{place}|" for place in range(count)])
@@ -60,10 +60,6 @@ def _ask_encoder(name: str, encoder: Any) -> tuple[Matrix, Matrix, NDArray[np.in
     if len(owners) != answers.shape[1]:
         raise NotCompiled(f"{name} names {len(owners)} columns, and makes {answers.shape[1]}.")
     return answers, unknown, owners
-
-
-def _make_dense(output: Any) -> Matrix:
-    return np.asarray(output.toarray() if hasattr(output, "toarray") else output, dtype=np.float64)
 
 
 def _add_codes(graph: Graph, column: Raw | Cell, values: list[Any], gap: bool) -> str:

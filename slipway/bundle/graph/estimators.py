@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from slipway.bundle.graph.builder import Graph, NotCompiled, Table, make_vector, name_class
+from slipway.bundle.graph.boosters import add_both, add_extreme, add_light, add_light_scores, name_booster
+from slipway.bundle.graph.builder import Graph, NotCompiled, Table, make_dense, make_vector, name_class
 from slipway.bundle.graph.steps import add_function, add_transformer, flatten_steps, take_checked
 from slipway.bundle.graph.trees import LOGARITHMIC, add_boosted, add_forest, add_histogram
 
@@ -23,9 +24,10 @@ DOUBLE = 11
 def add_estimator(graph: Graph, name: str, estimator: Any, table: Table, task: str) -> str:
     """Add a fitted estimator; returns its answers: of a regression (n, 1), else probabilities, (n, classes). Raises NotCompiled."""
     *before, (last, estimator) = flatten_steps(name, estimator)
+    sparse = graph.sparse
     for path, each in before:
         table = add_transformer(graph, path, each, table)
-    label = name_class(estimator)
+    label = name_class(estimator) or name_booster(estimator)
     if not label:
         raise NotCompiled(f"{last} is a {type(estimator).__name__}, which is not scikit-learn's.")
     # Of neural networks it counts the classes.
@@ -37,16 +39,17 @@ def add_estimator(graph: Graph, name: str, estimator: Any, table: Table, task: s
     find = REGRESSORS if task == "regression" else CLASSIFIERS
     if label not in find:
         raise NotCompiled(f"{last} is a {label}, which has no form as a graph.")
-    return find[label](graph, last, estimator, table)
+    answers = find[label](graph, last, estimator, table)
+    graph.sparse = sparse  # as whatever else takes the same columns gets them
+    return answers
 
 
 def _add_scores(graph: Graph, name: str, estimator: Any, table: Table) -> str:
-    weights = np.atleast_2d(estimator.coef_)
-    if weights.dtype != np.float64:
-        raise NotCompiled(f"{name} computes in {weights.dtype}, not float64.")
-    rows, _ = take_checked(graph, table, missing=False)
+    if estimator.coef_.dtype != np.float64:
+        raise NotCompiled(f"{name} computes in {estimator.coef_.dtype}, not float64.")
+    weights = np.atleast_2d(make_dense(estimator.coef_))
     intercept = make_vector(estimator.intercept_, len(weights))
-    return graph.add("Add", graph.add("MatMul", rows, weights.T), intercept, width=len(weights))
+    return graph.add("Add", graph.multiply(table, weights.T), intercept, width=len(weights))
 
 
 def _add_linear(graph: Graph, name: str, estimator: Any, table: Table) -> str:
@@ -64,11 +67,7 @@ def add_probabilities(graph: Graph, scores: str) -> str:
     """Add the probabilities that scores mean: of the second class by the logistic function for one score a row, else by softmax."""
     if graph.widths[scores] > 1:
         return graph.add("Softmax", scores, axis=1, width=graph.widths[scores])
-    return _add_both(graph, graph.add("Sigmoid", scores, width=1))
-
-
-def _add_both(graph: Graph, second: str) -> str:
-    return graph.add("Concat", graph.add("Sub", np.array(1.0), second), second, axis=1, width=2)
+    return add_both(graph, graph.add("Sigmoid", scores, width=1))
 
 
 def _add_boosted_regressor(graph: Graph, name: str, estimator: Any, table: Table) -> str:
@@ -104,13 +103,14 @@ def _add_layers(graph: Graph, _: str, estimator: Any, table: Table) -> str:
 
 def _add_layers_classifier(graph: Graph, name: str, estimator: Any, table: Table) -> str:
     answers = _add_layers(graph, name, estimator, table)
-    return answers if graph.widths[answers] > 1 else _add_both(graph, answers)
+    return answers if graph.widths[answers] > 1 else add_both(graph, answers)
 
 
 def _add_bayes(graph: Graph, _: str, estimator: Any, table: Table) -> str:
     # The log of a normal density by class and column, added up: a square in each column is two products of matrices.
     rows = take_checked(graph, table, missing=False)[0]
     means, variances = np.asarray(estimator.theta_, np.float64), np.asarray(estimator.var_, np.float64)
+    graph.note_size(means.size)
     shifted = graph.add("Sub", graph.add("Unsqueeze", rows, np.array([1])), means)
     squares = graph.add("Div", graph.add("Mul", shifted, shifted), variances)
     summed = graph.add("ReduceSum", squares, np.array([2]), keepdims=0)
@@ -120,8 +120,9 @@ def _add_bayes(graph: Graph, _: str, estimator: Any, table: Table) -> str:
 
 
 def _add_kernel(graph: Graph, rows: str, estimator: Any) -> str:
-    vectors = np.asarray(estimator.support_vectors_, np.float64)
+    vectors = make_dense(estimator.support_vectors_)
     if estimator.kernel == "rbf":
+        graph.note_size(vectors.size)
         shifted = graph.add("Sub", graph.add("Unsqueeze", rows, np.array([1])), vectors)
         distance = graph.add("ReduceSum", graph.add("Mul", shifted, shifted), np.array([2]), keepdims=0)
         return graph.add("Exp", graph.add("Mul", distance, np.array(-float(estimator._gamma))))
@@ -134,10 +135,10 @@ def _add_kernel(graph: Graph, rows: str, estimator: Any) -> str:
 
 def _add_support(graph: Graph, name: str, estimator: Any, table: Table) -> str:
     if estimator.kernel not in ("linear", "poly", "rbf", "sigmoid"):
-        raise NotCompiled(f"{name} has the kernel {estimator.kernel!r}.")
+        raise NotCompiled(f"{name} has the kernel {getattr(estimator.kernel, '__name__', estimator.kernel)}, which has no form as a graph.")
     rows, _ = take_checked(graph, table, missing=False)
     kernel = _add_kernel(graph, rows, estimator)
-    dual = np.asarray(estimator.dual_coef_, np.float64).T
+    dual = make_dense(estimator.dual_coef_).T
     return graph.add("Add", graph.add("MatMul", kernel, dual), make_vector(estimator.intercept_, 1), width=1)
 
 
@@ -206,6 +207,7 @@ def _add_stack(task: str) -> Callable[[Graph, str, Any, Table], str]:
                 raise NotCompiled(f"{name}.{place} gives its stack what {method} returns.")
             columns = graph.split(add_estimator(graph, f"{name}.{place}", each, table, task))
             found += columns[1:] if len(columns) == 2 else columns
+        graph.sparse &= bool(estimator.passthrough)
         return add_estimator(graph, f"{name}.final", estimator.final_estimator_, found + (table if estimator.passthrough else []), task)
 
     return add
@@ -238,7 +240,7 @@ def _add_calibrated(graph: Graph, name: str, estimator: Any, table: Table) -> st
         else:
             both = add_estimator(graph, f"{name}.{place}", inner, table, "binary")
             scores = graph.add("Gather", both, np.array([1]), axis=1, width=1)
-        parts.append((_add_both(graph, _add_calibrator(graph, name, each.calibrators[0], scores)), share))
+        parts.append((add_both(graph, _add_calibrator(graph, name, each.calibrators[0], scores)), share))
     return _add_mean(graph, parts)
 
 
@@ -254,6 +256,8 @@ def _add_decision(graph: Graph, name: str, estimator: Any, table: Table) -> str:
         return add_histogram(graph, last, linear, table)
     if name_class(linear) == "GradientBoostingClassifier":
         return add_boosted(graph, last, linear, table)
+    if name_booster(linear) == "LGBMClassifier":
+        return add_light_scores(graph, last, linear, table)
     raise NotCompiled(f"{last} is a {type(linear).__name__}, whose scores have no form as a graph.")
 
 
@@ -286,12 +290,14 @@ REGRESSORS: dict[str, Add] = {
     "DummyRegressor": _add_constant,
     "GradientBoostingRegressor": _add_boosted_regressor,
     "HistGradientBoostingRegressor": _add_histogram_regressor,
+    "LGBMRegressor": add_light,
     "MLPRegressor": _add_layers,
     "NuSVR": _add_support,
     "StackingRegressor": _add_stack("regression"),
     "SVR": _add_support,
     "TransformedTargetRegressor": _add_target,
     "VotingRegressor": _add_vote("regression"),
+    **dict.fromkeys(("XGBRegressor", "XGBRFRegressor"), add_extreme),
 }
 CLASSIFIERS: dict[str, Add] = {
     **dict.fromkeys(LOGISTIC, _add_logistic),
@@ -302,7 +308,9 @@ CLASSIFIERS: dict[str, Add] = {
     "GaussianNB": _add_bayes,
     "GradientBoostingClassifier": _add_boosted_classifier,
     "HistGradientBoostingClassifier": _add_histogram_classifier,
+    "LGBMClassifier": add_light,
     "MLPClassifier": _add_layers_classifier,
     "StackingClassifier": _add_stack("multiclass"),
     "VotingClassifier": _add_vote("multiclass"),
+    **dict.fromkeys(("XGBClassifier", "XGBRFClassifier"), add_extreme),
 }

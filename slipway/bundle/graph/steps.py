@@ -1,6 +1,7 @@
 """Everything before the last step: which columns each step gets, and what it makes of them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.utils import get_tags
 
 from slipway.bundle.graph.builder import UNSET, Cell, Graph, NotCompiled, Raw, Table, make_vector, name_class
 from slipway.bundle.graph.categories import add_encoder
+from slipway.bundle.graph.text import add_tfidf, add_vectorizer
 from slipway.serving.graph import CODES, Category
 
 # Operator, the operand's attribute, and the option that switches it on: in scikit-learn's order, so that both round alike.
@@ -39,6 +41,10 @@ FUNCTIONS: dict[str, tuple[tuple[str, *tuple[float | None, ...]], ...]] = {
 }
 
 
+# What makes a table of a sparse matrix.
+DENSE = ("OrdinalEncoder", "PCA", "PowerTransformer", "TargetEncoder", "TruncatedSVD")
+
+
 def flatten_steps(name: str, step: Any) -> Iterator[tuple[str, Any]]:
     """Yield the steps of nested pipelines with their paths, without those that do nothing."""
     if name_class(step) == "Pipeline":
@@ -60,8 +66,17 @@ def add_transformer(graph: Graph, name: str, step: Any, table: Table, names: Seq
         raise NotCompiled(f"{name} is a {type(step).__name__}, which has no form as a graph.")
     if (width := getattr(step, "n_features_in_", len(table))) != len(table):
         raise NotCompiled(f"{name} was fitted with {width} columns, and gets {len(table)}.")
-    graph.sparse = False
-    return TRANSFORMERS[name_class(step)](graph, name, step, table)
+    if names is not None and isinstance(getattr(step, "func", None), itemgetter):
+        return _pick(name, step, table, names)
+    made = TRANSFORMERS[name_class(step)](graph, name, step, table)
+    # An encoder says itself what it makes; what is left out here keeps what it gets.
+    graph.sparse = bool(getattr(step, "sparse_output", graph.sparse and name_class(step) not in DENSE)) or _is_spread(step)
+    return made
+
+
+def _is_spread(step: Any) -> bool:
+    # Whether a step makes a sparse matrix of a table.
+    return name_class(step) in ("CountVectorizer", "TfidfVectorizer") or getattr(step, "encode", "") == "onehot"
 
 
 def add_steps(graph: Graph, name: str, step: Any, table: Table) -> Table:
@@ -75,9 +90,11 @@ def _add_columns(graph: Graph, name: str, step: Any, table: Table, names: Sequen
     if step.transformer_weights:
         raise NotCompiled(f"{name} has transformer_weights.")
     found: Table = []
+    sparse = graph.sparse
     for inner, each, spec in step.transformers_:
         places = _find_columns(f"{name}.{inner}", step, spec, names)
         if places and not (isinstance(each, str) and each == "drop"):
+            graph.sparse = sparse
             found += add_steps(graph, f"{name}.{inner}", each, [table[place] for place in places])
     graph.sparse = bool(step.sparse_output_)
     return found
@@ -86,7 +103,7 @@ def _add_columns(graph: Graph, name: str, step: Any, table: Table, names: Sequen
 def _find_columns(name: str, step: Any, spec: Any, names: Sequence[str] | None) -> list[int]:
     # A part of a ColumnTransformer gets its columns by name, place, slice or mask.
     if isinstance(spec, str | int):
-        raise NotCompiled(f"{name} takes one column by itself, not as a table.")
+        spec = [spec]  # a column by itself, for a step that takes texts
     if not isinstance(spec, slice) and len(spec) == 0:
         return []
     fitted = getattr(step, "feature_names_in_", np.arange(step.n_features_in_))
@@ -101,7 +118,14 @@ def _add_union(graph: Graph, name: str, step: Any, table: Table) -> Table:
     if step.transformer_weights:
         raise NotCompiled(f"{name} has transformer_weights.")
     parts = [(inner, each) for inner, each in step.transformer_list if each not in ("drop", None)]
-    return [column for inner, each in parts for column in add_steps(graph, f"{name}.{inner}", each, table)]
+    found: Table = []
+    sparse, made = graph.sparse, False
+    for inner, each in parts:
+        graph.sparse = sparse
+        found += add_steps(graph, f"{name}.{inner}", each, table)
+        made |= graph.sparse
+    graph.sparse = made
+    return found
 
 
 def _add_scaler(graph: Graph, _: str, step: Any, table: Table) -> Table:
@@ -150,6 +174,15 @@ def _add_function(graph: Graph, name: str, step: Any, table: Table) -> Table:
     return graph.split(add_function(graph, name, step.func, rows, width))
 
 
+def _pick(name: str, step: Any, table: Table, names: Sequence[str]) -> Table:
+    # The columns of a DataFrame that operator.itemgetter takes by name.
+    picked = step.func.__reduce__()[1]
+    wanted = picked[0] if len(picked) == 1 and isinstance(picked[0], list) else list(picked)
+    if step.kw_args or step.validate or not all(each in names for each in wanted) or (len(picked) > 1):
+        raise NotCompiled(f"{name} picks {picked!r}, which are no columns by name.")
+    return [table[names.index(each)] for each in wanted]
+
+
 def add_function(graph: Graph, name: str, function: Any, rows: str, width: int) -> str:
     """Add a function of numpy. Raises NotCompiled."""
     label = getattr(function, "__name__", "") if isinstance(function, np.ufunc) else ""
@@ -167,12 +200,8 @@ def take_checked(graph: Graph, table: Table, missing: bool) -> tuple[str, int]:
     return rows, width
 
 
-def _take_allowed(graph: Graph, step: Any, table: Table) -> tuple[str, int]:
-    return take_checked(graph, table, get_tags(step).input_tags.allow_nan)
-
-
 def _add_selector(graph: Graph, _: str, step: Any, table: Table) -> Table:
-    _take_allowed(graph, step, table)
+    graph.check_finite(table, get_tags(step).input_tags.allow_nan)
     return [table[place] for place in step.get_support(indices=True).tolist()]
 
 
@@ -198,11 +227,11 @@ def _first(graph: Graph, rows: str) -> str:
 
 
 def _add_projection(graph: Graph, _: str, step: Any, table: Table) -> Table:
-    rows, width = take_checked(graph, table, missing=False)
-    if getattr(step, "mean_", None) is not None:
-        rows = graph.add("Sub", rows, make_vector(step.mean_, width), width=width)
     components = np.asarray(step.components_, dtype=np.float64)
-    projected = graph.add("MatMul", rows, components.T, width=len(components))
+    if getattr(step, "mean_", None) is not None:
+        rows, width = take_checked(graph, table, missing=False)
+        table = graph.split(graph.add("Sub", rows, make_vector(step.mean_, width), width=width))
+    projected = graph.multiply(table, components.T)
     if getattr(step, "whiten", False):
         scale = np.maximum(np.sqrt(step.explained_variance_), np.finfo(np.float64).eps)
         projected = graph.add("Div", projected, scale, width=len(components))
@@ -269,6 +298,7 @@ def _add_yeo_johnson(graph: Graph, rows: str, lambdas: Any) -> str:
 SELECTORS = ("GenericUnivariateSelect", "RFE", "RFECV", "SelectFdr", "SelectFpr", "SelectFromModel", "SelectFwe", "SelectKBest")
 TRANSFORMERS: dict[str, Callable[[Graph, str, Any, Table], Table]] = {
     "Binarizer": _add_binarizer,
+    "CountVectorizer": add_vectorizer,
     "FeatureUnion": _add_union,
     "FunctionTransformer": _add_function,
     "KBinsDiscretizer": _add_bins,
@@ -280,6 +310,8 @@ TRANSFORMERS: dict[str, Callable[[Graph, str, Any, Table], Table]] = {
     "PowerTransformer": _add_power,
     "SimpleImputer": _add_imputer,
     "TargetEncoder": add_encoder,
+    "TfidfTransformer": add_tfidf,
+    "TfidfVectorizer": add_vectorizer,
     "TruncatedSVD": _add_projection,
     **dict.fromkeys(SCALERS, _add_scaler),
     **dict.fromkeys((*SELECTORS, "SelectPercentile", "SequentialFeatureSelector", "VarianceThreshold"), _add_selector),

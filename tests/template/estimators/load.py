@@ -23,13 +23,11 @@ def path_of(name: str, folder: Path) -> Path:
     return folder / str([*CASES].index(name))
 
 
-def store(case: Case, path: Path) -> Answers:
-    """Fit and store a model; returns its answers."""
-    fitted = case.build()
-    refuse_kind(fitted, case.task, "target")
-    fitted.fit(case.rows, TARGETS[case.task])
-    skops_file.save(fitted, path)
-    return answers(fitted, case.rows, case.task)
+def fit(case: Case) -> Any:
+    """Return what a case makes, fitted."""
+    made = case.build()
+    refuse_kind(made, case.task, "target")
+    return made.fit(case.rows, TARGETS[case.task])
 
 
 def answers(model: Any, rows: pd.DataFrame, task: str) -> Answers:
@@ -43,7 +41,7 @@ def load_all(folder: Path) -> None:
         path = path_of(name, folder)
         try:
             np.save(path.with_suffix(".after.npy"), answers(load_model(path.with_suffix(".skops")), case.rows, case.task))
-            store(case, path.with_suffix(".again"))
+            skops_file.save(fit(case), path.with_suffix(".again"))
         except Exception as error:  # whatever a model that was loaded raises; the test tells
             path.with_suffix(".error").write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
 
