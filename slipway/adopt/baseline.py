@@ -16,25 +16,42 @@ WIDEST = 100
 FREE_NUMBERS = 10
 
 
-STEPS = '''"""Steps of the pipeline that scikit-learn does not have. They travel with the release."""
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+STEPS = '''"""Steps of the pipeline that scikit-learn does not have. They travel with the release: without pandas its image is a third."""
 '''
 SPLIT_TIMES = '''
 
-def split_times(times: pd.DataFrame) -> NDArray[np.float64]:
+def split_times(times: Mapping[str, Iterable[Any]]) -> NDArray[np.float64]:
     """Return month, day of the week (0 is Monday) and hour of each column of times, shape (n, 3 columns)."""
-    parts = [pd.to_datetime(times[name], format="ISO8601", errors="coerce").dt for name in times]
-    return np.column_stack([column for each in parts for column in (each.month, each.day_of_week, each.hour)]).astype(float)
+    return np.column_stack([np.array([split_time(each) for each in times[name]]) for name in times])
+
+
+def split_time(text: Any) -> tuple[float, float, float]:
+    """Return month, day of the week and hour of a time; what is none has none."""
+    try:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return nan, nan, nan
+    return time.month, time.weekday(), time.hour
 '''
 FILL_TEXT = '''
 
-def fill_text(text: "pd.Series[str]") -> "pd.Series[str]":
+def fill_text(text: Iterable[Any]) -> list[str]:
     """Return text in which what is missing is empty."""
-    return text.fillna("")
+    return [each if isinstance(each, str) else "" for each in text]
 '''
+TIMES_IMPORTS = """
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+"""
+TEXT_IMPORTS = """
+from collections.abc import Iterable
+from typing import Any
+"""
 
 
 def is_linear(decisions: Sequence[Decision], rows: int, task: str) -> bool:
@@ -117,5 +134,5 @@ MODULES = {
 def format_steps(estimator: str) -> str:
     """Return `model/steps.py` with what an estimator imports of it; empty where that is nothing."""
     found = [text for name, text in (("split_times", SPLIT_TIMES), ("fill_text", FILL_TEXT)) if name in estimator]
-    head = STEPS if SPLIT_TIMES in found else STEPS.replace("import numpy as np\n", "").replace("from numpy.typing import NDArray\n", "")
-    return head + "".join(found) if found else ""
+    imports = TIMES_IMPORTS if SPLIT_TIMES in found else TEXT_IMPORTS
+    return STEPS + imports + "".join(found) if found else ""

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, distribution
@@ -35,14 +35,16 @@ def describe_answering(model: "Model") -> str:
     return f"the pipeline, with the packages of {FULL}, since it is not compiled: {model.compiled.reason}"
 
 
-def find_lacking(root: Path) -> str | None:
+def find_lacking(root: Path, modules: Sequence[str] = ()) -> str | None:
     """Return, as a clause, which file needs what the image of a compiled model does not hold; None where all is there.
+
+    `modules` are those of `model/` that its graph needs beside it.
 
     An import that fails for another reason fails in any image.
     """
     if not (root / LEAN).is_file():
         return f"{LEAN} is not there, ./run lock writes it"
-    command = [sys.executable, "-m", "slipway.bundle.image"]
+    command = [sys.executable, "-m", "slipway.bundle.image", *modules]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     said = done.stdout.splitlines()
     lacking: str | None = json.loads(said[-1]) if done.returncode == 0 and said else None
@@ -75,12 +77,12 @@ def list_files(lock: Path) -> Iterator[str]:
         yield from (str(found.locate_file(each)) for each in found.files or ())
 
 
-def import_service(root: Path) -> str | None:
-    """Import what a service imports, with the packages of the lean image only, and return what it lacks."""
+def import_service(root: Path, modules: Sequence[str] = ()) -> str | None:
+    """Import what a service imports, and these modules, with the packages of the lean image only, and return what it lacks."""
     Held.files = set(list_files(root / LEAN))
     sys.meta_path[sys.meta_path.index(PathFinder)] = Held
     try:
-        for name in IMPORTED:
+        for name in (*IMPORTED, *modules):
             import_module(name)
     except Exception as error:  # whatever the owner's code raises
         missing = next((each for each in _list_causes(error) if isinstance(each, ModuleNotFoundError) and each.name in Held.missed), None)
@@ -103,7 +105,7 @@ def _find_file(error: BaseException, root: Path) -> str:
 
 def main() -> None:
     """Print what is lacking as the last line."""
-    print("\n" + json.dumps(import_service(Path.cwd())))
+    print("\n" + json.dumps(import_service(Path.cwd(), sys.argv[1:])))
 
 
 if __name__ == "__main__":

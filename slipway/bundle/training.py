@@ -14,6 +14,7 @@ from model import estimator, features
 from slipway import git
 from slipway.bundle import data_reference, serveable, skops_file
 from slipway.bundle.estimators import refuse_kind, refuse_target, refuse_task
+from slipway.bundle.graph import list_modules
 from slipway.bundle.image import choose_lock, find_lacking
 from slipway.errors import ModelRefused
 from slipway.gate import comparison, dataset, gate
@@ -127,7 +128,7 @@ def _write_golden(bundle: Path, reference: pd.DataFrame, answers: Answers) -> No
 def _write_graph(project: Project, bundle: Path, fitted: Any, reference: pd.DataFrame, answers: Answers) -> parts.Compiled:
     """Write the graph that is to answer in place of the pipeline; none where the service needs packages that its image does not hold."""
     compiled, graph = serveable.compile_model(fitted, reference, answers)
-    if graph and (lacking := find_lacking(project.root)):
+    if graph and (lacking := find_lacking(project.root, list_modules(graph))):
         compiled, graph = compiled.model_copy(update={"reason": lacking}), None
     if graph:
         (bundle / GRAPH).write_bytes(graph)

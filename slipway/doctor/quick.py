@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from model import behaviour, estimator, features
 from slipway.bundle import serveable, skops_file
 from slipway.bundle import training as train
+from slipway.bundle.graph import list_modules
 from slipway.bundle.image import FULL, LEAN, find_lacking
 from slipway.doctor.finding import Finding, good, mend, note
 from slipway.doctor.source import format_behaviour, write_draft
@@ -104,7 +105,7 @@ def check_image(project: Project, found: Fit) -> Finding:
     compiled, graph = serveable.compile_model(found.fitted, found.rows, found.answers)
     if not graph:
         return good("image", f"all of {FULL}, for the pipeline: {compiled.reason}")
-    if lacking := find_lacking(project.root):
+    if lacking := find_lacking(project.root, list_modules(graph)):
         fix = f"leave that import out; or add the package to {LEAN.replace('.txt', '.in')}, then ./run lock"
         return note("image", f"all of {FULL}, though the model can be compiled: {lacking}", "It is larger, and slower to start.", fix)
     return good("image", f"no more than {LEAN}, for the compiled model")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slipway.serving.answers import Answers
+from slipway.serving.derived import Derived, build_deriver
 from slipway.serving.rows import Columns
 from slipway.serving.words import Words, build_counter
 
@@ -46,6 +47,7 @@ def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
     inputs = json.loads(session.get_modelmeta().custom_metadata_map[INPUTS])
     numbers: list[str] = inputs["numbers"]
     finders = [_build_finder(**each) for each in inputs["categories"]]
+    derivers = [build_deriver(Derived(**each)) for each in inputs["derived"]]
     counters = [build_counter(Words(**each)) for each in inputs["words"]]
     row_size, word_size = inputs["row_size"], inputs["word_size"]
     wide = task == "multiclass"
@@ -64,6 +66,8 @@ def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
 
     def answer(columns: Columns) -> Answers:
         feed: dict[str, NDArray[Any]] = {}
+        for derive in derivers:
+            columns = {**columns, **derive(columns)}
         if numbers:
             feed[NUMBERS] = _gather_numbers([columns[each] for each in numbers])
         if finders:

@@ -9,7 +9,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from slipway.serving.derived import Derived
 from slipway.serving.graph import CODES, COUNTS, INPUTS, NUMBERS, OUTPUT, PLACES, Category
+from slipway.serving.rows import Columns
 from slipway.serving.words import Words
 
 # The newest that the locked ONNX Runtime holds; `TreeEnsemble` in double precision came with the fifth of ai.onnx.ml.
@@ -67,6 +69,10 @@ class Graph:
     sparse: bool = False
     categories: list[Category] = field(default_factory=list)
     words: list[Words] = field(default_factory=list)
+    derived: list[Derived] = field(default_factory=list)
+    # A row or two as they come in, on which functions of the owner's are tried; and whether a step gets one column by itself.
+    sample: Columns = field(default_factory=dict)
+    alone: bool = False
     bags: dict[str, Bag] = field(default_factory=dict)
     dense: dict[str, str] = field(default_factory=dict)
     # How many numbers a tensor has for a row, at most; and how many for a word of a row.
@@ -246,6 +252,7 @@ class Graph:
         inputs = {
             "numbers": self.numbers,
             "categories": [vars(each) for each in self.categories],
+            "derived": [vars(each) for each in self.derived],
             "words": [vars(each) for each in self.words],
             "row_size": self.row_size,
             "word_size": self.word_size,

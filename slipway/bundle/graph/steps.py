@@ -9,6 +9,7 @@ from sklearn.utils import get_tags
 
 from slipway.bundle.graph.builder import UNSET, Cell, Graph, NotCompiled, Raw, Table, make_vector, name_class
 from slipway.bundle.graph.categories import add_encoder
+from slipway.bundle.graph.own import add_own_function, is_own
 from slipway.bundle.graph.text import add_tfidf, add_vectorizer
 from slipway.serving.graph import CODES, Category
 
@@ -92,11 +93,12 @@ def _add_columns(graph: Graph, name: str, step: Any, table: Table, names: Sequen
     found: Table = []
     sparse = graph.sparse
     for inner, each, spec in step.transformers_:
+        graph.alone = isinstance(spec, str | int)
         places = _find_columns(f"{name}.{inner}", step, spec, names)
         if places and not (isinstance(each, str) and each == "drop"):
             graph.sparse = sparse
             found += add_steps(graph, f"{name}.{inner}", each, [table[place] for place in places])
-    graph.sparse = bool(step.sparse_output_)
+    graph.sparse, graph.alone = bool(step.sparse_output_), False
     return found
 
 
@@ -166,6 +168,8 @@ def _mark(graph: Graph, column: Raw) -> Cell:
 
 
 def _add_function(graph: Graph, name: str, step: Any, table: Table) -> Table:
+    if is_own(step.func) and not step.validate and not step.kw_args:
+        return add_own_function(graph, name, step.func, table)
     if step.validate or step.kw_args or not (step.func is None or isinstance(step.func, np.ufunc)):
         raise NotCompiled(f"{name} is a FunctionTransformer with a func of its own, kw_args or validate.")
     if step.func is None:
