@@ -12,7 +12,9 @@ from slipway.serving.parity import distance
 @pytest.mark.parametrize(
     ("answers", "recorded", "apart"),
     [
-        ([1.0, 2.0], [1.0, 2.5], 0.5),
+        ([1.0, 0.2], [1.0, 0.7], 0.5),
+        ([1.0, 3e6], [1.0, 2e6], 0.5),
+        ([3e-6], [2e-6], 1e-6),
         (np.array([1.0, 2.0]), [1, 2], 0.0),
         (np.array([[0.2, 0.8]]), [[0.3, 0.8]], 0.1),
         ([1.0], [1.0, 1.0], math.inf),
