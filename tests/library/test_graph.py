@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy import special
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
@@ -34,6 +34,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_regression
 from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -47,7 +48,7 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsRegressor, RadiusNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
@@ -62,7 +63,6 @@ from sklearn.preprocessing import (
     PolynomialFeatures,
     PowerTransformer,
     RobustScaler,
-    SplineTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -436,16 +436,22 @@ def steps(encode: Any, last: Any = None) -> Pipeline:
 NOT_COMPILED = {
     "encode is a Own": steps(Own()),
     "encode.part0 is a Doubled": steps(encoder((Doubled(), COUNTS))),
-    "encode.part0.function is a FunctionTransformer": steps(encoder((Pipeline([("function", FunctionTransformer(first))]), COUNTS))),
+    "encode.part0.function applies 'first'": steps(encoder((Pipeline([("function", FunctionTransformer(first))]), COUNTS))),
+    "encode.part0 is a FunctionTransformer with validate": steps(encoder((FunctionTransformer(np.abs, validate=True), COUNTS))),
+    "encode.part0 applies 'clip' with bounds for each column": steps(
+        encoder((FunctionTransformer(np.clip, kw_args={"a_min": [0, 1], "a_max": None}), COUNTS))
+    ),
     "encode.part0 has dtype float32": steps(encoder((OrdinalEncoder(dtype=np.float32), WORDS))),
     "encode.part0 has missing_values other than NaN": steps(encoder((SimpleImputer(missing_values=0), COUNTS))),
     "encode has transformer_weights": steps(encoder(("passthrough", COUNTS), transformer_weights={"part0": 2})),
-    "last is a KNeighborsRegressor, which has no form as a graph": steps(encoder(("passthrough", COUNTS)), KNeighborsRegressor()),
+    "last is a RadiusNeighborsRegressor, which has no form as a graph": steps(encoder(("passthrough", COUNTS)), RadiusNeighborsRegressor()),
+    "last has rows that are equally near": steps(encoder(("passthrough", COUNTS)), KNeighborsRegressor()),
     "last begins with an estimator of its own": steps(encoder(("passthrough", COUNTS)), GradientBoostingRegressor(init=LinearRegression())),
-    "last applies 'expit'": steps(
-        encoder(("passthrough", COUNTS)), TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=expit, check_inverse=False)
+    "last applies 'gammaln'": steps(
+        encoder(("passthrough", COUNTS)),
+        TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=special.gammaln, check_inverse=False),
     ),
-    "encode.part0 is a SplineTransformer, which has no form as a graph": steps(encoder((SplineTransformer(), COUNTS))),
+    "encode.part0 is a AdditiveChi2Sampler, which has no form as a graph": steps(encoder((AdditiveChi2Sampler(), ["pieces"]))),
 }
 
 

@@ -88,6 +88,12 @@ class Graph:
         self.widths[output] = width
         return output
 
+    def add_two(self, operator: str, *inputs: str | NDArray[Any], **attributes: Any) -> tuple[str, str]:
+        """Add a node with two outputs, and return their names."""
+        first = self.add(operator, *inputs, **attributes)
+        self.nodes[-1].output.append(f"{first}b")
+        return first, f"{first}b"
+
     def add_constant(self, value: NDArray[Any]) -> str:
         """Add a constant, once for equal ones, and return its name."""
         value = np.ascontiguousarray(value)
@@ -123,50 +129,8 @@ class Graph:
         self.bags[name], self.widths[name] = bag, width
         return name
 
-    def take_bag(self, table: Table) -> Bag | None:
-        """Return columns as a bag, if they are of one, each once."""
-        cells = [each for each in table if isinstance(each, Cell)]
-        names, places = {each.tensor for each in cells}, [each.place for each in cells]
-        if len(cells) < len(table) or len(names) != 1 or not names <= {*self.bags} or len({*places}) < len(places):
-            return None
-        name = names.pop()
-        bag, width = self.bags[name], self.widths[name]
-        if places == list(range(width)):
-            return bag
-        kept, moved = np.zeros(width), np.zeros(width, np.int64)
-        kept[places], moved[places] = 1.0, np.arange(len(places))
-        values = self.add("Mul", bag.values, self.add("Gather", kept, bag.places))
-        return Bag(self.add("Gather", moved, bag.places), values)
-
-    def multiply(self, table: Table, weights: NDArray[np.float64]) -> str:
-        """Return the product of columns and a matrix, shape (n, its columns). Rows that are not finite are refused."""
-        names = {each.tensor: None for each in table if self._in_bag(each) and isinstance(each, Cell)}
-        plain = [place for place, each in enumerate(table) if not self._in_bag(each)]
-        width, parts = weights.shape[1], []
-        if plain:
-            rows, _ = self.take_matrix([table[place] for place in plain])
-            self.refuse_infinite(rows, missing=False)
-            parts.append(self.add("MatMul", rows, weights[plain], width=width))
-        for name in names:
-            spread = np.zeros((self.widths[name], width))
-            for place, each in enumerate(table):
-                if isinstance(each, Cell) and each.tensor == name:
-                    spread[each.place] += weights[place]
-            parts.append(self._multiply_bag(self.bags[name], spread))
-        summed = parts[0]
-        for part in parts[1:]:
-            summed = self.add("Add", summed, part, width=width)
-        return summed
-
-    def _multiply_bag(self, bag: Bag, weights: NDArray[np.float64]) -> str:
-        # Only the rows of the matrix that a row has words for are looked at.
-        width = weights.shape[1]
-        self.word_size = max(self.word_size, width)
-        taken = self.add("Gather", weights, bag.places, axis=0)
-        product = self.add("MatMul", self.add("Unsqueeze", bag.values, np.array([1])), taken)
-        return self.add("Squeeze", product, np.array([1]), width=width)
-
-    def _in_bag(self, column: Column) -> bool:
+    def in_bag(self, column: Column) -> bool:
+        """Tell whether a column is one of a bag."""
         return isinstance(column, Cell) and column.tensor in self.bags
 
     def _make_dense(self, name: str) -> str:
@@ -186,7 +150,7 @@ class Graph:
 
     def check_finite(self, table: Table, missing: bool) -> None:
         """Have rows refused whose numbers are not finite; counts of words are."""
-        if plain := [each for each in table if not self._in_bag(each)]:
+        if plain := [each for each in table if not self.in_bag(each)]:
             self.refuse_infinite(self.take_matrix(plain)[0], missing)
 
     def take_matrix(self, table: Table) -> tuple[str, int]:
@@ -204,9 +168,15 @@ class Graph:
         joined = parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1, width=len(cells))
         return joined, len(cells)
 
+    def take_checked(self, table: Table, missing: bool) -> tuple[str, int]:
+        """Return columns as one tensor of numbers, and its width; rows that are not finite are refused."""
+        rows, width = self.take_matrix(table)
+        self.refuse_infinite(rows, missing)
+        return rows, width
+
     def _take_cells(self, run: list[Cell]) -> str:
         places = [each.place for each in run]
-        tensor = self._make_dense(run[0].tensor) if self._in_bag(run[0]) else run[0].tensor
+        tensor = self._make_dense(run[0].tensor) if self.in_bag(run[0]) else run[0].tensor
         # How many numbers come in is known at the end only.
         if tensor != NUMBERS and places == list(range(self.widths[tensor])):
             return tensor

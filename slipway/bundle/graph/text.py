@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from slipway.bundle.graph.bags import take_bag
 from slipway.bundle.graph.builder import UNSET, Bag, Graph, NotCompiled, Raw, Table, name_class
 from slipway.serving.words import Words
 
@@ -24,7 +25,7 @@ def add_vectorizer(graph: Graph, name: str, step: Any, table: Table) -> Table:
 
 def add_tfidf(graph: Graph, name: str, step: Any, table: Table) -> Table:
     """Add a TfidfTransformer of counts of words. Raises NotCompiled."""
-    bag = graph.take_bag(table)
+    bag = take_bag(graph, table)
     if bag is None:
         raise NotCompiled(f"{name} takes other columns than counts of words.")
     return graph.split(graph.add_bag(_weigh(graph, bag, step), len(table)))

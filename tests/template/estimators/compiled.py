@@ -22,19 +22,25 @@ OWN = "a func of its own, kw_args or validate."
 COMPILED = {
     *names(
         """
-        ARDRegression BaggingClassifier BaggingRegressor BayesianRidge Binarizer CalibratedClassifierCV ColumnTransformer
-        DecisionTreeClassifier DecisionTreeRegressor DummyClassifier DummyRegressor ElasticNet ElasticNetCV ExtraTreeClassifier
-        ExtraTreeRegressor ExtraTreesClassifier ExtraTreesRegressor FeatureUnion FunctionTransformer GammaRegressor GaussianNB
-        GenericUnivariateSelect GradientBoostingClassifier GradientBoostingRegressor GridSearchCV HalvingGridSearchCV
-        HalvingRandomSearchCV HistGradientBoostingClassifier HistGradientBoostingRegressor HuberRegressor KBinsDiscretizer Lars
-        LarsCV Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC LinearDiscriminantAnalysis LinearRegression LinearSVR
-        LogisticRegression LogisticRegressionCV MLPClassifier MLPRegressor MaxAbsScaler MinMaxScaler Normalizer NuSVR
-        OneHotEncoder OrdinalEncoder OrthogonalMatchingPursuit PCA PassiveAggressiveRegressor Pipeline PoissonRegressor
-        PolynomialFeatures PowerTransformer QuantileRegressor RandomForestClassifier RandomForestRegressor RandomizedSearchCV
-        Ridge RidgeCV RobustScaler SGDRegressor SVR SelectFdr SelectFpr SelectFromModel SelectFwe SelectKBest SelectPercentile
-        SequentialFeatureSelector SimpleImputer StackingClassifier StackingRegressor StandardScaler TargetEncoder
-        TheilSenRegressor TransformedTargetRegressor TruncatedSVD TweedieRegressor VarianceThreshold VotingClassifier
-        VotingRegressor XGBClassifier XGBRegressor XGBRFClassifier LGBMClassifier LGBMRegressor
+        ARDRegression AdaBoostClassifier AdaBoostRegressor BaggingClassifier BaggingRegressor BayesianRidge BernoulliNB
+        BernoulliRBM Binarizer CCA CalibratedClassifierCV CategoricalNB ColumnTransformer ComplementNB DecisionTreeClassifier
+        DecisionTreeRegressor DummyClassifier DummyRegressor ElasticNet ElasticNetCV ExtraTreeClassifier ExtraTreeRegressor
+        ExtraTreesClassifier ExtraTreesRegressor FactorAnalysis FastICA FeatureUnion FixedThresholdClassifier FunctionTransformer
+        GammaRegressor GaussianNB GaussianProcessRegressor GaussianRandomProjection GenericUnivariateSelect
+        GradientBoostingClassifier GradientBoostingRegressor GridSearchCV HalvingGridSearchCV HalvingRandomSearchCV
+        HistGradientBoostingClassifier HistGradientBoostingRegressor HuberRegressor IncrementalPCA IsotonicRegression
+        KBinsDiscretizer KNeighborsClassifier KNeighborsRegressor KernelRidge Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV
+        LassoLarsIC LinearDiscriminantAnalysis LinearRegression LinearSVR LogisticRegression LogisticRegressionCV MLPClassifier
+        MLPRegressor MaxAbsScaler MinMaxScaler MissingIndicator MultinomialNB NearestCentroid NeighborhoodComponentsAnalysis
+        Normalizer NuSVR Nystroem OneHotEncoder OneVsRestClassifier OrdinalEncoder OrthogonalMatchingPursuit
+        OrthogonalMatchingPursuitCV PCA PLSCanonical PLSRegression PassiveAggressiveRegressor Pipeline PoissonRegressor
+        PolynomialFeatures PowerTransformer QuadraticDiscriminantAnalysis QuantileRegressor QuantileTransformer RANSACRegressor
+        RBFSampler RFE RFECV RandomForestClassifier RandomForestRegressor RandomizedSearchCV Ridge RidgeCV RobustScaler
+        SGDRegressor SVR SelectFdr SelectFpr SelectFromModel SelectFwe SelectKBest SelectPercentile SelfTrainingClassifier
+        SequentialFeatureSelector SimpleImputer SkewedChi2Sampler SparseRandomProjection SplineTransformer StackingClassifier
+        StackingRegressor StandardScaler TargetEncoder TheilSenRegressor TransformedTargetRegressor TruncatedSVD
+        TunedThresholdClassifierCV TweedieRegressor VarianceThreshold VotingClassifier VotingRegressor splines temperature
+        XGBClassifier XGBRegressor XGBRFClassifier LGBMClassifier LGBMRegressor
         """
     ),
     "grid over a pipeline",
@@ -44,23 +50,41 @@ COMPILED = {
     "grid over splits by groups and times",
     "random over distributions",
     "voting, soft",
+    "stacking of many",
     "stacking of pipelines",
+    "bagging of pipelines",
+    "fixed threshold",
+    "tuned threshold",
     "target by its logarithm",
+    "target by quantiles",
     "target by functions of model/",
     "the best features",
     "the best features by information",
     "the best words",
     "features of a model",
     "imputed words",
+    "counts and Bayes",
     "words left out",
     "tf-idf and a calibrated SVM",
     "words in few dimensions",
     "columns by their type",
     "a ufunc",
+    "a ufunc of scipy",
+    "a function of numpy with arguments",
+    "a partial function",
     "one column by itemgetter",
+    "partial least squares",
+    "a Gaussian process",
+    "calibrated without an ensemble",
+    "one against the rest",
     "ordinal codes",
     "target codes",
     "bins of numbers",
+    "distances to clusters",
+    "distances to halved clusters",
+    "clusters of features",
+    "neighbours by a metric",
+    "an approximated kernel",
     "a random state",
     "weights of classes",
     "pandas out",
@@ -79,45 +103,20 @@ NOT_COMPILED = {
     **dict.fromkeys(
         names(
             """
-            AdaBoostClassifier AdaBoostRegressor AdditiveChi2Sampler BernoulliNB BernoulliRBM CCA CategoricalNB ComplementNB
-            DictionaryLearning FactorAnalysis FastICA FixedThresholdClassifier GaussianProcessClassifier GaussianProcessRegressor
-            GaussianRandomProjection IncrementalPCA Isomap IsotonicRegression IterativeImputer KNNImputer KNeighborsClassifier
-            KNeighborsRegressor KNeighborsTransformer KernelPCA KernelRidge LabelPropagation LabelSpreading
-            LatentDirichletAllocation LocallyLinearEmbedding MiniBatchDictionaryLearning MiniBatchNMF MissingIndicator
-            MultinomialNB NMF NearestCentroid NeighborhoodComponentsAnalysis Nystroem OneVsRestClassifier
-            OrthogonalMatchingPursuitCV PLSCanonical PLSRegression PolynomialCountSketch QuadraticDiscriminantAnalysis
-            QuantileTransformer RANSACRegressor RBFSampler RFE RFECV RadiusNeighborsClassifier RadiusNeighborsRegressor
-            RadiusNeighborsTransformer RandomTreesEmbedding SelfTrainingClassifier SkewedChi2Sampler SparseCoder
-            SparseRandomProjection SplineTransformer TunedThresholdClassifierCV splines
+            AdditiveChi2Sampler DictionaryLearning GaussianProcessClassifier Isomap IterativeImputer KNNImputer
+            KNeighborsTransformer KernelPCA LabelPropagation LabelSpreading LatentDirichletAllocation LocallyLinearEmbedding
+            MiniBatchDictionaryLearning MiniBatchNMF NMF PolynomialCountSketch RadiusNeighborsClassifier RadiusNeighborsRegressor
+            RadiusNeighborsTransformer RandomTreesEmbedding SparseCoder
             """
         ),
         NO_FORM,
     ),
-    "stacking of many": NO_FORM,
-    "bagging of pipelines": NO_FORM,
-    "fixed threshold": NO_FORM,
-    "tuned threshold": NO_FORM,
-    "target by quantiles": NO_FORM,
     "imputed by neighbours": NO_FORM,
     "imputed by regressions": NO_FORM,
-    "counts and Bayes": NO_FORM,
     "hashed words and an isotonic SVM": NO_FORM,
-    "a ufunc of scipy": NO_FORM,
-    "partial least squares": NO_FORM,
-    "a Gaussian process": NO_FORM,
+    "a function of model/": NO_FORM,
     "Gaussian processes of classes": NO_FORM,
-    "one against the rest": NO_FORM,
-    "distances to clusters": NO_FORM,
-    "distances to halved clusters": NO_FORM,
-    "clusters of features": NO_FORM,
-    "neighbours by a metric": NO_FORM,
-    "an approximated kernel": NO_FORM,
     "a kernel by its function": NO_FORM,
-    "temperature": "calibrates 3 classes.",
-    "calibrated without an ensemble": "calibrates 3 classes.",
-    "a function of numpy with arguments": OWN,
-    "a partial function": OWN,
-    "a function of model/": OWN,
     "CatBoostClassifier": NOT_ITS,
     "CatBoostRegressor": NOT_ITS,
     "a class of model/": NOT_ITS,
