@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client.metrics import MetricWrapperBase
 
 from slipway.serving import __main__, metrics
-from slipway.serving.metrics import DriftCounter
+from slipway.serving.metrics import DriftCounter, RequestCounter
 
 
 class Nothing:
@@ -23,11 +23,11 @@ class Nothing:
 
 
 def silence() -> None:
-    """Put nothing in the place of each metric, and of what is counted from rows and answers."""
+    """Put nothing in the place of each metric, and of what is counted from requests, rows and answers."""
     for name, found in list(vars(metrics).items()):
         if isinstance(found, MetricWrapperBase):
             setattr(metrics, name, Nothing())
-    DriftCounter.add = lambda *_: None  # type: ignore[method-assign]
+    RequestCounter.add = DriftCounter.add = lambda *_: None  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

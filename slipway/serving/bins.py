@@ -1,8 +1,8 @@
 """Into which part of the training data's distribution values fall, so that drift is a comparison of counts."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
-from itertools import repeat
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ FEW = 12
 WORDS = 50
 # So many features are watched, the first ones, so that a wide model does not flood Prometheus.
 FEATURES = 50
+# What is counted by its own value as an index: so many numbers, up to so large.
+MANY, SMALL = 64, 4096
 
 
 class Bins(BaseModel):
@@ -44,19 +46,33 @@ class Bins(BaseModel):
     def count(self, column: NDArray[Any]) -> NDArray[np.intp]:
         """Count a column's values by bin, shape (bins,), in the order of `names`."""
         column = _measure_lengths(column) if self.lengths else column
-        places = self._find_values(column) if self.edges is None else self._find_numbers(column)
-        return np.bincount(places, minlength=len(self.names))
+        return self._count_values(column) if self.edges is None else self._count_numbers(column)
 
-    def _find_numbers(self, column: NDArray[Any]) -> NDArray[np.intp]:
+    def _count_numbers(self, column: NDArray[Any]) -> NDArray[np.intp]:
+        # One search finds all places: below, the deciles, above from the number behind the last edge on, and NaN, which is sorted last.
         edges = self.edges or []
-        last = len(edges) - 1
-        found = np.minimum(np.searchsorted(edges, column, side="right") - 1, last - 1)
-        return np.select([np.isnan(column), column < edges[0], column > edges[-1]], [last + 2, last, last + 1], found)
+        cuts = [*edges[:-1], math.nextafter(edges[-1], math.inf), math.nan]
+        below, *counts = np.bincount(np.searchsorted(cuts, column, side="right"), minlength=len(cuts) + 1).tolist()
+        *deciles, above, missing = counts
+        return np.array([*deciles, below, above, missing], np.intp)
 
-    def _find_values(self, column: NDArray[Any]) -> NDArray[np.intp]:
-        places = {value: place for place, value in enumerate(self.values or [])}
-        values = [None if value != value else value for value in column.tolist()]  # NaN alone is not itself
-        return np.fromiter(map({**places, None: len(places) + 1}.get, values, repeat(len(places))), np.intp, len(values))
+    def _count_values(self, column: NDArray[Any]) -> NDArray[np.intp]:
+        values = self.values or []
+        places = {value: place for place, value in enumerate(values)}
+        counts = [0] * (len(values) + 2)
+        for value, count in _count_distinct(column).items():
+            missing = value is None or value != value  # NaN alone is not itself
+            counts[-1 if missing else places.get(value, -2)] += count
+        return np.array(counts, np.intp)
+
+
+def _count_distinct(column: NDArray[Any]) -> Mapping[Any, int]:
+    # Small whole numbers, such as an hour or a code, take an eighth of the time in numpy.
+    if column.dtype.kind == "i" and len(column) >= MANY and column.min() >= 0 and column.max() <= SMALL:
+        found = np.bincount(column)
+        present = np.flatnonzero(found)
+        return dict(zip(present.tolist(), found[present].tolist(), strict=True))
+    return Counter(column.tolist())
 
 
 class Watched(BaseModel):

@@ -1,11 +1,12 @@
 """What the service counts, for Prometheus: requests, calls of the model, and values and answers by bins of the training data."""
 
+import math
 import os
 import threading
 import time
 from collections import Counter as Sums
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,24 +17,38 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Bins, Watched
 from slipway.serving.release import Release
-from slipway.serving.rows import Columns
+from slipway.serving.rows import Columns, Values, to_columns
 
-# Rows are counted after so many of them or so many seconds, and before the figures are read.
-COUNTED_ROWS, COUNTED_SECONDS = 2048, 1.0
+# Rows and requests are counted after so many of them or so many seconds, and before the figures are read.
+COUNTED, COUNTED_SECONDS = 2048, 1.0
+# Of fewer rows it is cheaper to make columns again, of many at once, than to join theirs.
+FEW = 8
+
+
+class Amounts(Histogram):
+    """A histogram to which many amounts are added at once; each by itself would cost as much as they do together."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Add amounts."""
+        self._sum.inc(math.fsum(amounts))
+        for place, count in enumerate(np.bincount(np.searchsorted(self._upper_bounds, amounts)).tolist()):
+            if count:
+                self._buckets[place].inc(count)
+
 
 REQUESTS = Counter("ml_requests_total", "Requests answered.", ["route", "code"])
-SECONDS = Histogram(
+SECONDS = Amounts(
     "ml_request_seconds",
     "Time to answer.",
     ["route"],
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-PREDICT_SECONDS = Histogram(
+PREDICT_SECONDS = Amounts(
     "ml_predict_seconds",
     "Time of one call of the model, with a batch of rows.",
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
 )
-BATCH_ROWS = Histogram("ml_batch_rows", "Rows in one call of the model.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
+BATCH_ROWS = Amounts("ml_batch_rows", "Rows in one call of the model.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024))
 # livesum and livemax: with several worker processes, of those that are alive.
 LiveGauge = partial(Gauge, multiprocess_mode="livemax")
 QUEUE = Gauge("ml_queue_depth", "Requests that wait for the model.", multiprocess_mode="livesum")
@@ -95,6 +110,7 @@ def add_equal_names(names: list[str], shares: list[float]) -> dict[str, float]:
 
 def format_metrics() -> bytes:
     """Return all metrics in Prometheus' text format, summed over worker processes where there are several."""
+    ANSWERED.flush()
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()
@@ -108,69 +124,123 @@ def retire_worker() -> None:
         multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
 
-class DriftCounter:
-    """Counts values and answers by bins of the training data. Batches gather and are counted together, which costs next to nothing.
+class Gathering:
+    """What gathers until it is counted together with more, which costs a fraction of counting each by itself."""
 
-    `add` and `measure` run in the model's thread, `flush` also where the figures are read.
+    def __init__(self) -> None:
+        # One of several worker processes answers for all, so each counts at once.
+        self.at_once = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self._restart()
+
+    def _restart(self) -> None:
+        self.number, self.flushed = 0, time.monotonic()
+
+    def _is_due(self, more: int) -> bool:
+        self.number += more
+        return self.at_once or self.number >= COUNTED or time.monotonic() - self.flushed > COUNTED_SECONDS
+
+
+class RequestCounter(Gathering):
+    """Counts requests, in the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gathered: dict[tuple[str, int, str], list[float]] = defaultdict(list)
+
+    def add(self, route: str, code: int, caller: str, seconds: float) -> None:
+        """Keep a request until it is counted; `caller` is the name of a key, or empty."""
+        self.gathered[route, code, caller].append(seconds)
+        if self._is_due(1):
+            self.flush()
+
+    def flush(self) -> None:
+        """Count what has gathered."""
+        gathered, self.gathered = self.gathered, defaultdict(list)
+        self._restart()
+        for (route, code, caller), seconds in gathered.items():
+            REQUESTS.labels(route, str(code)).inc(len(seconds))
+            SECONDS.labels(route).observe_all(seconds)
+            if caller:
+                CALLER_REQUESTS.labels(caller, str(code)).inc(len(seconds))
+
+
+# Of all apps in this process, as the registry is.
+ANSWERED = RequestCounter()
+
+
+class DriftCounter(Gathering):
+    """Counts calls of the model, and their values and answers by bins of the training data.
+
+    `add` runs where the model answers, in the event loop or its thread; `flush` also where the figures are read.
     """
 
     def __init__(self, watched: Watched) -> None:
+        super().__init__()
         self.watched = watched
         self.lock = threading.Lock()
-        self.gathered: list[tuple[Columns, Answers]] = []
-        self.rows, self.flushed = 0, time.monotonic()
-        # One of several worker processes answers for all, so each counts at once.
-        self.at_once = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self._clear()
         self.last: tuple[Columns, Answers] | None = None
         self.features = {name: [INPUTS.labels(name, each) for each in bins.names] for name, bins in watched.features.items()}
         self.predictions = [PREDICTIONS.labels(each) for each in watched.predictions.names]
 
-    @contextmanager
-    def measure(self, rows: int) -> Iterator[None]:
-        """Time one call of the model."""
-        start = time.perf_counter()
-        yield
-        PREDICT_SECONDS.observe(time.perf_counter() - start)
-        BATCH_ROWS.observe(rows)
+    def _clear(self) -> None:
+        # Of each call the answers and the seconds; and what was asked, where few rows of several calls are one list.
+        self.gathered: list[Answers] = []
+        self.seconds: list[float] = []
+        self.asked: list[Columns | list[Values]] = []
 
-    def add(self, columns: Columns, answers: Answers) -> None:
-        """Keep a batch of columns and answers until it is counted."""
+    def add(self, asked: Columns | list[Values], answers: Answers, seconds: float) -> None:
+        """Keep what was asked in a call of the model, as columns or as rows, its answers and its time, until it is counted."""
         with self.lock:
-            self.gathered.append((columns, answers))
-            self.rows += len(answers)
-        if self.at_once or self.rows >= COUNTED_ROWS or time.monotonic() - self.flushed > COUNTED_SECONDS:
+            self.gathered.append(answers)
+            self.seconds.append(seconds)
+            if isinstance(asked, list) and self.asked and isinstance(self.asked[-1], list):
+                self.asked[-1] += asked
+            else:
+                self.asked.append([*asked] if isinstance(asked, list) else asked)
+            due = self._is_due(len(answers))
+        if due:
             self.flush()
 
     def flush(self) -> None:
         """Count what has gathered."""
         with self.lock:
-            gathered, self.gathered, self.rows, self.flushed = self.gathered, [], 0, time.monotonic()
-            if not gathered:
-                return
-            columns = {name: np.concatenate([each[name] for each, _ in gathered]) for name in gathered[0][0]}
-            answers = np.concatenate([each for _, each in gathered])
-            for name, bins in self.watched.features.items():
-                _add_counts(self.features[name], bins, columns[name])
-            _add_counts(self.predictions, self.watched.predictions, answers if answers.ndim == 1 else answers.argmax(axis=1))
-            add_sums(answers)
-            self._count_changes(columns, answers)
+            gathered, seconds, asked = self.gathered, self.seconds, self.asked
+            self._clear()
+            self._restart()
+            if gathered:
+                PREDICT_SECONDS.observe_all(seconds)
+                BATCH_ROWS.observe_all([len(each) for each in gathered])
+                self._count(_join([each if isinstance(each, dict) else to_columns(each) for each in asked]), np.concatenate(gathered))
+
+    def _count(self, columns: Columns, answers: Answers) -> None:
+        for name, bins in self.watched.features.items():
+            _add_counts(self.features[name], bins, columns[name])
+        _add_counts(self.predictions, self.watched.predictions, answers if answers.ndim == 1 else answers.argmax(axis=1))
+        add_sums(answers)
+        self._count_changes(columns, answers)
 
     def _count_changes(self, columns: Columns, answers: Answers) -> None:
         # Where rows differ from the row before, and their answers do not, the model has become a constant.
         if self.last:
             before, answered = self.last
-            columns = {name: np.concatenate([before[name], values]) for name, values in columns.items()}
-            answers = np.concatenate([answered, answers])
+            columns, answers = _join([before, columns]), np.concatenate([answered, answers])
         self.last = {name: values[-1:] for name, values in columns.items()}, answers[-1:]
         rows = np.any([_differ(values) for values in columns.values()], axis=0)
         ROWS_CHANGED.inc(int(rows.sum()))
         ANSWERS_CHANGED.inc(int((rows & _differ(answers)).sum()))
 
 
+def _join(parts: list[Columns]) -> Columns:
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
+
+
 def _differ(values: NDArray[Any]) -> NDArray[np.bool_]:
     # Each value but the first against the one before, shape (n - 1,); two that are missing do not differ.
     now, before = values[1:], values[:-1]
-    changed = (now != before) & ~((now != now) & (before != before))  # NaN alone is not itself
+    changed = now != before
+    if values.dtype.kind not in "ib":
+        changed &= ~((now != now) & (before != before))  # NaN alone is not itself
     return np.asarray(changed.any(axis=1) if changed.ndim == 2 else changed)
 
 

@@ -7,7 +7,6 @@ import random
 import re
 import signal
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -82,7 +81,6 @@ class Observe:
         self.app, self.drain = app, drain
         self.all = release.config.log_requests == "all"
         self.headers = [(b"x-release", release.tag.encode()), (b"x-release-digest", release.digest.encode())]
-        self.counted: dict[tuple[str, int, str], tuple[list[Callable[[], None]], Callable[[float], None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; count and name its answer."""
@@ -103,20 +101,9 @@ class Observe:
             # The matched route, never the caller's path: a label must not come from a request.
             route = scope["path"] if scope["path"] in DIRECT else getattr(scope.get("route"), "path", NO_ROUTE)
             seconds = time.perf_counter() - start
-            self._count(route, code, scope.get("caller", ""), seconds)
+            metrics.ANSWERED.add(route, code, scope.get("caller", ""), seconds)
             if self.all or code >= 400:
                 _write_log(scope, name.decode(), route, code, seconds)
-
-    def _count(self, route: str, code: int, caller: str, seconds: float) -> None:
-        if (route, code, caller) not in self.counted:
-            counts: list[Callable[[], None]] = [metrics.REQUESTS.labels(route, str(code)).inc]
-            if caller:
-                counts.append(metrics.CALLER_REQUESTS.labels(caller, str(code)).inc)
-            self.counted[route, code, caller] = counts, metrics.SECONDS.labels(route).observe
-        counts, observe = self.counted[route, code, caller]
-        for inc in counts:
-            inc()
-        observe(seconds)
 
 
 def _choose_name(scope: Scope) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from slipway.serving import app, bins, metrics
@@ -23,7 +24,7 @@ from slipway.serving.bins import Bins, Watched
 from slipway.serving.metrics import DriftCounter, add_sums
 from slipway.serving.observe import Drain
 from slipway.serving.release import Release
-from slipway.serving.rows import Columns
+from slipway.serving.rows import Columns, to_columns
 from tests.library.service.conftest import COLUMNS, MAX_WAITING, SECRET, Client, Golden, Row
 from tests.library.service.test_access import KEYS, give
 
@@ -91,6 +92,21 @@ def test_text_of_which_nothing_comes_twice_is_counted_by_its_length() -> None:
 def test_text_that_always_has_the_same_length_has_one_bin() -> None:
     times = np.array([f"2012-10-{day:02}T{hour:02}:00:00" for day in range(1, 30) for hour in range(24)], dtype=object)
     assert bins.fit_bins(times).names == ["19.0", "other", "missing"]
+
+
+@pytest.mark.parametrize("rows", [10, 1000])
+def test_small_whole_numbers_are_counted_alike_however_many_they_are(rows: int) -> None:
+    found = bins.fit_bins(np.array([0, 3, 3, 7], dtype=np.int64))
+    asked = np.array([0, 3, 3, 7, 7, 7, 2, 8, 4000, 12], dtype=np.int64)
+    for column in (asked, asked - 5, asked * 10**9):
+        told = found.count(np.tile(column, rows // 10)) * (10 / rows)
+        expected = counts(Bins(values=found.values), *column.tolist())
+        assert {name: count for name, count in zip(found.names, told.tolist(), strict=True) if count} == expected
+
+
+def test_a_number_just_outside_is_outside() -> None:
+    found = bins.fit_bins(NUMBERS)
+    assert counts(found, 0, np.nextafter(0, -1), 999, np.nextafter(999, 1000)) == {"q0": 1, "q9": 1, "below": 1, "above": 1}
 
 
 def test_flags_have_two_bins() -> None:
@@ -169,7 +185,7 @@ def changed(*batches: tuple[list[float], list[Any]]) -> tuple[float, float]:
     before = total(metrics.ROWS_CHANGED), total(metrics.ANSWERS_CHANGED)
     counter = DriftCounter(SMALL)
     for values, answers in batches:
-        counter.add({"x": np.array(values)}, np.array(answers))
+        counter.add({"x": np.array(values)}, np.array(answers), 0.0)
         counter.flush()
     return total(metrics.ROWS_CHANGED) - before[0], total(metrics.ANSWERS_CHANGED) - before[1]
 
@@ -193,10 +209,96 @@ def test_what_gathers_is_counted_before_it_is_much(monkeypatch: pytest.MonkeyPat
     counter = DriftCounter(SMALL)
     monkeypatch.setattr(counter, "flushed", math.inf)
     many = {"x": np.ones(2047)}
-    counter.add(many, np.zeros(2047))
+    counter.add(many, np.zeros(2047), 0.0)
     assert counter.gathered
-    counter.add({"x": np.ones(1)}, np.zeros(1))
+    counter.add({"x": np.ones(1)}, np.zeros(1), 0.0)
     assert not counter.gathered
+
+
+def test_rows_and_columns_are_counted_in_the_order_in_which_they_were_asked(release: Release, golden: Golden) -> None:
+    order = [0, 0, 0, 1, 1, 1, 1, 0, 0]
+    rows, answers = [golden["rows"][each] for each in order], np.array(golden["answers"], dtype=np.float64)[order]
+
+    def count(*parts: slice) -> dict[str, dict[str, float]]:
+        before, counter = samples(), DriftCounter(release.watched)
+        for part in parts:
+            asked = rows[part]
+            counter.add(asked if len(asked) < 3 else to_columns(asked), answers[part], 0.25)
+        counter.flush()
+        return {name: {key: value - before[name].get(key, 0) for key, value in each.items()} for name, each in samples().items()}
+
+    calls = ("ml_predict_seconds", "ml_batch_rows")
+    whole, parted = count(slice(9)), count(slice(1), slice(1, 3), slice(3, 7), slice(7, 8), slice(8, 9))
+    assert [name for name in whole if name not in calls and whole[name] != pytest.approx(parted[name])] == []
+    assert whole["ml_rows_changed"] == {"ml_rows_changed_total{}": 2}
+    assert (parted["ml_predict_seconds"]["ml_predict_seconds_sum{}"], parted["ml_batch_rows"]["ml_batch_rows_count{}"]) == (1.25, 5)
+
+
+def test_many_amounts_are_added_as_each_would_be() -> None:
+    registry, amounts = CollectorRegistry(), [0.0, 0.1, float(np.nextafter(0.1, 1)), 1, 5, 10, 11, 1e9]
+    one, together = (metrics.Amounts(name, "", buckets=(0.1, 1, 10), registry=registry) for name in ("one", "together"))
+    for each in amounts:
+        one.observe(each)
+    for some in (amounts[:3], amounts[3:], []):
+        together.observe_all(some)
+    [expected], [found] = one.collect(), together.collect()
+    kept = [(each.name.removeprefix("one"), each.labels, each.value) for each in expected.samples if "created" not in each.name]
+    assert kept == [(each.name.removeprefix("together"), each.labels, each.value) for each in found.samples if "created" not in each.name]
+
+
+# --- requests
+
+
+def read(name: str, **labels: str) -> float:
+    """Return a figure as it is in the registry at the moment."""
+    return REGISTRY.get_sample_value(name, labels) or 0
+
+
+def test_requests_gather_until_they_are_read() -> None:
+    def counted() -> list[float]:
+        answered, refused = (read("ml_requests_total", route="/gather", code=code) for code in ("200", "422"))
+        return [
+            answered,
+            refused,
+            read("ml_caller_requests_total", caller="gather", code="422"),
+            read("ml_request_seconds_sum", route="/gather"),
+        ]
+
+    counter = metrics.RequestCounter()
+    counter.add("/gather", 200, "", 0.25)
+    counter.add("/gather", 422, "gather", 0.5)
+    counter.add("/gather", 200, "", 0.25)
+    assert counted() == [0, 0, 0, 0]
+    counter.flush()
+    counter.flush()
+    assert counted() == [2, 1, 1, 1]
+
+
+def test_requests_are_counted_before_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = metrics.RequestCounter()
+    monkeypatch.setattr(counter, "flushed", math.inf)
+    for _ in range(2047):
+        counter.add("/many", 200, "", 0.25)
+    assert read("ml_requests_total", route="/many", code="200") == 0
+    counter.add("/many", 200, "", 0.25)
+    assert read("ml_requests_total", route="/many", code="200") == 2048
+
+
+def test_requests_are_counted_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = metrics.RequestCounter()
+    monkeypatch.setattr(counter, "flushed", -math.inf)
+    for _ in range(2):  # the first is the time for which the second waits
+        counter.add("/second", 200, "", 0.25)
+    assert read("ml_requests_total", route="/second", code="200") == 1
+
+
+def test_of_several_workers_each_counts_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    before = read("ml_predict_seconds_count")
+    metrics.RequestCounter().add("/worker", 200, "", 0.25)
+    DriftCounter(SMALL).add({"x": np.ones(1)}, np.zeros(1), 0.25)
+    assert read("ml_requests_total", route="/worker", code="200") == 1
+    assert read("ml_predict_seconds_count") == before + 1
 
 
 class Held(Release):

@@ -222,7 +222,8 @@ def test_a_graph_is_kept_where_its_image_does_for_the_service(
     lacking: str | None, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serveable, "compile_model", lambda *_: (Compiled(difference=0.0, reason=None), b"a graph"))
-    monkeypatch.setattr(training, "find_lacking", lambda _: lacking)
+    monkeypatch.setattr(training, "list_modules", lambda _: ["model.steps"])
+    monkeypatch.setattr(training, "find_lacking", lambda _, modules: lacking if modules == ["model.steps"] else "no modules")
     folder = make(project, dataset.read(project.train_data).head(400), tmp_path / "bundle")
     manifest = read(folder)[0]
     assert (manifest.model.graph is None, manifest.model.compiled.reason) == (lacking is not None, lacking)

@@ -114,7 +114,7 @@ NOT_COMPILED = {
     "imputed by neighbours": NO_FORM,
     "imputed by regressions": NO_FORM,
     "hashed words and an isotonic SVM": NO_FORM,
-    "a function of model/": NO_FORM,
+    "a function of model/": "which it gets without pandas.",
     "Gaussian processes of classes": NO_FORM,
     "a kernel by its function": NO_FORM,
     "CatBoostClassifier": NOT_ITS,
