@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
@@ -103,7 +104,11 @@ AFTER = {
     "the same twice": (columns(NOTE, NOTE), Ridge()),
     "as a word and cut": (columns(NOTE, (OneHotEncoder(handle_unknown="ignore"), ["note"])), Ridge()),
     "chosen, then weighed": (
-        columns((make_pipeline(CountVectorizer(), VarianceThreshold(0.1), TfidfTransformer(sublinear_tf=True)), "note")),
+        columns((make_pipeline(CountVectorizer(), VarianceThreshold(0.27), TfidfTransformer(sublinear_tf=True)), "note")),
+        Ridge(),
+    ),
+    "chosen twice": (
+        make_pipeline(columns(TITLE), FeatureUnion([("some", VarianceThreshold(0.27)), ("more", VarianceThreshold(0.1))])),
         Ridge(),
     ),
     "in few dimensions": (columns((make_pipeline(TfidfVectorizer(), TruncatedSVD(3, random_state=0)), "note"), TITLE), Ridge()),
@@ -148,8 +153,17 @@ def test_a_text_that_is_missing_has_no_answer() -> None:
     "last", [RandomForestRegressor(3, random_state=0), Ridge(), make_pipeline(TruncatedSVD(3, random_state=0), Ridge())]
 )
 def test_rows_are_asked_in_parts_where_a_table_of_all_words_were_too_large(last: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "MOST_NUMBERS", 100)
+    asked: list[int] = []
+
+    class Watched(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def run(self, names: Any, feed: Any) -> Any:
+            asked.append(len(next(iter(feed.values()))))
+            return super().run(names, feed)
+
+    monkeypatch.setattr(graph, "MOST_NUMBERS", 30)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Watched)
     same(make_pipeline(columns(NOTE, TITLE), last), "regression")
+    assert max(asked) < 40
 
 
 def cut(note: str) -> list[str]:

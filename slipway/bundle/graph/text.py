@@ -65,8 +65,7 @@ def _weigh(graph: Graph, bag: Bag, step: Any) -> Bag:
     if step.sublinear_tf:
         counted = graph.add("Greater", values, np.array(0.0))
         logarithm = graph.add("Add", graph.add("Log", graph.add("Where", counted, values, np.array(1.0))), np.array(1.0))
-        # NaN, which is no text, stays.
-        values = graph.add("Where", counted, logarithm, values)
+        values = graph.add("Where", counted, logarithm, np.array(0.0))
     if step.use_idf:
         values = graph.add("Mul", values, graph.add("Gather", np.asarray(step.idf_, np.float64), bag.places))
     if step.norm is not None:
