@@ -140,7 +140,10 @@ class Guard:
         """Return the address of a caller, None of who asks inside."""
         if self.inside:
             return None if scope["server"][1] == self.inside else str((scope["client"] or ("unknown",))[0])
-        return next((value.decode("latin-1") for name, value in scope["headers"] if name == MARK), None)
+        for name, value in scope["headers"]:
+            if name == MARK:
+                return str(value, "latin-1")
+        return None
 
     def admits(self, path: str) -> bool:
         """Tell whether callers reach a path, or a route by its path with names in braces."""

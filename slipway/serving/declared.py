@@ -1,13 +1,14 @@
 """What `model/features.py` declares of each feature, read from its types."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import partial, reduce
-from operator import or_
+from functools import cached_property, partial, reduce
+from operator import itemgetter, or_
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, Field, GetPydanticSchema, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -39,6 +40,23 @@ class Feature:
     declared: Any = field(default=Any, compare=False)
     attribute: str = field(default="", compare=False)
     time: type | None = field(default=None, compare=False)
+
+    @cached_property
+    def pick(self) -> Callable[[Mapping[str, Any]], Any]:
+        """What takes its value out of a row."""
+        return itemgetter(self.name)
+
+    @cached_property
+    def dtype(self) -> "np.dtype[Any]":
+        """What an array of its values holds; a whole number that may be missing is a float, as it is when pandas reads it."""
+        if self.kind in NUMBERS:
+            return np.dtype(np.int64 if self.kind is int and not self.optional else np.float64)
+        return np.dtype(np.bool_ if self.kind is bool and not self.optional else np.object_)
+
+    @cached_property
+    def makes_nan(self) -> bool:
+        """Whether None becomes NaN in an array of its values."""
+        return self.optional and self.kind in NUMBERS
 
     def takes(self, value: Any) -> bool:
         """Return whether a request may have this value."""

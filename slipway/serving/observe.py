@@ -107,8 +107,10 @@ class Observe:
 
 
 def _choose_name(scope: Scope) -> bytes:
-    name = next((value for key, value in scope["headers"] if key == b"x-request-id"), b"")
-    return name if NAME.fullmatch(name) else b"%016x" % random.getrandbits(64)  # a name, no secret
+    for key, value in scope["headers"]:
+        if key == b"x-request-id" and NAME.fullmatch(value):
+            return bytes(value)
+    return b"%016x" % random.getrandbits(64)  # a name, no secret
 
 
 def _write_log(scope: Scope, name: str, route: str, code: int, seconds: float) -> None:

@@ -1,7 +1,6 @@
 """From a request's content to rows that hold to `model/features.py`, or to an error that names row, field and what is expected."""
 
 import json
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -116,20 +115,16 @@ def _refuse_repeated(content: bytes, rows: int) -> None:
 
 def to_columns(rows: list[Values]) -> Columns:
     """Return rows as columns, each of shape (n,)."""
-    return {each.name: to_array(list(map(itemgetter(each.name), rows)), each) for each in FEATURES}
+    count = len(rows)
+    return {
+        each.name: np.array([*map(each.pick, rows)], each.dtype) if each.makes_nan else np.fromiter(map(each.pick, rows), each.dtype, count)
+        for each in FEATURES
+    }
 
 
 def to_array(values: list[Any], feature: Feature) -> NDArray[Any]:
-    """Return a feature's values; a whole number that may be missing is a float, as it is when pandas reads it."""
-    if feature.kind in (int, float) and feature.optional:
-        return np.array(values, dtype=np.float64)
-    if feature.kind is int:
-        return np.fromiter(values, np.int64, len(values))
-    if feature.kind is float:
-        return np.fromiter(values, np.float64, len(values))
-    if feature.kind is bool and not feature.optional:
-        return np.fromiter(values, np.bool_, len(values))
-    return np.fromiter(values, np.object_, len(values))
+    """Return a feature's values."""
+    return np.array(values, feature.dtype) if feature.makes_nan else np.fromiter(values, feature.dtype, len(values))
 
 
 def find_unknown(rows: list[Values]) -> list[dict[str, Any]]:

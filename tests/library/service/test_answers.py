@@ -12,6 +12,8 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from fastapi import Request
+from fastapi.responses import PlainTextResponse
 
 from model import features
 from slipway import git
@@ -25,8 +27,13 @@ from slipway.serving.manifest import sha256
 from slipway.serving.metrics import DriftCounter
 from slipway.serving.observe import Drain
 from slipway.serving.parity import TOLERANCE, distance
+<<<<<<< HEAD
 from slipway.serving.pipeline import load_model
 from slipway.serving.release import Answering, Release
+=======
+from slipway.serving.release import Release, load_model
+from slipway.serving.requests import Refused
+>>>>>>> speed26
 from slipway.serving.rows import Columns
 from tests.library.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 
@@ -226,3 +233,34 @@ def test_of_too_many_callers_some_are_told_when_to_come_back_and_the_others_are_
     assert {sentence(each, 503) for each in shed} == {"Too many requests wait for the model. Send it again in a second."}
     assert {each.headers["retry-after"] for each in shed} == {"1"}
     assert metrics.SHED.labels("queue")._value.get() == before + 7
+
+
+# --- what an owner adds
+
+
+def test_an_owners_handler_of_errors_is_asked_for_predictions_too(client: Client, row: Row) -> None:
+    async def refuse(_: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse(f"own: {type(error).__name__}", 499)
+
+    client.app.add_exception_handler(Refused, refuse)
+    for refused in (client.predict({**row, SECRET: 1}), client.post("{}", kind="text/plain")):
+        assert (refused.status_code, refused.text) == (499, "own: Refused")
+    assert client.predict(row).status_code == 200
+
+
+def test_an_owners_middleware_is_around_predictions_and_knows_what_answered(client: Client, row: Row) -> None:
+    seen = []
+
+    async def note(request: Request, call_next: Any) -> Any:
+        if "refuse" in request.headers:
+            return PlainTextResponse("own", 418)
+        read = len(await request.body())
+        response = await call_next(request)
+        seen.append((request.scope["endpoint"].__name__, response.status_code, read))
+        return response
+
+    client.app.middleware("http")(note)
+    assert client.predict(row).status_code == 200
+    assert client.predict({}).status_code == 422
+    assert client.post(json.dumps(row), refuse="1").text == "own"
+    assert seen == [("predict", 200, len(json.dumps(row))), ("predict", 422, 2)]

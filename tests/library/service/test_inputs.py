@@ -1,14 +1,16 @@
 """What is not declared is refused, with a sentence that names row and field and repeats nothing."""
 
+import asyncio
 import dataclasses
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from starlette.types import Message
 
 from slipway.serving import rows
 from slipway.serving.release import Answering, Release
@@ -223,6 +225,27 @@ def test_a_whole_number_that_no_declaration_bounds_has_64_bits(row: Row, monkeyp
 )
 def test_an_unknown_path_or_method_has_the_same_shape(client: Client, method: str, path: str, code: int) -> None:
     sentence(client.request(method, path), code)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_nothing_but_post_predicts_whatever_it_sends(client: Client, row: Row, method: str) -> None:
+    sentence(client.request(method, "/predict", json=row), 405)
+
+
+def test_content_that_is_cut_off_is_no_failure_of_ours(client: Client) -> None:
+    messages: Iterator[Message] = iter([{"type": "http.request", "body": b"[", "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers, "server": ("127.0.0.1", 80)}
+    sent = list[Message]()
+
+    async def receive() -> Message:
+        return next(messages)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(client.app(scope, receive, send))
+    assert (sent[0]["status"], sent[1]["body"]) == (400, b'{"error":"The content was cut off."}')
 
 
 def answering(release: Release, answer: Any) -> Client:

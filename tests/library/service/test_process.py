@@ -205,5 +205,5 @@ def test_spans_and_no_values_are_sent_where_the_environment_says_so(bundles: tup
             assert service.wait(timeout=60) == 0
         collector.shutdown()
     spans = b"".join(content for path, content in Collector.taken if path == "/v1/traces")
-    assert b"/predict" in spans
+    assert b"POST /predict" in spans
     assert f'"{COLUMNS[0]}"'.encode() not in spans
