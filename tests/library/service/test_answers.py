@@ -27,13 +27,9 @@ from slipway.serving.manifest import sha256
 from slipway.serving.metrics import DriftCounter
 from slipway.serving.observe import Drain
 from slipway.serving.parity import TOLERANCE, distance
-<<<<<<< HEAD
 from slipway.serving.pipeline import load_model
 from slipway.serving.release import Answering, Release
-=======
-from slipway.serving.release import Release, load_model
 from slipway.serving.requests import Refused
->>>>>>> speed26
 from slipway.serving.rows import Columns
 from tests.library.service.conftest import COLUMNS, FILES, MAX_ROWS, ROOT, SECRET, Client, Golden, Row, declared, same, sentence
 
