@@ -15,6 +15,7 @@ from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MaxAbsScaler, OneHotEncoder
+from sklearn.random_projection import SparseRandomProjection
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
 
 from slipway.bundle.graph import NotCompiled, boosters, builder, compile_pipeline
@@ -100,10 +101,11 @@ def test_categories_of_lightgbm(estimator: Any) -> None:
 
 
 @pytest.mark.parametrize(("estimator", "task"), [(XGBRegressor(**FEW), "regression"), (LGBMRegressor(**LEAVES), "regression")], ids=label)
-@pytest.mark.parametrize("kept", ["as it is", "scaled", "chosen", "in a union", "in bins"])
+@pytest.mark.parametrize("kept", ["as it is", "scaled", "chosen", "in a union", "in bins", "in fewer", "in fewer, as a table"])
 def test_what_a_sparse_matrix_has_not(estimator: Any, task: str, kept: str) -> None:
     """XGBoost takes a 0 of a sparse matrix for missing."""
     hot = encoder((OneHotEncoder(handle_unknown="ignore"), WORDS), ("passthrough", ["pieces", "length"]), sparse_threshold=1.0)
+    counted = encoder((OneHotEncoder(handle_unknown="ignore"), WORDS), ("passthrough", ["pieces"]), sparse_threshold=1.0)
     bins = encoder(
         (KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"), ["pieces"]), ("passthrough", ["length"]), sparse_threshold=1.0
     )
@@ -114,6 +116,10 @@ def test_what_a_sparse_matrix_has_not(estimator: Any, task: str, kept: str) -> N
                 "scaled": make_pipeline(hot, MaxAbsScaler(), estimator),
                 "chosen": make_pipeline(hot, VarianceThreshold(), estimator),
                 "in a union": make_pipeline(FeatureUnion([("hot", hot), ("kept", encoder(("passthrough", ["weight"])))]), estimator),
+                "in fewer": make_pipeline(counted, SparseRandomProjection(4, density=0.2, random_state=0), estimator),
+                "in fewer, as a table": make_pipeline(
+                    counted, SparseRandomProjection(4, density=0.2, dense_output=True, random_state=0), estimator
+                ),
                 "in bins": make_pipeline(bins, estimator),
             }[kept],
             task,

@@ -257,7 +257,7 @@ def test_categories_of_naive_bayes_are_refused_where_training_had_none() -> None
         pipeline = make_pipeline(encode, CategoricalNB()).fit(rows, target(rows, task))
         quick, asked = compiled(pipeline, NAMES, task), frame(20, 3, missing=0.0)
         np.testing.assert_allclose(quick(columns(asked)), answer(pipeline, asked, task), rtol=0, atol=TOLERANCE)
-        for piece in (9, -1):
+        for piece in (9, 12, -1):
             asked.loc[4, "pieces"] = piece
             with pytest.raises((ValueError, IndexError)):
                 pipeline.predict_proba(asked)

@@ -38,8 +38,7 @@ def add_waves(graph: Graph, _: str, step: Any, table: Table) -> Table:
     if hasattr(step, "skewedness"):
         rows, width = graph.take_checked(table, missing=False)
         shifted = graph.add("Add", rows, np.array(float(step.skewedness)))
-        # A number that has no logarithm is refused.
-        graph.refuse(graph.add("Where", graph.add("LessOrEqual", shifted, np.array(0.0)), np.array(np.nan), np.array(0.0)))
+        # A number that has no logarithm is refused, since that is not finite.
         table = graph.split(graph.add("Log", shifted, width=width))
     weights = make_dense(step.random_weights_)
     turned = graph.add("Cos", graph.add("Add", multiply(graph, table, weights), np.asarray(step.random_offset_, np.float64)))

@@ -52,7 +52,7 @@ def add_transformer(graph: Graph, name: str, step: Any, table: Table, names: Seq
     if names is not None and isinstance(getattr(step, "func", None), itemgetter):
         return _pick(name, step, table, names)
     made = TRANSFORMERS[name_class(step)](graph, name, step, table)
-    keeps = name_class(step) not in DENSE + CLUSTERS + COMPONENTS + MIXED
+    keeps = not getattr(step, "dense_output", name_class(step) in DENSE + CLUSTERS + COMPONENTS + MIXED)
     # An encoder says itself what it makes.
     graph.sparse = bool(getattr(step, "sparse_output", graph.sparse and keeps)) or _is_spread(step)
     return made
