@@ -31,7 +31,7 @@ def rounds(chosen: Sequence[Server], place: Place, asked: Work, number: int) -> 
                 print(f"round {turn + 1}, {server.name}: {told[server.name][-1]}", flush=True)
             if OURS in told:
                 pairs.append(with_and_without_metrics(place, asked, Path(folder)))
-                print(f"round {turn + 1}, with and without metrics: {pairs[-1]} requests a second", flush=True)
+                print(f"round {turn + 1}, with and without metrics: {pairs[-1]} requests for a second of a core", flush=True)
     return told, pairs
 
 

@@ -72,5 +72,5 @@ def ratios(told: Told) -> list[Ratio]:
 
 
 def metrics_cost(pairs: Sequence[tuple[float, float]]) -> Ratio:
-    """Return the share of requests a second that the metrics cost, from pairs of with and without; below 0 it is noise."""
+    """Return the share of requests for a second of a core that the metrics cost, from pairs of with and without; below 0 it is noise."""
     return spread("metrics_cost", "the same without", [1 - ours / silent for ours, silent in pairs])

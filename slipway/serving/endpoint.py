@@ -32,14 +32,12 @@ SHORT_SECONDS = 0.0005
 # What the newest call weighs in the pace.
 NEWEST = 1 / 8
 
-Clock = Callable[[], float]
-
 
 class Pace:
     """How long a model takes, from its calls so far: for 1 row, for 2 or 3, for 4 to 7, and so on.
 
-    A size that has not come yet is not short: it goes to the thread, and is measured there, by the processor time of the thread, which does
-    not grow while the event loop runs. So does what has become slow, until it is fast again.
+    It is measured in processor time, which does not grow while another thread runs, or while the machine has too much to do. A size that
+    has not come yet is not short: it goes to the thread, and is measured there. So does what has become slow, until it is fast again.
     """
 
     def __init__(self) -> None:
@@ -136,7 +134,7 @@ class Batcher:
 
     def _answer_here(self, batch: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
         try:
-            found = self._answer_together(batch, time.perf_counter)
+            found = self._answer_together(batch)
         except Exception:  # whatever a model raises: to answer each request by itself is not short
             self._answer_in_thread(batch, loop)
         else:
@@ -152,18 +150,18 @@ class Batcher:
     def _answer_each(self, batch: list[Waiting]) -> "Sequence[Answers | Exception]":
         # Where the model fails, each request is answered by itself, so that one does not fail its neighbours.
         try:
-            return self._answer_together(batch, time.thread_time)
+            return self._answer_together(batch)
         except Exception as error:  # whatever a model raises
             if len(batch) == 1:
                 return [error]
             return [each for alone in batch for each in self._answer_each([alone])]
 
-    def _answer_together(self, batch: list[Waiting], clock: Clock) -> list[Answers]:
+    def _answer_together(self, batch: list[Waiting]) -> list[Answers]:
         rows = [row for each in batch for row in each.rows]
-        start = clock()
+        start = time.thread_time()
         answers = self.predict(rows)
         if self.pace:
-            self.pace.add(len(rows), clock() - start)
+            self.pace.add(len(rows), time.thread_time() - start)
         ends = [*accumulate(len(each.rows) for each in batch)]
         return [answers[end - len(each.rows) : end] for each, end in zip(batch, ends, strict=True)]
 
