@@ -69,7 +69,7 @@ def compile_model(fitted: Any, reference: pd.DataFrame, answers: Answers) -> tup
     difference = None
     try:
         graph = compile_pipeline(fitted, [each.name for each in FEATURES], features.TASK, read_columns(reference.head(2)))
-        difference = measure_difference(load_graph(graph, features.TASK), fitted, reference, answers)
+        difference = measure_difference(load_graph(graph, features.TASK).answer, fitted, reference, answers)
         if difference <= TOLERANCE:
             return Compiled(difference=difference, reason=None), graph
         reason = f"compiled, it answers {difference:.3g} off, at most {TOLERANCE:g} is allowed"

@@ -76,14 +76,11 @@ def read_access(folders: Iterable[Path]) -> Access:
     return Access(settings, tuple(good), max([settings.at, *(found["at"] for found in keys.values())]))
 
 
-def find_key(headers: Iterable[tuple[bytes, bytes]], keys: Mapping[bytes, tuple[str, bytes]]) -> str:
-    """Return the name of the key that a request brings, of keys by the first half of their hash.
+def find_key(presented: bytes, keys: Mapping[bytes, tuple[str, bytes]]) -> str:
+    """Return the name of a key that a request brings, of keys by the first half of their hash.
 
     How long it takes to find that half says nothing about a key, which nobody knows from its hash; the whole is compared in constant time.
     """
-    presented = _read_key(headers)
-    if presented is None:
-        return NO_KEY
     digest = sha256(presented).digest()
     name, expected = keys.get(digest[:HALF], (UNKNOWN_KEY, b""))
     return name if hmac.compare_digest(digest, expected) else UNKNOWN_KEY
@@ -119,6 +116,7 @@ class Guard:
 
     def refresh(self) -> None:
         """Read the files if they have changed; where they cannot be read, what held before goes on."""
+        self.day = int(time.time() // DAY)
         try:
             # When a file was written: the engine gives what it writes into a volume any other time.
             seen = [(each.path, each.stat().st_ctime_ns) for folder in self.folders if folder.is_dir() for each in os.scandir(folder)]
@@ -133,6 +131,8 @@ class Guard:
         paths = [path for each in access.settings.routes for path in named.get(each, (each,))]
         self.patterns = [compile_path(path)[0] for path in paths if "{" in path]
         self.paths, self.access = {*paths}, access
+        # Good keys that were brought since the files changed, each found by Python's keyed hash of it, whose time says nothing about it.
+        self.brought: dict[bytes, str] = {}
         self.keys = {digest[:HALF]: (name, digest) for name, digest in access.keys}
         metrics.ACCESS_CHANGED.set(access.changed)
 
@@ -152,7 +152,8 @@ class Guard:
     def refuse(self, scope: Scope, address: str) -> Refused | None:
         """Return why a caller gets no answer, None where there is one. Notes in the scope who asks."""
         path, settings = scope["path"], self.access.settings
-        scope["caller"] = name = find_key(scope["headers"], self.keys)
+        presented = _read_key(scope["headers"])
+        scope["caller"] = name = NO_KEY if presented is None else self.brought.get(presented) or self._find_key(presented)
         if not self.admits(path):
             return Refused(404, "Not Found")
         if path in WITHOUT_KEY:
@@ -166,6 +167,12 @@ class Guard:
             return Refused(429, f"More than {settings.per_second} requests in a second. Send it again in a second.", {"retry-after": "1"})
         return None
 
+    def _find_key(self, presented: bytes) -> str:
+        name = find_key(presented, self.keys)
+        if name != UNKNOWN_KEY:
+            self.brought[presented] = name
+        return name
+
     def _count(self, who: str) -> int:
         # Of this process, in this second: what is kept does not grow with the number of callers.
         if (second := int(time.monotonic())) != self.second:
@@ -174,9 +181,9 @@ class Guard:
         return count
 
     def _note_use(self, name: str) -> None:
-        if self.used.get(name) != (day := int(time.time() // DAY)):
-            self.used[name] = day
-            metrics.KEY_USED.labels(name).set(day * DAY)
+        if self.used.get(name) != self.day:
+            self.used[name] = self.day
+            metrics.KEY_USED.labels(name).set(self.day * DAY)
 
 
 class AccessControl:

@@ -197,10 +197,10 @@ class Endpoint:
 
     def predict(self, rows: list[Values]) -> Answers:
         """Answer rows, and count them. The batcher calls it, in the event loop or in the model's thread."""
-        columns = table.to_columns(rows)
+        asked = rows if len(rows) < metrics.FEW else table.to_columns(rows)
         start = time.perf_counter()
-        answers = self.release.answer(columns)
-        self.drift.add(rows if len(rows) < metrics.FEW else columns, answers, time.perf_counter() - start)
+        answers = self.release.answer_rows(asked) if isinstance(asked, list) else self.release.answer(asked)
+        self.drift.add(asked, answers, time.perf_counter() - start)
         return answers
 
     async def answer_json(self, content: bytes) -> Answered:

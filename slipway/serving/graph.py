@@ -8,14 +8,14 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slipway.serving.answers import Answers
 from slipway.serving.derived import Derived, build_deriver
-from slipway.serving.rows import Columns
+from slipway.serving.rows import Columns, Values
 from slipway.serving.words import Words, build_counter
 
 # Read when ONNX Runtime is imported, which would else tell its makers what it is used for, and note in the home folder by whom.
@@ -38,15 +38,22 @@ class Category:
     missing: int
 
 
-def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
-    """Return what answers columns as `slipway.serving.answers.answer` does; a row that the model cannot answer gets NaN.
+class Loaded(NamedTuple):
+    """What answers columns, and what answers a few rows as they come in: to make columns of these would take as long as the graph."""
+
+    answer: Callable[[Columns], Answers]
+    answer_rows: Callable[[list[Values]], Answers] | None
+
+
+def load_graph(content: bytes, task: str) -> Loaded:
+    """Return what answers as `slipway.serving.answers.answer` does; a row that the model cannot answer gets NaN.
 
     It raises ValueError for text in place of a number.
     """
     session = onnxruntime.InferenceSession(content, _build_options(), providers=["CPUExecutionProvider"])
     inputs = json.loads(session.get_modelmeta().custom_metadata_map[INPUTS])
     numbers: list[str] = inputs["numbers"]
-    finders = [_build_finder(**each) for each in inputs["categories"]]
+    finders = [(each["feature"], _build_finder(each["values"], each["missing"])) for each in inputs["categories"]]
     derivers = [build_deriver(Derived(**each)) for each in inputs["derived"]]
     counters = [build_counter(Words(**each)) for each in inputs["words"]]
     row_size, word_size = inputs["row_size"], inputs["word_size"]
@@ -64,6 +71,15 @@ def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
         parts = [slice(first, first + part) for first in range(0, rows, part)]
         return np.concatenate([run({name: each[rows_of] for name, each in feed.items()}) for rows_of in parts])
 
+    def answer_rows(rows: list[Values]) -> Answers:
+        feed: dict[str, NDArray[Any]] = {}
+        if numbers:
+            feed[NUMBERS] = np.array([[row[name] for name in numbers] for row in rows], dtype=np.float64)
+        if finders:
+            feed[CODES] = np.array([[find(row[feature]) for feature, find in finders] for row in rows], dtype=np.int64)
+        found = run(feed)
+        return found if wide else found[:, 0]
+
     def answer(columns: Columns) -> Answers:
         feed: dict[str, NDArray[Any]] = {}
         for derive in derivers:
@@ -71,13 +87,13 @@ def load_graph(content: bytes, task: str) -> Callable[[Columns], Answers]:
         if numbers:
             feed[NUMBERS] = _gather_numbers([columns[each] for each in numbers])
         if finders:
-            feed[CODES] = np.array([find(columns) for find in finders], dtype=np.int64).T
+            feed[CODES] = np.array([[*map(find, columns[feature].tolist())] for feature, find in finders], dtype=np.int64).T
         for place, count in enumerate(counters):
             feed[f"{PLACES}{place}"], feed[f"{COUNTS}{place}"] = count(columns)
         found = ask(feed) if row_size or counters else run(feed)
         return found if wide else found[:, 0]
 
-    return answer
+    return Loaded(answer, None if derivers or counters or row_size else answer_rows)
 
 
 def _build_options() -> Any:
@@ -95,12 +111,12 @@ def _gather_numbers(columns: list[NDArray[Any]]) -> NDArray[np.float64]:
     return filled
 
 
-def _build_finder(feature: str, values: list[Any], missing: int) -> Callable[[Columns], list[int]]:
+def _build_finder(values: list[Any], missing: int) -> Callable[[Any], int]:
     places, unknown = {value: place for place, value in enumerate(values)}, len(values)
     places[None] = missing
 
-    def find(columns: Columns) -> list[int]:
+    def find(value: Any) -> int:
         # NaN, which equals nothing, is missing.
-        return [places.get(value if value == value else None, unknown) for value in columns[feature].tolist()]
+        return places.get(value if value == value else None, unknown)
 
     return find

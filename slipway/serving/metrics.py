@@ -21,8 +21,8 @@ from slipway.serving.rows import Columns, Values, to_columns
 
 # Rows and requests are counted after so many of them or so many seconds, and before the figures are read.
 COUNTED, COUNTED_SECONDS = 2048, 1.0
-# Of fewer rows it is cheaper to make columns again, of many at once, than to join theirs.
-FEW = 8
+# Of fewer rows it is cheaper to make columns when they are counted, of many at once, than to join theirs.
+FEW = 32
 
 
 class Amounts(Histogram):

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Watched
 from slipway.serving.manifest import Manifest, ReleaseError, checked, read
 from slipway.serving.parity import TOLERANCE, distance
-from slipway.serving.rows import Columns, to_columns
+from slipway.serving.rows import Columns, Values, to_columns
 
 Answer = Callable[[Columns], Answers]
 Contract = Literal["azure", "mlflow", "sagemaker", "v1", "v2", "vertex"]
@@ -35,11 +36,12 @@ class Config(BaseModel):
 
 @dataclass(frozen=True)
 class Answering:
-    """What answers columns: `path` is "compiled" or "pipeline", `reason` why it is not compiled."""
+    """What answers columns: `path` is "compiled" or "pipeline", `reason` why it is not compiled. `answer_rows` is quicker for a few rows."""
 
     answer: Answer
     path: str
     reason: str | None
+    answer_rows: Callable[[list[Values]], Answers] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Release:
         """Answer rows; shape (n,) for a regression and a binary task, (n, classes) for a multiclass one."""
         return self.answering.answer(columns)
 
+    def answer_rows(self, rows: list[Values]) -> Answers:
+        """Answer a few rows as they come in, as `answer` does."""
+        short = self.answering.answer_rows
+        return short(rows) if short else self.answer(to_columns(rows))
+
 
 def load(folder: Path) -> Release:
     """Load the release in a folder.
@@ -77,7 +84,8 @@ def load(folder: Path) -> Release:
         raise ReleaseError(f"The release in {folder} cannot be read: {error}") from error
     tag, digest = _read_identity(folder)
     answering = load_answering(model, manifest)
-    difference = distance(answering.answer(to_columns(golden_rows)), golden_answers)
+    found = [answering.answer(to_columns(golden_rows)), *([answering.answer_rows(golden_rows)] if answering.answer_rows else [])]
+    difference = float(np.max([distance(each, golden_answers) for each in found]))
     if not difference <= TOLERANCE:
         raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
     return Release(tag, digest, manifest, manifest_sha256, config, watched, answering, difference)
@@ -90,7 +98,8 @@ def load_answering(model: bytes, manifest: Manifest) -> Answering:
         if manifest.model.graph:
             from slipway.serving.graph import load_graph
 
-            return Answering(load_graph(model, manifest.task), "compiled", None)
+            graph = load_graph(model, manifest.task)
+            return Answering(graph.answer, "compiled", None, graph.answer_rows)
         from slipway.serving.pipeline import load_pipeline
 
         return Answering(load_pipeline(model, manifest.task), "pipeline", reason)

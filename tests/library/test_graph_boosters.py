@@ -151,7 +151,7 @@ def test_boosters_within_others() -> None:
 def test_the_exponential_is_that_of_the_c_library() -> None:
     graph = builder.Graph()
     rows = graph.add("Cast", graph.take_matrix([builder.Raw("x")])[0], to=1, width=1)
-    quick = load_graph(graph.finish(graph.add("Cast", boosters._add_single_exponential(graph, rows), to=11, width=1)), "regression")
+    quick = load_graph(graph.finish(graph.add("Cast", boosters._add_single_exponential(graph, rows), to=11, width=1)), "regression").answer
     library = ctypes.CDLL(None)
     library.expf.restype, library.expf.argtypes = ctypes.c_float, [ctypes.c_float]
     random = np.random.default_rng(0)

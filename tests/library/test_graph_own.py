@@ -72,7 +72,7 @@ def own(name: str, steps: Any) -> FunctionTransformer:
 
 def hold(pipeline: Any, content: bytes) -> None:
     """Hold a graph against its pipeline: all rows, one, and none of them missing or known."""
-    answer = load_graph(content, "regression")
+    answer = load_graph(content, "regression").answer
     for rows in (ROWS, ROWS.tail(1), ROWS.iloc[[2]], ROWS.head(3).assign(note="unheard of", at="2024-02-29T23:59:59")):
         np.testing.assert_allclose(answer(columns(rows)), pipeline.predict(rows), rtol=0, atol=1e-9)
 

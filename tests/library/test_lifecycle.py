@@ -70,6 +70,7 @@ min_rows = 100
 min_groups = 10
 """
 FAULT = '''
+import dataclasses
 
 class Wrong(Release):
     """Answers otherwise than it did when it was trained and judged."""
@@ -132,7 +133,8 @@ def build(release, drain):
     if release.tag.endswith(("-erring", "-slow", "-dying")):
         globals()["Endpoint"] = Tired
     kind = Wrong if release.tag.endswith("-wrong") else Constant if release.tag.endswith("-constant") else Release
-    return honest(kind(**vars(release)), drain)
+    parts = vars(release) | {"answering": dataclasses.replace(release.answering, answer_rows=None)}  # these answer columns
+    return honest(kind(**parts) if kind is not Release else release, drain)
 '''
 
 # What an image holds: its packages, what may be a pickle, and its release.

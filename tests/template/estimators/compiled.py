@@ -130,7 +130,7 @@ NOT_COMPILED = {
 def compare(fitted: Any, case: Case) -> str:
     """Return how far the graph of a fitted case is off it, all rows at once and some alone, or the reason why it has none."""
     try:
-        quick = load_graph(compile_pipeline(fitted, list(case.columns), case.task), case.task)
+        quick = load_graph(compile_pipeline(fitted, list(case.columns), case.task), case.task).answer
     except NotCompiled as error:
         return str(error)
     parts = [case.rows, *(case.rows.iloc[[place]] for place in range(ALONE))]
