@@ -12,6 +12,8 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from slipway.serving.protocol import JoiningProtocol
+
 # What every record has; all else stands in `extra`.
 USUAL = {*vars(logging.makeLogRecord({})), "message", "color_message", "taskName"}
 
@@ -75,6 +77,7 @@ def build_config(host: str, port: int) -> uvicorn.Config:
         factory=True,
         host=host,
         port=port,
+        http=JoiningProtocol,
         workers=int(os.environ.get("WORKERS", "1")),
         # A new worker has this long to load before uvicorn keeps the old one instead.
         timeout_worker_healthcheck=60,

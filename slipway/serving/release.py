@@ -36,7 +36,7 @@ class Config(BaseModel):
 
 @dataclass(frozen=True)
 class Answering:
-    """What answers columns: `path` is "compiled" or "pipeline", `reason` why it is not compiled. `answer_rows` is quicker for a few rows."""
+    """What answers columns: `path` is "compiled" or "pipeline", `reason` why it is not compiled. `answer_rows` is quicker for few rows."""
 
     answer: Answer
     path: str

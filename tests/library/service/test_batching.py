@@ -282,7 +282,7 @@ def test_a_pipeline_is_never_asked_in_the_event_loop(
         asked.append(threading.current_thread().name.partition("_")[0])
         return answer(columns)
 
-    noted = dataclasses.replace(release, answering=dataclasses.replace(release.answering, path=path, answer=note))
+    noted = dataclasses.replace(release, answering=dataclasses.replace(release.answering, path=path, answer=note, answer_rows=None))
     found = Endpoint(noted, DriftCounter(release.watched))
     for row, expected in zip(golden["rows"][:2], golden["answers"], strict=False):
         answered = asyncio.run(found.answer_json(json.dumps(row).encode()))

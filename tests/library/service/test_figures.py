@@ -310,6 +310,10 @@ class Held(Release):
         self.free.wait(60)
         return super().answer(columns)
 
+    def answer_rows(self, rows: list[Row]) -> Answers:
+        self.free.wait(60)
+        return super().answer_rows(rows)
+
 
 def samples() -> dict[str, dict[str, float]]:
     """Return the samples of each metric that slipway/serving/metrics.py declares, by its name."""
