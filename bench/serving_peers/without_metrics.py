@@ -1,8 +1,10 @@
-"""Slipway's service as it is, but without its own metrics: what they cost is the difference.
+"""Slipway's service, whose own metrics are switched off by SIGUSR1, and on by SIGUSR2: what they cost is the difference.
 
-The one module of the measurement that knows the inside of `slipway/serving/metrics.py`.
+Two processes would differ by some percent by themselves. The one module of the measurement that knows the inside of
+`slipway/serving/metrics.py`.
 """
 
+import signal
 from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
@@ -22,14 +24,19 @@ class Nothing:
         return self
 
 
-def silence() -> None:
-    """Put nothing in the place of each metric, and of what is counted from requests, rows and answers."""
-    for name, found in list(vars(metrics).items()):
-        if isinstance(found, MetricWrapperBase):
-            setattr(metrics, name, Nothing())
-    RequestCounter.add = DriftCounter.add = lambda *_: None  # type: ignore[method-assign]
+METRICS = {name: found for name, found in vars(metrics).items() if isinstance(found, MetricWrapperBase)}
+COUNTERS = {each: each.add for each in (RequestCounter, DriftCounter)}
+
+
+def switch(on: bool) -> None:
+    """Put each metric, and what is counted from requests, rows and answers, into its place, or nothing."""
+    for name, found in METRICS.items():
+        setattr(metrics, name, found if on else Nothing())
+    for counter, add in COUNTERS.items():
+        counter.add = add if on else lambda *_: None  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
-    silence()
+    signal.signal(signal.SIGUSR1, lambda *_: switch(on=False))
+    signal.signal(signal.SIGUSR2, lambda *_: switch(on=True))
     __main__.main()
