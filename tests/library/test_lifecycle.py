@@ -818,9 +818,14 @@ class Evil:
         return Path.touch, (self.trace,)
 
 
+def served(bundle: Path) -> Path:
+    """The file that answers: the graph of a compiled model, the pipeline of another."""
+    return bundle / read(bundle)[0].model.served.file
+
+
 def flip(bundle: Path, _: Path) -> None:
     """Change one bit in the middle."""
-    model = bundle / "model.onnx"
+    model = served(bundle)
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
@@ -835,24 +840,26 @@ def flip_pipeline(bundle: Path, _: Path) -> None:
 
 def swap(bundle: Path, others: Path) -> None:
     """Take the model of another release."""
-    shutil.copyfile(others / A / "bundle" / "model.onnx", bundle / "model.onnx")
+    shutil.copyfile(served(others / A / "bundle"), served(bundle))
 
 
 def poison(bundle: Path, others: Path) -> None:
     """Put a pickle in the model's place and have the manifest agree."""
-    (bundle / "model.onnx").write_bytes(pickle.dumps(Evil(others / "trace")))
+    model = served(bundle)
+    model.write_bytes(pickle.dumps(Evil(others / "trace")))
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    manifest["model"]["graph"]["sha256"] = sha256((bundle / "model.onnx").read_bytes())
+    part = manifest["model"]["graph"] or manifest["model"]
+    part["sha256"] = sha256(model.read_bytes())
     (bundle / "manifest.json").write_bytes(canonical(manifest))
 
 
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (flip, "model.onnx"),
+        (flip, "it was changed."),
         (flip_pipeline, "model.skops"),
         (swap, "it was changed."),
-        (poison, "model.onnx is not a model that may be loaded"),
+        (poison, "is not a model that may be loaded"),
     ],
 )
 def test_a_damaged_bundle_is_not_built(made: Road, damage: Callable[[Path, Path], None], sentence: str) -> None:
@@ -868,7 +875,7 @@ def test_a_damaged_bundle_is_not_judged(made: Road) -> None:
     others = made.kept(C).parent
     poison(made.root / "build" / "bundle", others)
     said = made.run("validate", "--champion", "none")
-    refused(said, 2, "ended instead of becoming ready", "model.onnx", "is not a model that may be loaded")
+    refused(said, 2, "ended instead of becoming ready", "model.", "is not a model that may be loaded")
     assert not (others / "trace").exists()
 
 
