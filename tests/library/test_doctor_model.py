@@ -316,7 +316,8 @@ def test_which_image_and_why_is_said(
 ) -> None:
     graph = None if reason else b"a graph"
     monkeypatch.setattr(serveable, "compile_model", lambda *_: (Compiled(difference=None, reason=reason), graph))
-    monkeypatch.setattr(quick, "find_lacking", lambda _: lacking)
+    monkeypatch.setattr(quick, "list_modules", lambda _: ["model.steps"])
+    monkeypatch.setattr(quick, "find_lacking", lambda _, modules: lacking if modules == ["model.steps"] else "no modules")
     found = quick.check_image(own, quick.Fit(None, FRAME, None, np.zeros(20), np.zeros(20)))
     assert (found.what, found.state) == ("image", state)
     assert found.found.startswith(said)
