@@ -20,7 +20,7 @@ from slipway.serving import bins
 from slipway.serving.answers import Answers, answer
 from slipway.serving.declared import FEATURES, Feature
 from slipway.serving.frames import convert, read_columns
-from slipway.serving.graph import load_graph
+from slipway.serving.graph import LoadedGraph
 from slipway.serving.manifest import Compiled
 from slipway.serving.parity import TOLERANCE, distance
 from slipway.serving.release import Answer, Config
@@ -69,7 +69,7 @@ def compile_model(fitted: Any, reference: pd.DataFrame, answers: Answers) -> tup
     difference = None
     try:
         graph = compile_pipeline(fitted, [each.name for each in FEATURES], features.TASK, read_columns(reference.head(2)))
-        difference = measure_difference(load_graph(graph, features.TASK).answer, fitted, reference, answers)
+        difference = measure_difference(LoadedGraph(graph, features.TASK).answer, fitted, reference, answers)
         if difference <= TOLERANCE:
             return Compiled(difference=difference, reason=None), graph
         reason = f"compiled, it answers {difference:.3g} off, at most {TOLERANCE:g} is allowed"

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,62 +38,54 @@ class Category:
     missing: int
 
 
-class Loaded(NamedTuple):
-    """What answers columns, and what answers a few rows as they come in: to make columns of these would take as long as the graph."""
+class LoadedGraph:
+    """A graph that answers as `slipway.serving.answers.answer` does; a row that the model cannot answer gets NaN.
 
-    answer: Callable[[Columns], Answers]
-    answer_rows: Callable[[list[Values]], Answers] | None
-
-
-def load_graph(content: bytes, task: str) -> Loaded:
-    """Return what answers as `slipway.serving.answers.answer` does; a row that the model cannot answer gets NaN.
-
-    It raises ValueError for text in place of a number.
+    `answer_rows` answers a few rows as they come in, since to make columns of these would take as long as the graph; it is None where a
+    graph needs columns. Both raise ValueError for text in place of a number.
     """
-    session = onnxruntime.InferenceSession(content, _build_options(), providers=["CPUExecutionProvider"])
-    inputs = json.loads(session.get_modelmeta().custom_metadata_map[INPUTS])
-    numbers: list[str] = inputs["numbers"]
-    finders = [(each["feature"], _build_finder(each["values"], each["missing"])) for each in inputs["categories"]]
-    derivers = [build_deriver(Derived(**each)) for each in inputs["derived"]]
-    counters = [build_counter(Words(**each)) for each in inputs["words"]]
-    row_size, word_size = inputs["row_size"], inputs["word_size"]
-    wide = task == "multiclass"
 
-    def run(feed: dict[str, NDArray[Any]]) -> Answers:
-        found: Answers = session.run(None, feed)[0]
-        return found
+    def __init__(self, content: bytes, task: str) -> None:
+        self.session = onnxruntime.InferenceSession(content, _build_options(), providers=["CPUExecutionProvider"])
+        inputs = json.loads(self.session.get_modelmeta().custom_metadata_map[INPUTS])
+        self.numbers: list[str] = inputs["numbers"]
+        self.finders = [(each["feature"], _build_finder(each["values"], each["missing"])) for each in inputs["categories"]]
+        self.derivers = [build_deriver(Derived(**each)) for each in inputs["derived"]]
+        self.counters = [build_counter(Words(**each)) for each in inputs["words"]]
+        self.row_size, self.word_size, self.wide = inputs["row_size"], inputs["word_size"], task == "multiclass"
+        self.in_parts = bool(self.row_size or self.counters)
+        self.answer_rows = None if self.derivers or self.in_parts else self._answer_rows
 
-    def ask(feed: dict[str, NDArray[Any]]) -> Answers:
-        most = max([row_size, *(word_size * feed[f"{COUNTS}{place}"].shape[1] for place in range(len(counters)))])
-        part, rows = max(1, MOST_NUMBERS // max(most, 1)), len(next(iter(feed.values())))
-        if part >= rows:
-            return run(feed)
-        parts = [slice(first, first + part) for first in range(0, rows, part)]
-        return np.concatenate([run({name: each[rows_of] for name, each in feed.items()}) for rows_of in parts])
-
-    def answer_rows(rows: list[Values]) -> Answers:
+    def answer(self, columns: Columns) -> Answers:
+        """Answer columns; shape (n,), or (n, classes) of a multiclass task."""
         feed: dict[str, NDArray[Any]] = {}
-        if numbers:
-            feed[NUMBERS] = np.array([[row[name] for name in numbers] for row in rows], dtype=np.float64)
-        if finders:
-            feed[CODES] = np.array([[find(row[feature]) for feature, find in finders] for row in rows], dtype=np.int64)
-        found = run(feed)
-        return found if wide else found[:, 0]
-
-    def answer(columns: Columns) -> Answers:
-        feed: dict[str, NDArray[Any]] = {}
-        for derive in derivers:
+        for derive in self.derivers:
             columns = {**columns, **derive(columns)}
-        if numbers:
-            feed[NUMBERS] = _gather_numbers([columns[each] for each in numbers])
-        if finders:
-            feed[CODES] = np.array([[*map(find, columns[feature].tolist())] for feature, find in finders], dtype=np.int64).T
-        for place, count in enumerate(counters):
+        if self.numbers:
+            feed[NUMBERS] = _gather_numbers([columns[each] for each in self.numbers])
+        if self.finders:
+            feed[CODES] = np.array([[*map(find, columns[feature].tolist())] for feature, find in self.finders], dtype=np.int64).T
+        for place, count in enumerate(self.counters):
             feed[f"{PLACES}{place}"], feed[f"{COUNTS}{place}"] = count(columns)
-        found = ask(feed) if row_size or counters else run(feed)
-        return found if wide else found[:, 0]
+        return self._run_in_parts(feed) if self.in_parts else self._run(feed)
 
-    return Loaded(answer, None if derivers or counters or row_size else answer_rows)
+    def _answer_rows(self, rows: list[Values]) -> Answers:
+        feed: dict[str, NDArray[Any]] = {}
+        if self.numbers:
+            feed[NUMBERS] = np.array([[row[name] for name in self.numbers] for row in rows], dtype=np.float64)
+        if self.finders:
+            feed[CODES] = np.array([[find(row[feature]) for feature, find in self.finders] for row in rows], dtype=np.int64)
+        return self._run(feed)
+
+    def _run_in_parts(self, feed: dict[str, NDArray[Any]]) -> Answers:
+        most = max([self.row_size, *(self.word_size * feed[f"{COUNTS}{place}"].shape[1] for place in range(len(self.counters)))])
+        part, rows = max(1, MOST_NUMBERS // max(most, 1)), len(next(iter(feed.values())))
+        parts = [slice(first, first + part) for first in range(0, rows, part)]
+        return np.concatenate([self._run({name: each[rows_of] for name, each in feed.items()}) for rows_of in parts])
+
+    def _run(self, feed: dict[str, NDArray[Any]]) -> Answers:
+        found: Answers = self.session.run(None, feed)[0]
+        return found if self.wide else found[:, 0]
 
 
 def _build_options() -> Any:

@@ -96,9 +96,9 @@ def load_answering(model: bytes, manifest: Manifest) -> Answering:
     reason = manifest.model.compiled.reason
     try:
         if manifest.model.graph:
-            from slipway.serving.graph import load_graph
+            from slipway.serving.graph import LoadedGraph
 
-            graph = load_graph(model, manifest.task)
+            graph = LoadedGraph(model, manifest.task)
             return Answering(graph.answer, "compiled", None, graph.answer_rows)
         from slipway.serving.pipeline import load_pipeline
 

@@ -71,7 +71,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 
 from slipway.bundle.graph import NotCompiled, compile_pipeline
 from slipway.serving.answers import Answers, answer
-from slipway.serving.graph import load_graph
+from slipway.serving.graph import LoadedGraph
 from slipway.serving.rows import Columns
 
 COUNTS, RATIOS, WORDS, FLAG = ["pieces", "serial"], ["weight", "length"], ["colour", "shape"], "fragile"
@@ -116,7 +116,7 @@ def compiled(pipeline: Any, names: list[str], task: str) -> Callable[[Columns], 
     """What the graph of a pipeline answers; made twice, it is the same."""
     content = compile_pipeline(pipeline, names, task)
     assert content == compile_pipeline(pipeline, names, task)
-    loaded = load_graph(content, task)
+    loaded = LoadedGraph(content, task)
 
     def answer(asked: Columns) -> Answers:
         found = loaded.answer(asked)

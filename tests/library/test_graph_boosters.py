@@ -20,7 +20,7 @@ from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
 
 from slipway.bundle.graph import NotCompiled, boosters, builder, compile_pipeline
 from slipway.serving.answers import answer
-from slipway.serving.graph import load_graph
+from slipway.serving.graph import LoadedGraph
 from tests.library.test_graph import FILLED, MISSING_KEPT, NAMES, NUMBERS, WORDS, columns, compiled, encoder, frame, same, target
 
 FEW: dict[str, Any] = {"n_estimators": 12, "random_state": 0, "n_jobs": 1}
@@ -151,7 +151,7 @@ def test_boosters_within_others() -> None:
 def test_the_exponential_is_that_of_the_c_library() -> None:
     graph = builder.Graph()
     rows = graph.add("Cast", graph.take_matrix([builder.Raw("x")])[0], to=1, width=1)
-    quick = load_graph(graph.finish(graph.add("Cast", boosters._add_single_exponential(graph, rows), to=11, width=1)), "regression").answer
+    quick = LoadedGraph(graph.finish(graph.add("Cast", boosters._add_single_exponential(graph, rows), to=11, width=1)), "regression").answer
     library = ctypes.CDLL(None)
     library.expf.restype, library.expf.argtypes = ctypes.c_float, [ctypes.c_float]
     random = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from slipway.adopt.baseline import format_steps
 from slipway.bundle.graph import NotCompiled, compile_pipeline, list_modules
 from slipway.serving.derived import Derived, build_deriver
-from slipway.serving.graph import load_graph
+from slipway.serving.graph import LoadedGraph
 
 ROWS = pd.DataFrame(
     {
@@ -72,7 +72,7 @@ def own(name: str, steps: Any) -> FunctionTransformer:
 
 def hold(pipeline: Any, content: bytes) -> None:
     """Hold a graph against its pipeline: all rows, one, and none of them missing or known."""
-    answer = load_graph(content, "regression").answer
+    answer = LoadedGraph(content, "regression").answer
     for rows in (ROWS, ROWS.tail(1), ROWS.iloc[[2]], ROWS.head(3).assign(note="unheard of", at="2024-02-29T23:59:59")):
         np.testing.assert_allclose(answer(columns(rows)), pipeline.predict(rows), rtol=0, atol=1e-9)
 

@@ -20,7 +20,7 @@ __all__ = ["NotCompiled", "compile_pipeline", "list_modules"]
 
 
 def compile_pipeline(pipeline: Any, columns: Sequence[str], task: str, sample: Columns | None = None) -> bytes:
-    """Return the graph of a fitted pipeline for rows of these columns, as `slipway.serving.graph.load_graph` takes it.
+    """Return the graph of a fitted pipeline for rows of these columns, as `slipway.serving.graph.LoadedGraph` takes it.
 
     `sample` is a row or two, on which functions in `model/` are tried that the pipeline applies to what comes in.
 

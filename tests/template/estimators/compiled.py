@@ -8,7 +8,7 @@ import pandas as pd
 
 from slipway.bundle.graph import NotCompiled, compile_pipeline
 from slipway.serving.answers import answer
-from slipway.serving.graph import load_graph
+from slipway.serving.graph import LoadedGraph
 from slipway.serving.rows import Columns
 from tests.template.estimators.by_name import names
 from tests.template.estimators.load import CASES, fit
@@ -130,7 +130,7 @@ NOT_COMPILED = {
 def compare(fitted: Any, case: Case) -> str:
     """Return how far the graph of a fitted case is off it, all rows at once and some alone, or the reason why it has none."""
     try:
-        quick = load_graph(compile_pipeline(fitted, list(case.columns), case.task), case.task).answer
+        quick = LoadedGraph(compile_pipeline(fitted, list(case.columns), case.task), case.task).answer
     except NotCompiled as error:
         return str(error)
     parts = [case.rows, *(case.rows.iloc[[place]] for place in range(ALONE))]
