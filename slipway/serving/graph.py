@@ -6,7 +6,6 @@ and of each text two more, its words. Which features these are stands in the mod
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +37,27 @@ class Category:
     missing: int
 
 
+class Finder:
+    """Finds the places of a feature's values."""
+
+    def __init__(self, values: list[Any], missing: int) -> None:
+        self.places, self.unknown = {value: place for place, value in enumerate(values)}, len(values)
+        whole = sorted((int(value), place) for value, place in self.places.items() if _is_whole(value))
+        self.whole, self.whole_places = np.array(whole, dtype=np.int64).reshape(-1, 2).T
+        self.places[None] = missing
+
+    def find(self, value: Any) -> int:
+        """Return the place of a value. NaN, which equals nothing, is missing."""
+        return self.places.get(value if value == value else None, self.unknown)
+
+    def find_all(self, column: NDArray[Any]) -> Any:
+        """Return the places of a column's values, shape (n,); those of whole numbers are searched for together."""
+        if column.dtype != np.int64 or not self.whole.size:
+            return [*map(self.find, column.tolist())]
+        nearest = np.searchsorted(self.whole[1:], column, side="right")
+        return np.where(self.whole[nearest] == column, self.whole_places[nearest], self.unknown)
+
+
 class LoadedGraph:
     """A graph that answers as `slipway.serving.answers.answer` does; a row that the model cannot answer gets NaN.
 
@@ -49,7 +69,7 @@ class LoadedGraph:
         self.session = onnxruntime.InferenceSession(content, _build_options(), providers=["CPUExecutionProvider"])
         inputs = json.loads(self.session.get_modelmeta().custom_metadata_map[INPUTS])
         self.numbers: list[str] = inputs["numbers"]
-        self.finders = [(each["feature"], _build_finder(each["values"], each["missing"])) for each in inputs["categories"]]
+        self.finders = [(each["feature"], Finder(each["values"], each["missing"])) for each in inputs["categories"]]
         self.derivers = [build_deriver(Derived(**each)) for each in inputs["derived"]]
         self.counters = [build_counter(Words(**each)) for each in inputs["words"]]
         self.row_size, self.word_size, self.wide = inputs["row_size"], inputs["word_size"], task == "multiclass"
@@ -64,7 +84,7 @@ class LoadedGraph:
         if self.numbers:
             feed[NUMBERS] = _gather_numbers([columns[each] for each in self.numbers])
         if self.finders:
-            feed[CODES] = np.array([[*map(find, columns[feature].tolist())] for feature, find in self.finders], dtype=np.int64).T
+            feed[CODES] = np.array([finder.find_all(columns[feature]) for feature, finder in self.finders], dtype=np.int64).T
         for place, count in enumerate(self.counters):
             feed[f"{PLACES}{place}"], feed[f"{COUNTS}{place}"] = count(columns)
         return self._run_in_parts(feed) if self.in_parts else self._run(feed)
@@ -74,7 +94,7 @@ class LoadedGraph:
         if self.numbers:
             feed[NUMBERS] = np.array([[row[name] for name in self.numbers] for row in rows], dtype=np.float64)
         if self.finders:
-            feed[CODES] = np.array([[find(row[feature]) for feature, find in self.finders] for row in rows], dtype=np.int64)
+            feed[CODES] = np.array([[finder.find(row[feature]) for feature, finder in self.finders] for row in rows], dtype=np.int64)
         return self._run(feed)
 
     def _run_in_parts(self, feed: dict[str, NDArray[Any]]) -> Answers:
@@ -86,6 +106,11 @@ class LoadedGraph:
     def _run(self, feed: dict[str, NDArray[Any]]) -> Answers:
         found: Answers = self.session.run(None, feed)[0]
         return found if self.wide else found[:, 0]
+
+
+def _is_whole(value: Any) -> bool:
+    # One that an int64 may equal.
+    return isinstance(value, int | float) and float(value).is_integer() and abs(value) < 2**63
 
 
 def _build_options() -> Any:
@@ -101,14 +126,3 @@ def _gather_numbers(columns: list[NDArray[Any]]) -> NDArray[np.float64]:
     for place, column in enumerate(columns):
         filled[:, place] = column
     return filled
-
-
-def _build_finder(values: list[Any], missing: int) -> Callable[[Any], int]:
-    places, unknown = {value: place for place, value in enumerate(values)}, len(values)
-    places[None] = missing
-
-    def find(value: Any) -> int:
-        # NaN, which equals nothing, is missing.
-        return places.get(value if value == value else None, unknown)
-
-    return find

@@ -1,15 +1,19 @@
-"""From a request's content to rows that hold to `model/features.py`, or to an error that names row, field and what is expected."""
+"""From a request's content to rows that hold to `model/features.py`, or to an error that names row, field and what is expected.
+
+msgspec reads rows of plain values in a third of pydantic's time. What it refuses, pydantic reads again, and says what is wrong or takes it.
+"""
 
 import json
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from model.features import Row
-from slipway.serving.declared import FEATURES, Feature, exact
+from slipway.serving.declared import FEATURES, TYPES, Feature, exact
 from slipway.serving.requests import Refused, describe_invalid
 
 Values = dict[str, Any]
@@ -29,13 +33,87 @@ ALL_REQUIRED = all(info.is_required() for info in Row.model_fields.values())
 # Whole numbers that may be of any size, by their declaration.
 DECLARED = Row.model_json_schema()["properties"]
 UNBOUNDED = [each.name for each in FEATURES if each.kind is int and not any(some <= set(DECLARED[each.name]) for some in BOUNDED)]
+# The types of plain values, and the limits of each that msgspec holds as pydantic does.
+LIMITS: dict[str, tuple[type, set[str]]] = {
+    "int": (int, {"ge", "gt", "le", "lt"}),
+    "float": (float, {"ge", "gt", "le", "lt"}),
+    "str": (str, {"min_length", "max_length"}),
+    "bool": (bool, set()),
+}
+# Settings of a row that leave its values as they are sent.
+HARMLESS = {"title", "strict", "allow_inf_nan", "extra_fields_behavior"}
+# A count in numpy costs as much as one of so many bytes without it.
+LONG = 2048
+
+
+def build_decoder(row: Any) -> "msgspec.json.Decoder[Any] | None":
+    """Return what reads one row or several, from pydantic's schema of a row; None where a field is more than a plain value."""
+    try:
+        fields = row["schema"]["fields"].items()
+        if row["type"] != "model" or row["schema"]["type"] != "model-fields" or not set(row.get("config", {})) <= HARMLESS:
+            return None
+        types = {each.get("validation_alias", name): _read_plain(each["schema"]) for name, each in fields}
+        Plain = TypedDict("Plain", types)  # type: ignore[misc]  # they are known when it runs
+        return msgspec.json.Decoder(Plain | list[Plain])
+    except (KeyError, TypeError):
+        return None
+
+
+def _read_plain(schema: Any) -> Any:
+    # The same type for msgspec. Raises TypeError where it has none.
+    match schema:
+        case {"type": "nullable", "schema": inner}:
+            return _read_plain(inner) | None
+        case {"type": "chain", "steps": [first, {"type": "literal"} as literal]} if first in TYPES.values():
+            return _read_plain(literal)
+        case {"type": "literal", "expected": values} if {*map(type, values)} in ({int}, {str}):
+            return Literal[tuple(values)]
+        case {"type": "union", "choices": choices} if {*map(_read_kind, choices)} == {str}:
+            return str
+        case {"type": kind} if kind in LIMITS:
+            limits = {name: limit for name, limit in schema.items() if name not in ("type", "strict", "metadata")}
+            if limits.keys() <= LIMITS[kind][1]:
+                return Annotated[LIMITS[kind][0], msgspec.Meta(**limits)]
+    raise TypeError(f"{schema} is no plain value")
+
+
+def _read_kind(schema: Any) -> type | None:
+    # Of words and of text without limits; the union of these is any text.
+    match schema:
+        case {"type": "literal", "expected": values} if {*map(type, values)} == {str}:
+            return str
+        case {"type": "str", **more} if set(more) <= {"strict", "metadata"}:
+            return str
+    return None
+
+
+DECODER = build_decoder(ROW.core_schema)
 
 
 def parse(content: bytes, max_rows: int) -> list[Values]:
-    """Parse one row, or a list of rows, from JSON. Raises Refused.
+    """Parse one row, or a list of rows, from JSON. Raises Refused."""
+    rows = _decode_plain(content)
+    return _parse_checked(content, max_rows) if rows is None else check_bounds(rows, max_rows)
 
-    pydantic's parser checks while it reads: 1000 rows take a few milliseconds, less than with json alone.
-    """
+
+def _decode_plain(content: bytes) -> list[Values] | None:
+    # None unless all is right: each row has all its fields, so one that is there twice, or is none of these, makes more colons.
+    if DECODER is None:
+        return None
+    try:
+        found = DECODER.decode(content)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    rows = found if isinstance(found, list) else [found]
+    return rows if _count_colons(content) == len(rows) * len(FEATURES) else None
+
+
+def _count_colons(content: bytes) -> int:
+    return content.count(b":") if len(content) < LONG else int(np.count_nonzero(np.frombuffer(content, np.uint8) == ord(":")))
+
+
+def _parse_checked(content: bytes, max_rows: int) -> list[Values]:
+    # pydantic checks while it reads.
     refuse_crowded(content, max_rows)
     try:
         if content.count(b",") >= max_rows * len(FEATURES):
@@ -103,7 +181,7 @@ def _refuse_number(rows: int, max_rows: int) -> None:
 
 def _refuse_repeated(content: bytes, rows: int) -> None:
     # Each row has all fields, once: only where there are more colons are the names compared.
-    if ALL_REQUIRED and content.count(b":") == rows * len(FEATURES):
+    if ALL_REQUIRED and _count_colons(content) == rows * len(FEATURES):
         return
 
     def once(pairs: list[tuple[str, Any]]) -> None:

@@ -71,7 +71,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 
 from slipway.bundle.graph import NotCompiled, compile_pipeline
 from slipway.serving.answers import Answers, answer
-from slipway.serving.graph import LoadedGraph
+from slipway.serving.graph import Finder, LoadedGraph
 from slipway.serving.rows import Columns
 
 COUNTS, RATIOS, WORDS, FLAG = ["pieces", "serial"], ["weight", "length"], ["colour", "shape"], "fragile"
@@ -487,3 +487,15 @@ def test_other_columns_are_not_compiled() -> None:
 def test_what_cannot_answer_is_not_compiled(pipeline: Any) -> None:
     with pytest.raises(NotCompiled):
         compile_pipeline(pipeline, COUNTS[:1], "regression")
+
+
+@pytest.mark.parametrize("values", [[3, 1, 7], [3.0, 1.5, -2], ["3", None, 3], [True, 2], ["a", "b"], [2**53, 2.0**63, 1e300], []])
+def test_a_column_of_categories_is_found_as_each_of_them(values: list[Any]) -> None:
+    finder = Finder(values, missing=len(values) + 1)
+    for column in (
+        np.array([-(2**63), -2, 0, 1, 2, 3, 4, 7, 8, 2**53, 2**53 + 1, 2**63 - 1]),
+        np.array([3.0, np.nan, 1.5, 2.0**53]),
+        np.array([True, False]),
+        np.array(["3", None, "a"], dtype=object),
+    ):
+        assert [*finder.find_all(column)] == [finder.find(value) for value in column.tolist()]

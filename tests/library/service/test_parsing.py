@@ -1,4 +1,4 @@
-"""Text of any kind is text, and a request is read the same whichever way it takes: checked as it is read, or counted first."""
+"""Text is text whatever it holds, and a request is read the same by msgspec and by pydantic, as it is read or counted first."""
 
 import json
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from random import Random
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from slipway.serving import rows
 from slipway.serving.contracts import forms
@@ -34,6 +34,22 @@ class Row(BaseModel):
     day: Annotated[date, Field(ge=date(2020, 1, 1))] | None
 
 
+class Plain(BaseModel):
+    """A row with each kind of field that msgspec reads."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    note: Annotated[str, Field(max_length=10_000)]
+    whole: int
+    limited: Annotated[int, Field(ge=0, le=10)] | None
+    real: float
+    flag: bool | None
+    step: Literal[1, 2]
+    word: Literal["a", "b"] | str | None
+    closed: Literal["a", "b"]
+    between: Annotated[float, Field(gt=0, lt=3)] = Field(alias="Be tween ü")
+
+
 class Lenient(Row):
     """A row of which fields may be left out."""
 
@@ -54,6 +70,8 @@ GOOD: dict[str, Any] = {
     "at": "2026-01-31T15:00:00",
     "day": "2026-01-31",
 }
+PLAIN = {name: GOOD[name] for name in ("note", "whole", "limited", "real", "flag", "step", "word", "closed")} | {"Be tween ü": 1}
+KINDS: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {"any field": (Row, GOOD), "plain fields": (Plain, PLAIN)}
 # What may stand in a field, as it is written in JSON.
 NUMBERS = ["1", "3", "1.0", "3.0", "0", "11", "-1", "2.5", "1e0", "1e2", "-0", "-0.0", "9223372036854775808", "0.1e-400"]
 TOO_GREAT = ["9" * 19, "9" * 400, "9" * 5000, "1e999", "-1e999", "NaN", "Infinity"]
@@ -65,8 +83,17 @@ WRITTEN = [*NUMBERS, *TOO_GREAT, *OTHERS, *(f'"{each}"' for each in TIMES), *NO_
 
 @pytest.fixture
 def declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the service take these rows."""
+    """Have the service take rows of any fields."""
     declare(monkeypatch, Row)
+
+
+@pytest.fixture(params=KINDS)
+def good(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Have the service take rows of a kind; one of these."""
+    kind, row = KINDS[request.param]
+    declare(monkeypatch, kind)
+    assert (rows.DECODER is not None) == (kind is Plain)
+    return row
 
 
 def declare(patch: pytest.MonkeyPatch, kind: type[BaseModel]) -> None:
@@ -76,6 +103,8 @@ def declare(patch: pytest.MonkeyPatch, kind: type[BaseModel]) -> None:
     patch.setattr(rows, "NAMES", [each.name for each in features])
     patch.setattr(rows, "ROW", TypeAdapter(exact(kind)))
     patch.setattr(rows, "ROWS", TypeAdapter(list[exact(kind)]))  # type: ignore[misc, arg-type]
+    patch.setattr(rows, "ALIASED", kind is Plain)
+    patch.setattr(rows, "DECODER", rows.build_decoder(rows.ROW.core_schema))
     patch.setattr(rows, "UNBOUNDED", ["whole"])
     patch.setattr(rows, "ALL_REQUIRED", all(info.is_required() for info in kind.model_fields.values()))
 
@@ -95,31 +124,40 @@ def outcome(content: bytes, max_rows: int) -> tuple[int, Any]:
     return 200, [[(name, type(value), value) for name, value in each.items() if name != "note"] for each in found]
 
 
-def both(content: bytes, commas: bytes) -> tuple[tuple[int, Any], tuple[int, Any]]:
-    """Take a request as it is read, and counted first; the second has more commas in a note than rows can have."""
-    assert content.count(b",") < MANY * len(GOOD)
+def read_each_way(monkeypatch: pytest.MonkeyPatch, content: bytes, commas: bytes) -> list[tuple[int, Any]]:
+    """Take a request as it comes; by pydantic, as it is read; and counted first: this one has more commas in a note than rows can have."""
+    assert content.count(b",") < MANY * len(PLAIN)
     assert commas.count(b",") >= len(GOOD)
-    return outcome(content, MANY), outcome(commas, 1)
+    found = [outcome(content, MANY)]
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "DECODER", None)
+        return [*found, outcome(content, MANY), outcome(commas, 1)]
 
 
-@pytest.mark.usefixtures("declared")
-@pytest.mark.parametrize("name", [name for name in GOOD if name != "note"])
 @pytest.mark.parametrize("listed", [False, True], ids=["row", "list"])
-def test_both_ways_take_and_refuse_the_same(name: str, listed: bool) -> None:
-    for written in WRITTEN:
-        pair = [write({**GOOD, "note": note}, **{name: written}) for note in ("", "," * 50)]
-        one, other = both(*([b"[" + each + b"]" for each in pair] if listed else pair))
-        assert one == other, (written, one, other)
+def test_each_way_takes_and_refuses_the_same(good: dict[str, Any], listed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(good) - {"note"}:
+        for written in WRITTEN:
+            pair = [write({**good, "note": note}, **{name: written}) for note in ("", "," * 50)]
+            found = read_each_way(monkeypatch, *([b"[" + each + b"]" for each in pair] if listed else pair))
+            assert found[:2] == [found[2]] * 2, (name, written, found)
 
 
-@pytest.mark.usefixtures("declared")
-def test_both_ways_have_something_to_take_of_each_field_and_to_refuse() -> None:
-    for name in set(GOOD) - {"note"}:
-        codes = {outcome(write(GOOD, **{name: written}), MANY)[0] for written in WRITTEN}
+def test_each_way_has_something_to_take_of_each_field_and_to_refuse(good: dict[str, Any]) -> None:
+    for name in set(good) - {"note"}:
+        codes = {outcome(write(good, **{name: written}), MANY)[0] for written in WRITTEN}
         assert codes == {200, 422}, name
 
 
-@pytest.mark.usefixtures("declared")
+def test_rows_of_plain_values_are_taken_without_pydantic(monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, Plain)
+    monkeypatch.setattr(rows, "ROW", None)
+    monkeypatch.setattr(rows, "ROWS", None)
+    assert rows.parse(write(PLAIN), MANY) == [PLAIN]
+    many = [{**PLAIN, "note": "x" * number, "limited": None} for number in range(100)]
+    assert rows.parse(json.dumps(many, ensure_ascii=False).encode(), MANY) == many
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -135,9 +173,59 @@ def test_both_ways_have_something_to_take_of_each_field_and_to_refuse() -> None:
     ],
     ids=["twice", "missing", "another", "cut off", "two", "a mark", "no UTF-8", "a comma behind", "a comma in it"],
 )
-def test_both_ways_refuse_the_same_damage(damage: Any) -> None:
-    one, other = both(*(damage(write({**GOOD, "note": note})) for note in ("", "," * 50)))
-    assert one == other == (422, None)
+def test_each_way_refuses_the_same_damage(good: dict[str, Any], damage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = [damage(write({**good, "note": note})) for note in ("", "," * 50)]
+    assert read_each_way(monkeypatch, *pair) == [(422, None)] * 3
+
+
+class Stripped(Plain):
+    """Text without the blanks around it."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+
+class Shortened(Plain):
+    """Text of which a part is kept."""
+
+    @field_validator("note")
+    @classmethod
+    def shorten(cls, text: str) -> str:
+        """Keep its beginning."""
+        return text[:1]
+
+
+class Whole(Plain):
+    """A row that is checked as a whole."""
+
+    @model_validator(mode="after")
+    def check(self) -> "Whole":
+        """Refuse it by two of its fields."""
+        assert self.whole != self.limited
+        return self
+
+
+class Patterned(Plain):
+    """Text with a pattern."""
+
+    note: Annotated[str, Field(pattern="^a")]
+
+
+class Stepped(Plain):
+    """A number with steps."""
+
+    real: Annotated[float, Field(multiple_of=0.5)]
+
+
+class Shared(Plain):
+    """Text with a limit, beside words."""
+
+    word: Literal["a", "b"] | Annotated[str, Field(max_length=3)] | None
+
+
+@pytest.mark.parametrize("kind", [Stripped, Shortened, Whole, Patterned, Stepped, Shared, Lenient])
+def test_what_is_more_than_plain_values_is_left_to_pydantic(kind: type[BaseModel]) -> None:
+    assert rows.build_decoder(TypeAdapter(Plain).core_schema) is not None
+    assert rows.build_decoder(TypeAdapter(exact(kind)).core_schema) is None
 
 
 TEXTS = {
