@@ -15,7 +15,7 @@ from bench.serving_peers.servers import SERVERS, WITHOUT_METRICS, Place, Rows, S
 from slipway.serving.parity import TOLERANCE, distance
 
 # With and without metrics in this order, so that what drifts weighs on both.
-TURNS = (0, 1, 1, 0, 0, 1, 1, 0)
+TURNS = (0, 1, 1, 0) * 8
 WARM_UP_SECONDS = 1
 
 

@@ -68,11 +68,17 @@ def read_state(target: Target) -> State:
 def switch_release(
     target: Target, new: Deployment, files: Path, live: Deployment | None, check_lock: Callable[[], None], limits: Bake | None = None
 ) -> Switched:
-    """Start a release, prove it, switch to it, prove it again and watch it; on any failure, and on an interrupt, switch back."""
+    """Start a release, prove it, switch to it, prove it again and watch it; on any failure, and on an interrupt, switch back.
+
+    Without limits it is one that was proven here before.
+    """
     start, warm = time.monotonic(), target.is_warm(new)
-    with target.stage_release(new) as fetch:
-        answered = {"the new release": fetch(*proof.load_questions(files))}
-        proof.refuse_failed(proof.prove(answered, new, files), "the new release, before any caller saw it; what served before still serves")
+    with target.stage_release(new, proven=limits is None) as fetch:
+        if fetch:
+            answered = {"the new release": fetch(*proof.load_questions(files))}
+            proof.refuse_failed(
+                proof.prove(answered, new, files), "the new release, before any caller saw it; what served before still serves"
+            )
     check_lock()
     ready = time.monotonic()
     try:

@@ -64,8 +64,11 @@ class Target(Protocol):
     def read_state(self) -> tuple[list[Event], int | None]:
         """Return the history, and the sequence number of the live deployment, as of one moment."""
 
-    def stage_release(self, deployment: Deployment) -> AbstractContextManager[Fetch]:
-        """Start a release beside the live one, wait until it is ready, and yield how to ask it. Raises PipelineError."""
+    def stage_release(self, deployment: Deployment, proven: bool) -> AbstractContextManager[Fetch | None]:
+        """Start a release beside the live one, wait until it is ready, and yield how to ask it. Raises PipelineError.
+
+        It yields None where one that was proven here before starts as callers are switched to it, each replica only once it is ready.
+        """
 
     def is_warm(self, deployment: Deployment) -> bool:
         """Tell whether a release runs already, so that going back to it is one switch."""

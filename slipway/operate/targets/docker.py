@@ -48,7 +48,7 @@ class Docker(Images):
         return parse_history(lines), _parse_sequence(slots)
 
     @contextmanager
-    def stage_release(self, deployment: Deployment) -> Iterator[Fetch]:
+    def stage_release(self, deployment: Deployment, proven: bool) -> Iterator[Fetch]:  # noqa: ARG002  # it runs beside the live one
         """Start a container beside the live one; a warm standby runs already."""
         self.proxy.ensure_running()
         container = self._find_container(deployment)

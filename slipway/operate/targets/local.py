@@ -89,7 +89,7 @@ class Local:
         return self.read_history(), self.last_sequence
 
     @contextmanager
-    def stage_release(self, deployment: Deployment) -> Iterator[Fetch]:
+    def stage_release(self, deployment: Deployment, proven: bool) -> Iterator[Fetch]:  # noqa: ARG002  # it runs beside the live one
         """Serve the release on a port of its own; the workers for callers come up in `switch`."""
         kill_orphans(self.state / "releases")
         if not self.supervisor.find_process() and not self.supervisor.list_orphans():
