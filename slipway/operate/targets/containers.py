@@ -28,6 +28,8 @@ from slipway.project import Project
 GONE_SECONDS, BEAT_SECONDS = 12, 3
 # A warm rollback is proven before: its lock is never started, which would take the host's time from it.
 LATE_SECONDS = 4
+# A release that starts is asked by one command inside, which waits for so long: each further one takes the start's own share of the host.
+LISTEN_SECONDS = 5
 # Where a release reads what holds for callers.
 ACCESS = "/access"
 LISTEN = 'while [ -n "$(timeout "$0" head -c 1)" ]; do :; done'

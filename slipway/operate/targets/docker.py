@@ -13,7 +13,7 @@ from slipway.operate.chain import Deployment
 from slipway.operate.journal import Event, format_line, parse_history
 from slipway.operate.process import START_SECONDS
 from slipway.operate.targets import Fetch, containers, haproxy, images
-from slipway.operate.targets.containers import LockContainer, build_fetch, create_release, find_container, wait_ready
+from slipway.operate.targets.containers import LISTEN_SECONDS, LockContainer, build_fetch, create_release, find_container, wait_ready
 from slipway.operate.targets.haproxy import Slots
 from slipway.operate.targets.images import LABEL, PROJECT, Images, read_deployment
 from slipway.operate.targets.monitoring import Monitoring
@@ -57,7 +57,7 @@ class Docker(Images):
         address = f"127.0.0.1:{haproxy.RELEASE_PORT}"
         if container.status != "running":
             container.start()
-            wait_ready(container, build_fetch(container, address))
+            wait_ready(container, build_fetch(container, address, patience=LISTEN_SECONDS))
         yield build_fetch(container, address, patience=START_SECONDS)
 
     def is_warm(self, deployment: Deployment) -> bool:
