@@ -17,11 +17,14 @@ NOT_HERE = "Not meaningful here: "
 HEAD = ["#", "fault", "target", "what happens", "failed requests", "recovery"]
 TEXT = """# What goes wrong, and what happens then
 
-To see what callers notice when a part fails, find the fault in this table. Each fault was caused for real while callers kept sending
-requests. Afterwards the right release was live (its digest, its manifest, its recorded answers), and the next deploy worked. *Failed
-requests* are those of four callers with open connections. *Recovery* is the time from the fault, or from the start of the command that
-met it, until the right release answered and the command had ended; for a fault that is tried at each step (2, 10), that of all tries
-together. Two busy cores made these figures: take them as upper bounds. What to do at 3 a.m. is in [rollback.md](rollback.md).
+What do callers notice when a part fails? Find the fault in this table. Each fault was caused for real, while callers kept sending requests.
+Afterwards the right release was live (its digest, its manifest, its golden answers), and the next deploy worked.
+
+- *Failed requests* are those of four callers with open connections.
+- *Recovery* is the time from the fault, or from the start of the command that met it, until the right release answered and the command had
+  ended. For a fault that is tried at each step (2, 10), it is the time of all tries together.
+
+These figures were measured on two busy cores: take them as upper bounds. What to do at 3 a.m. is in [rollback.md](rollback.md).
 
 `./run test tests/library/faults --write-faults` writes this page. It needs a Docker engine, a Kubernetes cluster and root on Linux. A test
 compares the sentences with the tests.

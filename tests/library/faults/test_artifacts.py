@@ -23,7 +23,7 @@ from tests.library.faults.page import fault
 from tests.library.test_lifecycle import WEAK, A, B, C, Evil, flip, poison, refused, swap
 
 Damage = Callable[[Path, Path], None]
-NOT_WHOLE = "The deploy refuses it before anything is started."
+NOT_WHOLE = "The deploy rejects it before anything is started."
 FORGED = """FROM {image}
 USER root
 RUN rm -r /release
@@ -114,9 +114,10 @@ def fail_verdict(bundle: Path, _: Path) -> None:
 @pytest.mark.parametrize("damage", [truncate, flip, write_again, swap, disguise, poison_all])
 @fault(
     11,
-    "a model that is truncated, has a flipped bit, is written anew, is another release's, is a pickle (also with a manifest that agrees)",
-    local="The deploy refuses it; no byte of it is loaded where callers are answered, and the pickle is never loaded at all.",
-    docker="The deploy refuses it; no byte of it is loaded where callers are answered, and the pickle is never loaded at all.",
+    "a model file that is truncated, has a flipped bit, is rewritten, belongs to another release, or is a pickle (also with a manifest "
+    "that agrees)",
+    local="The deploy rejects it. No byte of it is loaded in a live release, and the pickle is never loaded at all.",
+    docker="The deploy rejects it. No byte of it is loaded in a live release, and the pickle is never loaded at all.",
 )
 def test_a_damaged_model(live: Road, suffers: Suffers, damage: Damage) -> None:
     others = live.kept(C).parent
@@ -128,8 +129,8 @@ def test_a_damaged_model(live: Road, suffers: Suffers, damage: Damage) -> None:
 @fault(
     12,
     "the serving config is edited on the host",
-    local="What is in memory serves on; the edited release is refused by every deploy and rollback that meets it.",
-    docker="It cannot be: the container's files are read-only.",
+    local="The running service continues with what it has in memory. Every deploy and rollback rejects the edited release.",
+    docker="This is not possible: the container's files are read-only.",
 )
 def test_a_config_that_is_edited_on_the_host(live: Road, suffers: Suffers) -> None:
     if isinstance(live.place, on_docker.Docker):
@@ -145,7 +146,7 @@ def test_a_config_that_is_edited_on_the_host(live: Road, suffers: Suffers) -> No
 
 @fault(
     12,
-    "the serving config is edited in what was pushed",
+    "the serving config is edited in the pushed release",
     local=NOT_WHOLE,
     docker=NOT_WHOLE,
 )
@@ -157,9 +158,9 @@ def test_a_config_that_is_edited_in_the_store(live: Road, suffers: Suffers) -> N
 @pytest.mark.parametrize("damage", [edit_golden, edit_golden_and_manifest])
 @fault(
     13,
-    "the recorded answers are edited, also with a manifest that agrees",
-    local="The deploy refuses it: before anything is started, or since the new release does not become ready.",
-    docker="The deploy refuses it: before anything is started, or since the new release does not become ready.",
+    "the golden answers are edited, also with a manifest that agrees",
+    local="The deploy rejects it before anything is started, or because the new release does not become ready.",
+    docker="The deploy rejects it before anything is started, or because the new release does not become ready.",
 )
 def test_recorded_answers_that_are_edited(live: Road, suffers: Suffers, damage: Damage) -> None:
     agreeing = {"local": "ended instead of becoming ready", "docker": "was not made by ./run build"}[live.target]
@@ -167,7 +168,7 @@ def test_recorded_answers_that_are_edited(live: Road, suffers: Suffers, damage: 
         refused(live.run("deploy", C), 2, "golden" if damage is edit_golden else agreeing)
 
 
-@fault(14, "a git tag is moved after its deploy", local="The deploy refuses it.", docker="The deploy refuses it.")
+@fault(14, "a git tag is moved after its deploy", local="The deploy rejects it.", docker="The deploy rejects it.")
 def test_a_git_tag_that_moved(live: Road, suffers: Suffers) -> None:
     commit = live.git("rev-parse", B)
     live.git("tag", "--force", B, C)
@@ -181,8 +182,8 @@ def test_a_git_tag_that_moved(live: Road, suffers: Suffers) -> None:
 @fault(
     14,
     "a commit's name in the store is moved to the release of another commit",
-    local="The deploy refuses it.",
-    docker="The deploy refuses it.",
+    local="The deploy rejects it.",
+    docker="The deploy rejects it.",
 )
 def test_a_stored_name_that_moved(live: Road, suffers: Suffers) -> None:
     with live.unchanged(), suffers(B), pointed(live, C, live.digests[A]):
@@ -199,7 +200,7 @@ def test_a_stored_name_that_moved(live: Road, suffers: Suffers) -> None:
 )
 @fault(
     15,
-    "the verdict in a release is missing, on another release, or FAIL (where nothing is signed: docs/security.md)",
+    "the verdict in a release is missing, belongs to another release, or is FAIL (if releases are not signed: docs/security.md)",
     local=NOT_WHOLE,
     docker=NOT_WHOLE,
 )
@@ -210,9 +211,9 @@ def test_a_verdict_that_is_none(live: Road, suffers: Suffers, change: Damage, co
 
 @fault(
     15,
-    "the verdict in a release is a PASS against what is live no more",
-    local="It is judged again, against what is live: a model that is worse is refused.",
-    docker="It is judged again, against what is live: a model that is worse is refused.",
+    "the verdict in a release is a PASS against a release that is no longer live",
+    local="The deploy judges it again, against the live release. A worse model is rejected.",
+    docker="The deploy judges it again, against the live release. A worse model is rejected.",
 )
 def test_a_verdict_against_another_champion(live: Road, suffers: Suffers) -> None:
     with live.unchanged(), suffers(B):

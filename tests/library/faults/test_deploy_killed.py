@@ -60,10 +60,10 @@ def spread(steps: int, kills: int) -> list[int]:
 
 @fault(
     2,
-    "kill -9 of a deploy, right before each of its steps and after the last",
-    local="What served goes on, or the new release, which was proven by then. The same deploy again completes.",
-    docker="As on local. In the instant in which it takes the lock: after 12 s, for which a rollback does not wait.",
-    kubernetes="As on local, once the lock has not been renewed for 14 s, for which a rollback does not wait.",
+    "kill -9 of a deploy, just before each of its steps and after the last",
+    local="The live release stays live, or the new one is live if it was already proven. The same deploy, typed again, completes.",
+    docker="As on local. If it is killed while it takes the lock, the lock is free after 12 s; a rollback does not wait for that.",
+    kubernetes="As on local, once the lock has not been renewed for 14 s; a rollback does not wait for that.",
 )
 def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, select: Callable[[list[str]], list[int]]) -> None:
     wrong = list[str]()
@@ -81,8 +81,8 @@ def test_a_deploy_that_is_killed(road: Road, suffers: Suffers, tmp_path: Path, s
 
 @fault(
     2,
-    "kill -9 of a rollback, right before each of its steps and after the last",
-    local="What served goes on, or the release that was asked for, which was proven by then. The same rollback again completes.",
+    "kill -9 of a rollback, just before each of its steps and after the last",
+    local="The live release stays live, or the requested one is live if it was already proven. The same rollback, typed again, completes.",
     docker="As on local.",
     kubernetes="As on local.",
 )

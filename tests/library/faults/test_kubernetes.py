@@ -23,7 +23,9 @@ AWAY_SECONDS = 60
 
 
 @fault(
-    27, "a pod is killed with its connections", kubernetes="The others go on, and another is started; what the pod was answering is lost."
+    27,
+    "a pod is killed with its connections",
+    kubernetes="The others continue, and a new pod is started. The requests that the pod was answering are lost.",
 )
 def test_a_pod_that_is_killed(live: Road, suffers: Suffers) -> None:
     place, before = of(live)[1], serving(live)
@@ -36,7 +38,7 @@ def test_a_pod_that_is_killed(live: Road, suffers: Suffers) -> None:
 @fault(
     28,
     "the node is drained",
-    kubernetes="One pod at a time has to go, and each waits for another to be ready: with no other node, it says so.",
+    kubernetes="Pods leave one at a time, and each waits until another is ready. If there is no other node, the drain says so.",
 )
 def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
     namespace, before = of(live)[0], serving(live)
@@ -55,7 +57,9 @@ def test_a_node_that_is_drained(live: Road, suffers: Suffers) -> None:
 
 
 @fault(
-    29, "the image is not to be had", kubernetes="The deploy ends with the cluster's own words as soon as they are told; no caller saw it."
+    29,
+    "the image cannot be pulled",
+    kubernetes="The deploy ends as soon as the cluster reports the reason, and prints it. No caller reached the new release.",
 )
 def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     honest, missing = Kubernetes.build_values, f"{live.project.image_name}@sha256:{64 * '0'}"
@@ -65,20 +69,26 @@ def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pyt
         monkeypatch.undo()
 
 
-@fault(30, "a new release ends at its start", kubernetes="The deploy ends with what it said; no caller saw it.")
+@fault(30, "a new release ends at its start", kubernetes="The deploy ends with what the release printed. No caller reached it.")
 def test_a_release_that_ends(live: Road, suffers: Suffers) -> None:
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", ENDING), 2, "The release ended instead of becoming ready.", "It said: ", "it ends, since it is told to")
 
 
-@fault(30, "a new release does not become ready", kubernetes="The deploy ends after five minutes without progress; no caller saw it.")
+@fault(
+    30,
+    "a new release does not become ready",
+    kubernetes="The deploy ends after five minutes without progress. No caller reached the new release.",
+)
 def test_a_release_that_is_never_ready(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes, "START_SECONDS", 10)
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", STUCK), 2, "The release got no further for 10 s.", "containers with unready status: [release]")
 
 
-@fault(31, "new pods do not come up though the staged one did", kubernetes="The old ones serve until the release before is applied again.")
+@fault(
+    31, "new pods do not start although the staged one did", kubernetes="The old ones answer until the previous release is applied again."
+)
 def test_a_roll_that_does_not_end(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     honest, asked = Kubernetes.build_values, list[str]()
 
@@ -96,7 +106,7 @@ def test_a_roll_that_does_not_end(live: Road, suffers: Suffers, monkeypatch: pyt
 @fault(
     32,
     "somebody gives the pods another config",
-    kubernetes="New pods refuse it and are not ready; the old ones serve, and the next deploy mends it.",
+    kubernetes="New pods reject it and do not become ready. The old ones answer, and the next deploy repairs it.",
 )
 def test_a_config_that_is_another(live: Road, suffers: Suffers) -> None:
     namespace, name = of(live)[0], live.project.name
@@ -115,7 +125,7 @@ def test_a_config_that_is_another(live: Road, suffers: Suffers) -> None:
 @fault(
     33,
     "the API server is away for a minute",
-    kubernetes="Pods serve on; a deploy that meets it says so, waits up to two minutes, and completes.",
+    kubernetes="Pods continue to answer. A deploy that runs at that time says so, waits up to two minutes, and completes.",
 )
 def test_an_api_server_that_is_away(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     with suffers(C), monkeypatch.context() as patch, away(live, patch, AWAY_SECONDS) as leave, during(patch, "switch_traffic", live, leave):

@@ -26,8 +26,11 @@ from tests.library.faults.conftest import ENDING, ERRING, HUNGRY, SLOW, STUCK, S
 from tests.library.faults.page import fault
 from tests.library.test_lifecycle import WRONG, B, C, refused
 
-NEW_NEVER_SEEN = "The deploy ends with an error; what served goes on, and no caller saw the new release."
-UNREAD = "No Prometheus has to be up: the service's own metrics are watched. Unread counts as failed: the release before comes back."
+NEW_NEVER_SEEN = "The deploy ends with an error. The live release stays live, and no caller reached the new one."
+UNREAD = (
+    "No Prometheus is needed, since the deploy reads the service's own metrics. Unread metrics count as failed: the previous "
+    "release comes back."
+)
 SLOW_CLIENTS = 500
 BURST = 10 * load.CLIENTS
 BURST_SECONDS = 5.0
@@ -35,9 +38,9 @@ BURST_SECONDS = 5.0
 
 @fault(
     1,
-    "kill -9 of a process that answers, while it answers",
-    local="The other worker goes on, and the supervisor starts another; what the killed one was answering is lost.",
-    docker="The engine starts the only container again; until it is ready callers get 503.",
+    "kill -9 of a worker process while it answers",
+    local="The other worker continues, and the supervisor starts a new one. The requests that the killed worker was answering are lost.",
+    docker="The engine starts the only container again. Until it is ready, callers get 503.",
 )
 def test_a_killed_process(live: Road, suffers: Suffers) -> None:
     with suffers(B, may_fail=True):
@@ -46,8 +49,8 @@ def test_a_killed_process(live: Road, suffers: Suffers) -> None:
 
 @fault(
     1,
-    "kill -9 of the supervisor of the processes that answer",
-    local="Its workers go on answering. The next deploy or rollback stops them and starts all anew: for some seconds nobody answers.",
+    "kill -9 of the supervisor of the worker processes",
+    local="Its workers continue to answer. The next deploy or rollback stops them and starts new ones: for some seconds, nobody answers.",
     docker="Not meaningful here: a container has one process, and the engine is its supervisor.",
 )
 def test_a_killed_supervisor(live: Road, suffers: Suffers) -> None:
@@ -66,9 +69,9 @@ def test_a_killed_supervisor(live: Road, suffers: Suffers) -> None:
 
 @fault(
     3,
-    "SIGTERM of a process that answers, under load",
-    local="It says goodbye with its answers, and ends; the other worker goes on, and the supervisor starts another.",
-    docker="It says goodbye with its answers, and ends; the engine starts the only container again, and until it is ready callers get 503.",
+    "SIGTERM of a worker process, under load",
+    local="It asks its callers to reconnect, and ends. The other worker continues, and the supervisor starts a new one.",
+    docker="It asks its callers to reconnect, and ends. The engine starts the only container again. Until it is ready, callers get 503.",
 )
 def test_a_terminated_process(live: Road, suffers: Suffers) -> None:
     with suffers(B, may_fail=live.target == "docker"):
@@ -86,7 +89,7 @@ def test_a_release_that_never_becomes_ready(live: Road, suffers: Suffers, monkey
     monkeypatch.undo()
 
 
-@fault(5, "a new release is ready and predicts otherwise than it was judged", local=NEW_NEVER_SEEN, docker=NEW_NEVER_SEEN)
+@fault(5, "a new release is ready, but predicts something else than when it was judged", local=NEW_NEVER_SEEN, docker=NEW_NEVER_SEEN)
 def test_a_release_that_answers_otherwise(live: Road, suffers: Suffers) -> None:
     with live.unchanged(), suffers(B):
         refused(live.run("deploy", WRONG), 4, "The proof failed on the new release", "golden answers", "NO")
@@ -94,9 +97,9 @@ def test_a_release_that_answers_otherwise(live: Road, suffers: Suffers) -> None:
 
 @fault(
     6,
-    "a new release answers 5xx while it is watched",
-    local="The release before comes back by itself; the new one's errors until then are callers'.",
-    docker="The release before comes back by itself; the new one's errors until then are callers'.",
+    "a new release answers 5xx while it is monitored",
+    local="The previous release comes back by itself. Until then, callers get the errors of the new one.",
+    docker="The previous release comes back by itself. Until then, callers get the errors of the new one.",
 )
 def test_a_release_that_errs_while_it_is_watched(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch)
@@ -108,9 +111,9 @@ def test_a_release_that_errs_while_it_is_watched(live: Road, suffers: Suffers, m
 
 @fault(
     7,
-    "a new release is slow while it is watched",
-    local="The release before comes back by itself.",
-    docker="The release before comes back by itself.",
+    "a new release is slow while it is monitored",
+    local="The previous release comes back by itself.",
+    docker="The previous release comes back by itself.",
 )
 def test_a_release_that_is_slow_while_it_is_watched(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch, p99_ms=200)
@@ -121,7 +124,7 @@ def test_a_release_that_is_slow_while_it_is_watched(live: Road, suffers: Suffers
 
 @fault(
     18,
-    "the metrics cannot be read while a new release is watched",
+    "the metrics cannot be read while a new release is monitored",
     local=UNREAD,
     docker=UNREAD,
 )
@@ -145,8 +148,10 @@ def test_metrics_that_cannot_be_read(live: Road, suffers: Suffers, monkeypatch: 
 @fault(
     20,
     "a new release takes more memory than it may have",
-    local="Not meaningful here: nothing limits its memory; a worker that the kernel kills is as in 1, while watched a restart.",
-    docker="The kernel kills it, and only it, at its container's limit; while watched that is a restart, so the release before is back.",
+    local="Not meaningful here: nothing limits its memory. A worker that the kernel kills is as in 1; while the release is monitored, it "
+    "counts as a restart.",
+    docker="At its container's limit, the kernel kills it, and only it. While the release is monitored, that is a restart, so the "
+    "previous release comes back.",
 )
 def test_a_release_that_takes_too_much_memory(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch)
@@ -158,8 +163,8 @@ def test_a_release_that_takes_too_much_memory(live: Road, suffers: Suffers, monk
 @fault(
     21,
     "500 clients that send a request and never finish it",
-    local="They wait; ordinary callers are answered.",
-    docker="The proxy closes each after five seconds; ordinary callers are answered.",
+    local="They wait. Ordinary callers are answered.",
+    docker="The proxy closes each connection after five seconds. Ordinary callers are answered.",
 )
 def test_slow_clients(live: Road, suffers: Suffers) -> None:
     with suffers(B), dribbling(live):
@@ -189,8 +194,8 @@ def test_a_burst(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) 
 
 @fault(
     23,
-    "metrics of processes that are long gone are left in the folder of metrics",
-    local="They count neither for nor against a new release that is watched.",
+    "metrics of processes that ended long ago are left in the folder of metrics",
+    local="They do not count for or against a new release that is monitored.",
     docker="Not meaningful here: a container has one process, which keeps its metrics in memory.",
 )
 def test_stale_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +212,7 @@ def test_stale_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyP
     26,
     "the proxy is started again, under load",
     local="Not meaningful here: there is no proxy.",
-    docker="It is the only one: callers are cut off until it listens again, a second or so; then the same release serves.",
+    docker="There is only one proxy: callers are cut off for about a second, until it listens again. Then the same release answers.",
 )
 def test_a_proxy_that_is_started_again(live: Road, suffers: Suffers) -> None:
     assert isinstance(live.place, on_docker.Docker)

@@ -24,7 +24,7 @@ from tests.library.test_lifecycle import A, B, C, during, refused, state
 
 NO_REGISTRY = "Not meaningful here: the store is a folder of this machine."
 NAMED = "The deploy ends with an error that names the registry."
-UNMOVED = "It is not needed: the release before serves, and a warning says that the pointer `production` was not moved."
+UNMOVED = "The rollback does not need it: the previous release is live. A warning says that the pointer `production` was not moved."
 NO_METRICS = "Not meaningful here: a container has one process, which keeps its metrics in memory."
 DAY = timedelta(days=1)
 PAGE_BYTES = 4096
@@ -53,7 +53,7 @@ def test_no_registry_at_a_rollback(live: Road, suffers: Suffers, registry: Regis
     9,
     "the network is cut in the middle of a pull",
     local=NO_REGISTRY,
-    docker="The engine tries again for a minute; then the deploy ends with an error. The next one pulls it whole.",
+    docker="The engine tries again for a minute. Then the deploy ends with an error. The next deploy pulls the whole image.",
 )
 def test_a_pull_that_is_cut(live: Road, suffers: Suffers, registry: Registry) -> None:
     assert isinstance(registry, Relayed)
@@ -70,13 +70,13 @@ def test_a_pull_that_is_cut(live: Road, suffers: Suffers, registry: Registry) ->
     10,
     "the disk is full when an image is pulled",
     local=NO_REGISTRY,
-    docker="Not meaningful here: it would fill the disk of an engine that others use; to the deploy it is a pull that ends early, as in 9.",
+    docker="Not meaningful here: it would fill the disk of an engine that others use. For the deploy, it is an interrupted pull, as in 9.",
 )
 @fault(
     10,
     "the disk is full when state is written",
-    local="The verb ends with an error; what served goes on.",
-    docker="The verb ends with an error; what served goes on.",
+    local="The command ends with an error. The live release stays live.",
+    docker="The command ends with an error. The live release stays live.",
 )
 def test_a_full_disk(live: Road, suffers: Suffers, request: pytest.FixtureRequest) -> None:
     wrong = list[str]()
@@ -97,7 +97,7 @@ def test_a_full_disk(live: Road, suffers: Suffers, request: pytest.FixtureReques
 @fault(
     10,
     "the disk is full where metrics are written",
-    local="New workers do not come up, so the deploy ends with an error; the old ones go on.",
+    local="New workers do not start, so the deploy ends with an error. The old ones continue.",
     docker=NO_METRICS,
 )
 def test_no_room_for_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +111,10 @@ def test_no_room_for_metrics(live: Road, suffers: Suffers, monkeypatch: pytest.M
 
 @fault(
     16,
-    "a deploy while another is at work",
-    local="The second is refused, and says who is at work; the first completes.",
-    docker="The second is refused, and says who is at work; the first completes.",
-    kubernetes="The second is refused, and says who is at work; the first completes.",
+    "a deploy while another deploy runs",
+    local="The second is rejected, and says who runs the first. The first completes.",
+    docker="The second is rejected, and says who runs the first. The first completes.",
+    kubernetes="The second is rejected, and says who runs the first. The first completes.",
 )
 def test_two_deploys_at_once(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     said = list[tuple[int, str]]()
@@ -129,9 +129,9 @@ def test_two_deploys_at_once(live: Road, suffers: Suffers, monkeypatch: pytest.M
 @pytest.mark.parametrize("step", ["stage_release", "switch_traffic", "read_running_digest"])
 @fault(
     16,
-    "a rollback while a deploy is at work: before, at and after its switch",
-    local="The rollback takes over and completes; the deploy stops, and says so.",
-    docker="The rollback takes over and completes; the deploy stops, and says so.",
+    "a rollback while a deploy runs: before, at and after its switch",
+    local="The rollback takes over and completes. The deploy stops, and says so.",
+    docker="The rollback takes over and completes. The deploy stops, and says so.",
 )
 def test_a_rollback_during_a_deploy(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     said = list[tuple[int, str]]()
@@ -144,8 +144,8 @@ def test_a_rollback_during_a_deploy(live: Road, suffers: Suffers, monkeypatch: p
 @fault(
     16,
     "a deploy after a rollback",
-    local="It is refused until a person lets deploys go on with `./run resume`.",
-    docker="It is refused until a person lets deploys go on with `./run resume`.",
+    local="It is rejected until a person allows deploys again with `./run resume`.",
+    docker="It is rejected until a person allows deploys again with `./run resume`.",
 )
 def test_a_deploy_that_is_held(live: Road, suffers: Suffers) -> None:
     live.must("rollback")
@@ -157,8 +157,8 @@ def test_a_deploy_that_is_held(live: Road, suffers: Suffers) -> None:
 @fault(
     17,
     "the clock of the machine that deploys is a day behind, or ahead",
-    local="The order of releases goes by their numbers, and a lock by its process: nothing differs.",
-    docker="The order of releases goes by their numbers, and a lock's age by the host's own clock: nothing differs.",
+    local="Nothing changes: releases are ordered by their numbers, and a lock is held by its process.",
+    docker="Nothing changes: releases are ordered by their numbers, and a lock's age is measured by the host's own clock.",
 )
 def test_a_clock_that_is_off(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch, off: timedelta) -> None:
     right = chain.format_now
@@ -178,8 +178,8 @@ def test_a_clock_that_is_off(live: Road, suffers: Suffers, monkeypatch: pytest.M
 @fault(
     19,
     "MLflow is down",
-    local="A deploy and a rollback say so in a warning, and do without.",
-    docker="A deploy and a rollback say so in a warning, and do without.",
+    local="Deploy and rollback print a warning and complete.",
+    docker="Deploy and rollback print a warning and complete.",
 )
 def test_no_mlflow(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
@@ -190,9 +190,9 @@ def test_no_mlflow(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch
 
 @fault(
     24,
-    "the image of the release before is gone from the host, with its container",
-    local="Not meaningful here: there are no images; a release whose folder is gone is refused, as in 12.",
-    docker="A rollback pulls it. With the registry down too it ends with an error that names the image.",
+    "the previous release's image and container are gone from the host",
+    local="Not meaningful here: there are no images. A release whose folder is gone is rejected, as in 12.",
+    docker="A rollback pulls it. If the registry is down, too, it ends with an error that names the image.",
 )
 def test_a_release_before_that_is_gone(live: Road, suffers: Suffers, registry: Registry) -> None:
     with suffers(A):
@@ -206,8 +206,8 @@ def test_a_release_before_that_is_gone(live: Road, suffers: Suffers, registry: R
 @fault(
     25,
     "the disk with the state is read-only",
-    local="Deploy and rollback end with an error; what served goes on, and `status` answers.",
-    docker="Deploy and rollback end with an error; what served goes on, and `status` answers.",
+    local="Deploy and rollback end with an error. The live release stays live, and `status` answers.",
+    docker="Deploy and rollback end with an error. The live release stays live, and `status` answers.",
 )
 def test_a_read_only_disk(live: Road, suffers: Suffers) -> None:
     wrong = list[str]()
