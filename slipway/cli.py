@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from slipway import http_client, project
+from slipway import __version__, http_client, project
 from slipway.errors import PipelineError
 from slipway.operate import ssh
 from slipway.owner import explain_failure, is_owners, show_warnings
@@ -261,6 +261,7 @@ def _list_choices(found: re.Match[str]) -> str:
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     top = Parser(prog="./run", description="From a notebook's model to a service, and back.")
+    top.add_argument("--version", action="version", version=f"slipway {__version__}", help="print the version of slipway/")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
         listed: dict[str, Any] = {} if verb.hidden else {"help": verb.description}

@@ -13,6 +13,7 @@ from slipway.errors import PipelineError
 from slipway.git import find_commit, read_bytes, read_prefix, run_git
 from slipway.rules import TAKEN
 from slipway.template import LIBRARY, drop_links, hash_library, link_pages
+from slipway.template.changelog import CHANGELOG
 
 # Apart from the project's own tags, which name releases; there only while something is compared.
 REFS = "refs/slipway/"
@@ -135,6 +136,11 @@ def _select_received(root: Path, commit: str, files: Files, own: Sequence[str]) 
 def _read_file(root: Path, commit: str, name: str) -> bytes:
     """Read a file of the template, which is a repository of its own also where the project is a folder of one."""
     return read_bytes(root, ["cat-file", "blob", f"{commit}:{name}"])
+
+
+def read_changelog(root: Path, commit: str) -> str:
+    """Return what a commit of the template says of its versions; empty where it is from before there were any."""
+    return _read_file(root, commit, CHANGELOG).decode() if CHANGELOG in list_files(root, commit) else ""
 
 
 def refuse_foreign(root: Path, versions: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from slipway.git import run_git
 from slipway.project import Project
 from slipway.say import line
 from slipway.template import LIBRARY, source
+from slipway.template.changelog import CHANGELOG, describe_new
 from slipway.template.source import OWNED
 
 # What was written with the project's name once, and is the owner's text since: where git finds it in the template.
@@ -32,22 +33,27 @@ def update(project: Project, to: str, no_test: bool) -> None:
             line(f"Nothing to update: the project has {template.version} of {template.url}, and {tag} has nothing newer.")
             return
         branch = f"update-{tag}"
-        if run_git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
-            raise PipelineError(
-                f"There is a branch {branch} already. Next: git switch {branch} and go on there, or git branch -D {branch}."
-            )
+        _refuse_branch(root, branch)
         source.refuse_foreign(root, {template.version: old, tag: new})
         removed, kept = source.find_withdrawn(root, old, new)
-        done = _apply(root, _store_patch(root, template.version, old, tag, new, kept), branch)
+        news = describe_new(source.read_changelog(root, old), source.read_changelog(root, new))
+        done = _apply(root, _store_patch(root, template.version, old, tag, new, kept, news), branch)
     run_git(root, "switch", "--quiet", "--create", branch, done)
     line(f"{template.url}: {template.version} -> {tag}\n{run_git(root, 'diff', *git.AS_GIT, '--stat', 'HEAD~', 'HEAD')}")
     line(_describe_owned(root, old, new))
     if edits := _describe_edits(root, old):
         line(edits)
     _report_withdrawn(removed, kept, new)
+    if news:
+        line(f"What {CHANGELOG} of the template says of the versions since {template.version}:\n\n{news}\n")
     if not no_test:
         _run_tests(root, branch)
     line(f"Done, as one commit on the branch {branch}. Next: git show, then git push -u origin {branch} and a pull request.")
+
+
+def _refuse_branch(root: Path, branch: str) -> None:
+    if run_git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
+        raise PipelineError(f"There is a branch {branch} already. Next: git switch {branch} and go on there, or git branch -D {branch}.")
 
 
 def _report_withdrawn(removed: list[str], kept: list[str], new: str) -> None:
@@ -57,11 +63,11 @@ def _report_withdrawn(removed: list[str], kept: list[str], new: str) -> None:
         line(f"Only in the template from now on, and kept since edited here: {', '.join(kept)}")
 
 
-def _store_patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str]) -> str:
-    """Store the change of what a project receives from the template as a commit, and return that."""
+def _store_patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str], news: str) -> str:
+    """Store the change of what a project receives from the template as a commit that says what is new, and return that."""
     before, after = source.store_tree(root, old, had, had, kept), source.store_tree(root, new, had, tag, kept)
     base = run_git(root, "commit-tree", before, "-m", f"Template {had}")
-    return run_git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}")
+    return run_git(root, "commit-tree", after, "-p", base, "-m", f"Update from the template, {had} to {tag}\n\n{news}".rstrip())
 
 
 def _apply(root: Path, change: str, branch: str) -> str:

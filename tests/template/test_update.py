@@ -43,7 +43,11 @@ CHANGED = {
     "tests/template/conftest.py": ('"""', '"""Newer. '),
     "cookiecutter.json": ('    "docs/rollback.md",\n', '    "LICENSE",\n'),
     "docs/README.md": ("# Pages", "# Newer pages"),
+    "CHANGELOG.md": ("\n## v1.0.0 (", "\n## v1.1.0 (2027-01-11)\n\n{NEWS}\n\n## v1.0.0 ("),
 }
+NEWS = "Patience is longer.\n\n**What you have to do**: give `check()` in `validation/checks.py` a third argument."
+# In place of the template's own, which goes on.
+FIRST = "# Changes\n\n## Unreleased\n\nNothing yet.\n\n## v1.0.0 (2026-11-30)\n\nThe first version.\n"
 ARRIVES = {
     *(".github/workflows/ci.yml", "LICENSE", "docs/README.md", "docs/monitoring.md", "docs/rollback.md", "infra/compose.yaml"),
     *("infra/haproxy.cfg", "infra/newer.yaml", "project.toml", "tests/test_road.py", "slipway/gate/gate.py"),
@@ -104,9 +108,11 @@ def versions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template with two versions, tags that are none of its newest, and a commit after them."""
     copy = tmp_path_factory.mktemp("versions") / "slipway.git"
     run_git(template, "clone", "--quiet", str(template), str(copy))
+    (copy / "CHANGELOG.md").write_text(FIRST)
+    commit(copy, "The first version")
     run_git(copy, "tag", "-a", "-m", "", "v1.0.0")
     for name, (old, new) in CHANGED.items():
-        replace(copy / name, old, new)
+        replace(copy / name, old, new.replace("{NEWS}", NEWS))
     for name in ("infra/newer.yaml", "model/newer.md"):
         (copy / name).write_text("# Newer\n")
     (copy / "infra" / "compose.yaml").unlink()
@@ -205,6 +211,16 @@ def test_what_the_template_changed_comes_and_what_is_the_owners_stays(
     for command in others:
         type_in(project, command)
     assert run_git(project, "rev-parse", "origin/update-v1.1.0") == run_git(project, "rev-parse", "HEAD")
+
+
+def test_both_versions_are_named_with_what_the_owner_has_to_do(versions: Path, project: Path, update: Update) -> None:
+    """On the terminal, and in the commit, where a reviewer reads it."""
+    _, out, _ = update()
+    assert out.startswith(f"{versions.as_uri()}: v1.0.0 -> v1.1.0\n")
+    assert f"What CHANGELOG.md of the template says of the versions since v1.0.0:\n\nv1.1.0\n\n{NEWS}\n\n" in out
+    assert "The first version" not in out
+    assert "Nothing yet" not in out
+    assert run_git(project, "show", "--no-patch", "--format=%B") == f"Update from the template, v1.0.0 to v1.1.0\n\nv1.1.0\n\n{NEWS}"
 
 
 def test_what_is_the_owners_and_changed_in_the_template_is_named(project: Path, update: Update) -> None:
@@ -317,6 +333,7 @@ def test_a_conflict_is_decided_by_the_commands_of_the_page_and_ends_as_an_update
             haproxy.write_text(re.sub(r"<<<<<<<.*\n([^=]+\n)=======\n[^>]+>>>>>>> .*\n", r"\1", haproxy.read_text()))
         type_in(project, command.replace("0123456789ab", told[1]), code=int("0123" in command))
     assert "  timeout check 9s\n  timeout connect" in haproxy.read_text()
+    assert NEWS in run_git(project, "show", "--no-patch", "--format=%B")
     assert settings(project)["template"]["version"] == "v1.1.0"
     assert set(run_git(project, "diff", "--name-only", "main", "HEAD").splitlines()) == ARRIVES - {"infra/haproxy.cfg"}
 
