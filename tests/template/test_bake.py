@@ -21,8 +21,8 @@ Contents = dict[str, tuple[bool, bytes]]
 LINKED = ("README.md", "data/README.md", "docs/README.md", "docs/rollback.md", "docs/monitoring.md", "docs/your-model.md")
 RENDERED = {*LINKED, "project.toml", ".github/CODEOWNERS"}
 # Of what the list names, and of the rest; a new file at the root belongs on the list or here.
-STAYS_BEHIND = (".github/workflows/template.yml", "tests/conftest.py", "tests/library/", "tests/template/")
-NEVER_LISTED = (".ci/", "LICENSE", "bench/", "cookiecutter.json", "docs/", "hooks/", "{{cookiecutter.project_slug}}/")
+STAYS_BEHIND = (".github/workflows/site.yml", ".github/workflows/template.yml", "tests/conftest.py", "tests/library/", "tests/template/")
+NEVER_LISTED = (".ci/", "LICENSE", "bench/", "cookiecutter.json", "docs/", "hooks/", "mkdocs.yml", "{{cookiecutter.project_slug}}/")
 API = "import sys; from cookiecutter.main import cookiecutter; cookiecutter(sys.argv[1], no_input=True)"
 
 
