@@ -249,6 +249,8 @@ def test_only_production_has_secrets(path: Path) -> None:
             assert named.isdisjoint(SECRETS)
         elif place == "build":
             assert named == {"SIGNING_KEY"}
+        elif place == "github-pages":
+            assert named == set()
         else:
             assert named == (SECRETS if place else set())
 

@@ -21,10 +21,13 @@ Contents = dict[str, tuple[bool, bytes]]
 LINKED = ("README.md", "data/README.md", "docs/README.md", "docs/rollback.md", "docs/monitoring.md", "docs/your-model.md")
 RENDERED = {*LINKED, "project.toml", ".github/CODEOWNERS"}
 # Of what the list names, and of the rest; a new file at the root belongs on the list or here.
-STAYS_BEHIND = (".github/workflows/release.yml", ".github/workflows/template.yml", "tests/conftest.py", "tests/library/", "tests/template/")
+STAYS_BEHIND = (
+    *(".github/workflows/release.yml", ".github/workflows/site.yml", ".github/workflows/template.yml"),
+    *("tests/conftest.py", "tests/library/", "tests/template/"),
+)
 NEVER_LISTED = (
     *(".ci/", ".devcontainer/", ".github/ISSUE_TEMPLATE/", "bench/", "docs/", "hooks/", "{{cookiecutter.project_slug}}/"),
-    *(".github/release.py", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md", "cookiecutter.json"),
+    *(".github/release.py", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md", "cookiecutter.json", "mkdocs.yml"),
 )
 API = "import sys; from cookiecutter.main import cookiecutter; cookiecutter(sys.argv[1], no_input=True)"
 
