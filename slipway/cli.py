@@ -226,10 +226,15 @@ VERBS = {
         option("--data", required=True, metavar="FILE", help="the training data that replace data/train.csv, in the same form"),
     ),
     "ui": Verb(
-        "slipway.tracking.ui",
-        "open the pages of MLflow: trainings, verdicts, the live release",
+        "slipway.watch.ui",
+        "open one page of what there is: reports, the live release, MLflow, monitoring; and the command for what is missing",
+        option("--no-open", action="store_true", help="only write the page, and print what is on it"),
+    ),
+    "mlflow": Verb(
+        "slipway.tracking.pages",
+        "start and open the pages of MLflow: trainings, verdicts, the live release",
         option("--port", type=int, default=5001, help="the port of the pages; default: 5001"),
-        option("--no-browser", action="store_true", help="only print the address"),
+        option("--no-open", action="store_true", help="only print the address"),
     ),
     "track": Verb("slipway.tracking.track", "record in MLflow what it missed while it was down: the bundle, its verdict, the live release"),
     "serve": Verb(
@@ -239,6 +244,7 @@ VERBS = {
         "slipway.rehearsal.demo",
         "rehearse the whole pipeline in a folder of its own: train, judge, deploy, refuse, roll back, under load",
         option("--keep", action="store_true", help="leave it running at the end"),
+        option("--open", action="store_true", dest="in_browser", help="open the report in the browser"),
     ),
 }
 

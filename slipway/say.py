@@ -55,6 +55,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines)
 
 
+def open_in_browser(address: str) -> None:
+    """Open a page in the browser. Where none can be opened, print the address of the page and go on."""
+    if not _is_opened(address):
+        line(f"No browser can be opened here. The page: {address}")
+
+
+def _is_opened(address: str) -> bool:
+    import webbrowser  # imported here: a rollback has no time for it
+
+    # Without a screen Python would start a browser that runs in the terminal, if there is one, and wait for it.
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
+        return False
+    with suppress(webbrowser.Error, OSError, ValueError):  # such as a BROWSER that cannot be split into words
+        return webbrowser.open(address)
+    return False
+
+
 def summary(markdown: str) -> None:
     """Append to the job summary where there is one. Where that has no room there is a warning: what it would say is done already."""
     try:

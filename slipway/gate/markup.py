@@ -48,7 +48,7 @@ def format_list(texts: Sequence[str], kind: str) -> str:
 
 def format_table(headings: Sequence[str], cells: Iterable[Sequence[object]]) -> str:
     """Return a table that scrolls by itself where it is too wide."""
-    top = "<tr>" + "".join(f"<th>{escape(each)}</th>" for each in headings) + "</tr>" if headings else ""
+    top = "<tr>" + "".join(f'<th scope="col">{escape(each)}</th>' for each in headings) + "</tr>" if headings else ""
     return f'<div class="wide"><table>{top}{format_rows(cells)}</table></div>'
 
 

@@ -24,6 +24,7 @@ from slipway.rehearsal import commit, keep_calling
 from slipway.rehearsal import data as rehearsal_data
 from slipway.rehearsal import report as rehearsal_report
 from slipway.rehearsal.data import Data, LeftOut
+from slipway.say import open_in_browser
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Ended:
     exit_code: int
 
 
-def demo(project: Project, keep: bool) -> Ended:
+def demo(project: Project, keep: bool, in_browser: bool) -> Ended:
     """Rehearse. Raises PipelineError when a step cannot be done; everything is stopped at the end, unless `keep`."""
     chosen, why = rehearsal.choose_target(project.target if project.target_named else None)
     print(f"rehearsal on {chosen}: {why}", flush=True)
@@ -82,6 +83,8 @@ def demo(project: Project, keep: bool) -> Ended:
     print(rehearsal_report.format_markdown(report) + f"\n\nThe report: {folder / 'report.html'}")
     if keep:
         print(f"It goes on running: http://{ours.address}/docs (./run demo again clears it away)")
+    if in_browser:
+        open_in_browser((folder / "report.html").as_uri())
     if not rehearsal_report.has_passed(report):
         return Ended(1)
     if chosen == "docker" and project.watch:

@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.gate import markup
 from slipway.gate.markup import Html
+from slipway.gate.page import choose_mark
 from slipway.operate.switch import Done
 from slipway.say import table
 
@@ -80,9 +81,11 @@ def format_page(report: dict[str, Any], folder: Path) -> str:
     verdicts = [
         [_link_verdict(name, folder), EXPECTED[name], found["verdict"], found["reasons"][0]] for name, found in report["verdicts"].items()
     ]
+    ended = "passed" if has_passed(report) else "failed"
     body = Template(PAGE.read_text(encoding="utf-8")).substitute(
         target=escape(report["target"]),
-        ended="passed" if has_passed(report) else "failed",
+        ended=ended,
+        tone="pass" if ended == "passed" else "fail",
         total=requests["total"],
         failed=requests["failed"],
         seconds=back["seconds"],
@@ -95,13 +98,13 @@ def format_page(report: dict[str, Any], folder: Path) -> str:
         ),
         verdicts=markup.format_table(["candidate", "expected", "verdict", "why"], verdicts),
         proof=markup.format_table(
-            ["what", "equal"], [[name.replace("_", " "), "yes" if holds else "NO"] for name, holds in back["proof"].items()]
+            ["what", "equal"], [[name.replace("_", " "), choose_mark(holds)] for name, holds in back["proof"].items()]
         ),
         steps=markup.format_table(
             ["step", "seconds", "outcome"], [[step["name"], f"{step['seconds']:.1f}", step["outcome"]] for step in report["steps"]]
         ),
     )
-    return markup.frame_page(f"Rehearsal on {report['target']}", body)
+    return markup.frame_page(f"Rehearsal on {report['target']}: {ended}", body)
 
 
 def _link_verdict(name: str, folder: Path) -> str:

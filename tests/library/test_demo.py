@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from slipway import project, rehearsal
 from slipway.errors import PipelineError
 from slipway.operate import docker_engine
+from tests.template import pictures
 
 pytestmark = pytest.mark.road
 
@@ -22,10 +24,8 @@ ROOT = Path(__file__).parents[2]
 TARGETS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the project, so that the rehearsal of the checkout itself is left alone."""
-    into = tmp_path / "project"
+def copy_project(into: Path) -> Path:
+    """Copy the project, so that the rehearsal of the checkout itself is left alone."""
     rehearsal.copy(ROOT, into)
     named = (into / "project.toml").read_text(encoding="utf-8").replace('name = "', f'name = "test{os.getpid()}-', 1)
     (into / "project.toml").write_text(named, encoding="utf-8")
@@ -36,6 +36,11 @@ def copy(tmp_path: Path) -> Path:
     ):
         subprocess.run(["git", *words], cwd=into, check=True)
     return into
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return copy_project(tmp_path / "project")
 
 
 def start(copy: Path, *words: str) -> "subprocess.Popen[str]":
@@ -61,14 +66,38 @@ def target(request: pytest.FixtureRequest, copy: Path) -> Iterator[str]:
     rehearsal.clear(rehearsal.locate(project.load(copy), request.param))
 
 
+@dataclass(frozen=True)
+class Rehearsed:
+    """A rehearsal on docker that has ended: where, its exit code, what it printed, and the page that it opened."""
+
+    root: Path
+    code: int
+    said: str
+    opened: str
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    folder = tmp_path_factory.mktemp("rehearsed")
+    browser, opened, root = folder / "browser", folder / "opened", copy_project(folder / "project")
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{opened}"\n', encoding="utf-8")
+    browser.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BROWSER", str(browser))
+        process = start(root, "--target", "docker", "--open")
+        said, _ = process.communicate()
+    yield Rehearsed(root, process.returncode, said, opened.read_text(encoding="utf-8").strip() if opened.exists() else "")
+    rehearsal.clear(rehearsal.locate(project.load(root), "docker"))
+
+
 # On local the README's own command does the same, in tests/template/test_readme.py, and other models in test_unlike_models.py.
-@pytest.mark.parametrize("target", TARGETS[1:], indirect=True)
-def test_it_ends_with_no_failed_request_and_a_proven_rollback(copy: Path, target: str) -> None:
-    process = start(copy, "--target", target)
-    said, _ = process.communicate()
-    assert process.returncode == 0, said
+@pytest.mark.docker
+def test_it_ends_with_no_failed_request_and_a_proven_rollback(rehearsed: Rehearsed) -> None:
+    copy = rehearsed.root
+    assert rehearsed.code == 0, rehearsed.said
+    assert rehearsed.opened == (copy / "build/rehearsal/report.html").as_uri()
     report = json.loads((copy / "build/rehearsal/report.json").read_bytes())
-    assert report["target"] == target
+    assert report["target"] == "docker"
     assert {name: (each["verdict"], each["exit_code"]) for name, each in report["verdicts"].items()} == {
         "v1.0.0": ("PASS", 0),
         "v1.1.0": ("PASS", 0),
@@ -87,7 +116,17 @@ def test_it_ends_with_no_failed_request_and_a_proven_rollback(copy: Path, target
     page = (copy / "build/rehearsal/report.html").read_text(encoding="utf-8")
     assert "<svg" in page
     assert "http" not in page
-    assert left(copy, target) == []
+    assert left(copy, "docker") == []
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("picture", pictures.PICTURES, ids=lambda each: each.name)
+def test_the_readme_s_pictures_are_those_of_such_a_run(picture: pictures.Picture, rehearsed: Rehearsed, tmp_path: Path) -> None:
+    if not (browser := pictures.find_browser()):
+        (pytest.fail if os.environ.get("REQUIRE_DOCKER") == "1" else pytest.skip)(f"none of {', '.join(pictures.BROWSERS)} is on the PATH")
+    pictures.render(picture, rehearsed.root / "build" / "rehearsal", tmp_path / "made.png", browser)
+    next_command = "Next: ./run demo, then .venv/bin/python -m tests.template.pictures"
+    assert pictures.describe(tmp_path / "made.png") == pictures.describe(picture.path), next_command
 
 
 # Before anything runs, in the middle of a deploy, and with callers at work. A line is printed when its step ends.

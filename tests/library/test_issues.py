@@ -170,7 +170,7 @@ def test_a_drill_that_a_step_ends_says_which(monkeypatch: pytest.MonkeyPatch, tm
         monkeypatch.setattr(rehearsal, name, stand_in)
     monkeypatch.setattr(demo, "_rehearse", fail)
     with pytest.raises(PipelineError):
-        demo.demo(place, keep=False)
+        demo.demo(place, keep=False, in_browser=False)
     workflow.record(place, "", "failure", drill=True)
     assert "build and push v1.0.0" in there.issues[0]["body"]
     assert "no space left on device" in there.issues[0]["body"]

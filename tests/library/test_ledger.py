@@ -26,7 +26,7 @@ from slipway.operate.process import free_port
 from slipway.operate.targets import Target
 from slipway.report import Outcome
 from slipway.serving.manifest import canonical, read
-from slipway.tracking import ledger, track, ui
+from slipway.tracking import ledger, pages, track
 from slipway.tracking.ledger_entry import Entry, spell_name
 from tests.conftest import Road
 from tests.library.test_validation import judgement
@@ -345,18 +345,18 @@ def test_what_is_damaged_is_not_blamed_on_mlflow(road: Road, name: str) -> None:
 
 def test_a_port_that_is_taken_is_told_with_the_way_out(road: Road) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        for verb in ("ui", "serve"):
+        for verb in ("mlflow", "serve"):
             said = road.run(verb, "--port", str(taken.getsockname()[1]))
             assert (said.code, "take another with --port" in said.err) == (2, True)
 
 
 def test_a_server_s_pages_are_only_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     opened = list[str]()
-    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(pages, "open_in_browser", opened.append)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example:5000")
     at = cast(project.Project, None)
-    ui.ui(at, 5001, no_browser=True)
-    ui.ui(at, 5001, no_browser=False)
+    pages.mlflow(at, 5001, no_open=True)
+    pages.mlflow(at, 5001, no_open=False)
     assert capsys.readouterr().out == "MLflow: http://mlflow.example:5000\n" * 2
     assert opened == ["http://mlflow.example:5000"]
 

@@ -230,7 +230,7 @@ def test_a_first_release_is_held_against_a_trivial_model() -> None:
     said = read(text).said
     assert "this is a first release" in said
     assert "minus that of the trivial model" in said
-    assert "<th>champion</th>" not in text
+    assert ">champion</th>" not in text
     assert "<h3>champion</h3>" not in text
     assert text.count("<polyline") == 1
     assert "champion" not in said
@@ -426,7 +426,7 @@ def test_the_rehearsal_links_the_pages_of_the_gate_that_are_there(tmp_path: Path
 
 def test_both_pages_have_the_same_frame(tmp_path: Path) -> None:
     text = rehearsal_report.format_page(rehearsal(), tmp_path)
-    assert "<title>Rehearsal on local</title>" in text
+    assert "<title>Rehearsal on local: passed</title>" in text
     assert STYLE in text
     assert STYLE in format_page(judged())
     assert html.escape("<script>") in text

@@ -64,9 +64,9 @@ def copy_with_library_tests(project: Path, into: Path) -> Path:
     return into
 
 
-def test_the_readme_tells_what_it_costs(second: Path, name: str) -> None:
+def test_the_page_of_models_tells_what_it_costs(second: Path, name: str) -> None:
     found = {path: lines for path, lines in changed(second).items() if lines}
-    assert f"| `{name}` | {len(found)} | {sum(found.values())} |" in (ROOT / "README.md").read_text(encoding="utf-8"), found
+    assert f"| `{name}` | {len(found)} | {sum(found.values())} |" in (ROOT / "docs" / "models.md").read_text(encoding="utf-8"), found
 
 
 def test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants(second: Path, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""The ledger on a real MLflow server, which is the one that `./run ui` starts; and what it missed while that was down."""
+"""The ledger on a real MLflow server, which is the one that `./run mlflow` starts; and what it missed while that was down."""
 
 import os
 import subprocess
@@ -14,7 +14,8 @@ from mlflow import MlflowClient
 
 from slipway.operate.process import free_port
 from slipway.serving.manifest import read, sha256
-from slipway.tracking import ledger, ui
+from slipway.tracking import ledger
+from slipway.tracking import pages as tracking_pages
 from tests.conftest import Road, wait_until
 
 pytestmark = pytest.mark.road
@@ -27,12 +28,12 @@ START_SECONDS = 600
 @contextmanager
 def pages(road: Road, port: int) -> Iterator[str]:
     """Show the pages of the project's own file, until that is interrupted; yields their URL."""
-    command = [sys.executable, "-m", "slipway.cli", "ui", "--port", str(port), "--no-browser"]
+    command = [sys.executable, "-m", "slipway.cli", "mlflow", "--port", str(port), "--no-open"]
     own = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     process = subprocess.Popen(command, cwd=road.root, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: process.poll() is not None or ui.is_ready(url), START_SECONDS)
+        wait_until(lambda: process.poll() is not None or tracking_pages.is_ready(url), START_SECONDS)
         yield url
         started = psutil.Process(process.pid).children(recursive=True)
     finally:
@@ -91,7 +92,7 @@ def test_a_server_that_ends_is_told(tmp_path: Path) -> None:
     road = Road.copied(tmp_path / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI")
-        patch.setattr(ui, "_build_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"])
-        said = road.run("ui", "--port", str(free_port()), "--no-browser")
+        patch.setattr(tracking_pages, "_build_command", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"])
+        said = road.run("mlflow", "--port", str(free_port()), "--no-open")
     assert (said.code, "MLflow ended instead of showing its pages" in said.err) == (2, True)
     assert ledger.uri(road.project) == os.environ["MLFLOW_TRACKING_URI"]

@@ -15,6 +15,8 @@ from slipway.operate.targets.local import Local
 pytestmark = pytest.mark.road
 
 ROOT = Path(__file__).parents[2]
+# With these a command might open a page in the browser.
+SCREEN = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 # What runs the commands of the template's own README.
 RUN_BY = {
     "./run demo": "tests/library/test_demo.py",
@@ -56,7 +58,7 @@ def test_the_commands_of_the_project_s_readme_work_in_order(baked: Path, environ
         "DOCKER_HOST": "unix:///nowhere.sock",
     }
     given = {**{name: value for name, value in environment.items() if name != "REQUIRE_DOCKER"}, **own}
-    given = {name: value for name, value in given.items() if not name.startswith(("PYTEST", "VIRTUAL_ENV"))}
+    given = {name: value for name, value in given.items() if not name.startswith(("PYTEST", "VIRTUAL_ENV", *SCREEN))}
     found = commands(baked / "README.md")
     assert len(found) > 15
     # The page for 3 a.m. begins with something to go back from. A lock may have new hashes: of files a release got since.

@@ -5,8 +5,8 @@ import pytest
 from tests.template.another_model import (  # noqa: F401
     run,
     second,
+    test_the_page_of_models_tells_what_it_costs,
     test_the_project_s_own_tests_hold_for_it,
-    test_the_readme_tells_what_it_costs,
 )
 
 pytestmark = pytest.mark.road

@@ -283,10 +283,16 @@ def format_pages(watch: Watch, engine: str) -> str:
     """Format the pages to open, and for an engine behind ssh (its DOCKER_HOST) the command that brings the ports here."""
     pages = {"grafana": "dashboards", "prometheus": "alerts", "alertmanager": "#/alerts"}
     lines = [f"{name:<12}  http://127.0.0.1:{port}/{pages[name]}" for name, port in list_ports(watch).items()]
+    command = format_forward(watch, engine)
+    behind = ["They are ports of the host's loopback. While this runs, they are here too:", f"  {command}"] if command else []
+    return "\n".join([*lines, *behind])
+
+
+def format_forward(watch: Watch, engine: str) -> str:
+    """Return the command that brings the ports of an engine behind ssh here; nothing for another engine."""
     found = urlsplit(engine)
     if found.scheme != "ssh":
-        return "\n".join(lines)
+        return ""
     forwarded = " ".join(f"-L {port}:127.0.0.1:{port}" for port in list_ports(watch).values())
     login = f"{found.username}@{found.hostname}" if found.username else found.hostname
-    command = f"ssh -N {forwarded}{f' -p {found.port}' if found.port else ''} {login}"
-    return "\n".join([*lines, "They are ports of the host's loopback. While this runs, they are here too:", f"  {command}"])
+    return f"ssh -N {forwarded}{f' -p {found.port}' if found.port else ''} {login}"

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import time
-import webbrowser
 from importlib.metadata import version
 
 import httpx
@@ -13,7 +12,7 @@ from slipway import http_client
 from slipway.errors import PipelineError
 from slipway.operate.process import refuse_taken
 from slipway.project import Project
-from slipway.say import line
+from slipway.say import line, open_in_browser
 from slipway.tracking import ledger
 
 HOST, SECONDS = "127.0.0.1", 5
@@ -21,11 +20,11 @@ HOST, SECONDS = "127.0.0.1", 5
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-def ui(project: Project, port: int, no_browser: bool) -> None:
+def mlflow(project: Project, port: int, no_open: bool) -> None:
     """Open the server's pages; or show those of the project's own file, until that is stopped (Ctrl-C). Raises PipelineError."""
     uri = ledger.uri(project)
     if uri.startswith("http"):
-        _open_pages(uri, no_browser)
+        _open_pages(uri, no_open)
         return
     ledger.refuse_folder(project)
     refuse_taken(HOST, port, "take another with --port")
@@ -33,7 +32,7 @@ def ui(project: Project, port: int, no_browser: bool) -> None:
     process = subprocess.Popen(_build_command(uri, port), cwd=project.root, env={**os.environ, **SETTINGS})
     try:
         _wait_until_ready(process, url := f"http://{HOST}:{port}")
-        _open_pages(url, no_browser)
+        _open_pages(url, no_open)
         line("Ctrl-C stops it")
         process.wait()
     except KeyboardInterrupt:
@@ -52,7 +51,7 @@ def _build_command(uri: str, port: int) -> list[str]:
 def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
     while not is_ready(url):
         if process.poll() is not None:
-            raise PipelineError("MLflow ended instead of showing its pages; what it said is above. Next: mend that, then ./run ui.")
+            raise PipelineError("MLflow ended instead of showing its pages; what it said is above. Next: mend that, then ./run mlflow.")
         time.sleep(0.2)
 
 
@@ -64,7 +63,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def _open_pages(url: str, no_browser: bool) -> None:
+def _open_pages(url: str, no_open: bool) -> None:
     line(f"MLflow: {url}")
-    if not no_browser:
-        webbrowser.open(url)
+    if not no_open:
+        open_in_browser(url)
