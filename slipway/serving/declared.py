@@ -1,10 +1,10 @@
 """What `model/features.py` declares of each feature, read from its types."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property, partial, reduce
-from operator import itemgetter, or_
+from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -40,11 +40,6 @@ class Feature:
     declared: Any = field(default=Any, compare=False)
     attribute: str = field(default="", compare=False)
     time: type | None = field(default=None, compare=False)
-
-    @cached_property
-    def pick(self) -> Callable[[Mapping[str, Any]], Any]:
-        """What takes its value out of a row."""
-        return itemgetter(self.name)
 
     @cached_property
     def dtype(self) -> "np.dtype[Any]":

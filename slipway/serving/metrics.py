@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from slipway.serving.answers import Answers
 from slipway.serving.bins import Bins, Watched
 from slipway.serving.release import Release
-from slipway.serving.rows import Columns, Values, to_columns
+from slipway.serving.rows import Columns, Record, Values, stack_records, to_records
 
 # Rows and requests are counted after so many of them or so many seconds, and before the figures are read.
 COUNTED, COUNTED_SECONDS = 2048, 1.0
@@ -187,17 +187,18 @@ class DriftCounter(Gathering):
         # Of each call the answers and the seconds; and what was asked, where few rows of several calls are one list.
         self.gathered: list[Answers] = []
         self.seconds: list[float] = []
-        self.asked: list[Columns | list[Values]] = []
+        self.asked: list[Columns | list[Record]] = []
 
     def add(self, asked: Columns | list[Values], answers: Answers, seconds: float) -> None:
         """Keep what was asked in a call of the model, as columns or as rows, its answers and its time, until it is counted."""
         with self.lock:
             self.gathered.append(answers)
             self.seconds.append(seconds)
-            if isinstance(asked, list) and self.asked and isinstance(self.asked[-1], list):
-                self.asked[-1] += asked
+            found = to_records(asked) if isinstance(asked, list) else asked
+            if isinstance(found, list) and self.asked and isinstance(self.asked[-1], list):
+                self.asked[-1] += found
             else:
-                self.asked.append([*asked] if isinstance(asked, list) else asked)
+                self.asked.append(found)
             due = self._is_due(len(answers))
         if due:
             self.flush()
@@ -211,7 +212,7 @@ class DriftCounter(Gathering):
             if gathered:
                 PREDICT_SECONDS.observe_all(seconds)
                 BATCH_ROWS.observe_all([len(each) for each in gathered])
-                self._count(_join([each if isinstance(each, dict) else to_columns(each) for each in asked]), np.concatenate(gathered))
+                self._count(_join([each if isinstance(each, dict) else stack_records(each) for each in asked]), np.concatenate(gathered))
 
     def _count(self, columns: Columns, answers: Answers) -> None:
         for name, bins in self.watched.features.items():

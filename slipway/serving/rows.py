@@ -4,6 +4,8 @@ msgspec reads rows of plain values in a third of pydantic's time. What it refuse
 """
 
 import json
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
@@ -17,6 +19,7 @@ from slipway.serving.declared import FEATURES, TYPES, Feature, exact
 from slipway.serving.requests import Refused, describe_invalid
 
 Values = dict[str, Any]
+Record = tuple[Any, ...]
 # One array of shape (n,) for each feature: float64 (missing is NaN), int64, bool, or objects (missing is None).
 Columns = dict[str, NDArray[Any]]
 
@@ -193,14 +196,21 @@ def _refuse_repeated(content: bytes, rows: int) -> None:
 
 def to_columns(rows: list[Values]) -> Columns:
     """Return rows as columns, each of shape (n,)."""
-    count = len(rows)
-    return {
-        each.name: np.array([*map(each.pick, rows)], each.dtype) if each.makes_nan else np.fromiter(map(each.pick, rows), each.dtype, count)
-        for each in FEATURES
-    }
+    return stack_records(to_records(rows))
 
 
-def to_array(values: list[Any], feature: Feature) -> NDArray[Any]:
+def to_records(rows: list[Values]) -> list[Record]:
+    """Return the values of each row in the order of FEATURES: they take a third of a row's room."""
+    return [*map(itemgetter(*NAMES), rows)] if len(NAMES) > 1 else [(row[NAMES[0]],) for row in rows]
+
+
+def stack_records(records: list[Record]) -> Columns:
+    """Return records as columns, each of shape (n,)."""
+    columns = zip(*records, strict=True) if records else [()] * len(FEATURES)
+    return {each.name: to_array(values, each) for each, values in zip(FEATURES, columns, strict=True)}
+
+
+def to_array(values: Sequence[Any], feature: Feature) -> NDArray[Any]:
     """Return a feature's values."""
     return np.array(values, feature.dtype) if feature.makes_nan else np.fromiter(values, feature.dtype, len(values))
 
