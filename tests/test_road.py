@@ -1,5 +1,6 @@
 """The pipeline once, on this machine: a release goes live, a second one replaces it, a rollback puts the first back."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.validate import validate
 from slipway import http_client, project, rehearsal
 from slipway.project import Project
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the target local needs Linux or macOS; on Windows, test inside WSL")
 ROOT = Path(__file__).resolve().parents[1]
 ANY = 60_000.0
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from slipway.adopt.pickle_arrays import read_array
 from slipway.adopt.pickle_reader import Source, read_tree
@@ -101,7 +101,7 @@ def _refuse_other(path: Path, beginning: bytes) -> None:
         raise _refuse(path, "an ONNX graph: what is computed, and not what is fitted", PICKLED)
 
 
-def _read_pickle(path: Path, file: BinaryIO) -> Tree:
+def _read_pickle(path: Path, file: IO[bytes]) -> Tree:
     try:
         return read_tree(Source(file), read_array)
     except NotRead as error:
@@ -113,7 +113,7 @@ def _read_pickle(path: Path, file: BinaryIO) -> Tree:
 
 
 @contextmanager
-def _open_plain(path: Path, beginning: bytes) -> Iterator[tuple[BinaryIO, str]]:
+def _open_plain(path: Path, beginning: bytes) -> Iterator[tuple[IO[bytes], str]]:
     """Open a file without its compression, with the name of that."""
     kind = next((name for name, starts in COMPRESSED.items() if beginning.startswith(starts)), "")
     kind = "zlib" if beginning.startswith(ZLIB) else kind
@@ -131,7 +131,7 @@ def _open_plain(path: Path, beginning: bytes) -> Iterator[tuple[BinaryIO, str]]:
             yield plain, kind
 
 
-def _copy(parts: Iterator[bytes], plain: BinaryIO, path: Path) -> None:
+def _copy(parts: Iterator[bytes], plain: IO[bytes], path: Path) -> None:
     left = MOST_BYTES
     for part in parts:
         left -= len(part)
@@ -141,14 +141,14 @@ def _copy(parts: Iterator[bytes], plain: BinaryIO, path: Path) -> None:
         plain.write(part)
 
 
-def _read_parts(kind: str, file: BinaryIO) -> Iterator[bytes]:
+def _read_parts(kind: str, file: IO[bytes]) -> Iterator[bytes]:
     opened: Any = {"gzip": gzip.GzipFile, "bz2": bz2.BZ2File, "xz": lzma.LZMAFile}[kind]
     with opened(file) if kind != "gzip" else gzip.GzipFile(fileobj=file) as plain:
         while part := plain.read(PART):
             yield part
 
 
-def _inflate(file: BinaryIO) -> Iterator[bytes]:
+def _inflate(file: IO[bytes]) -> Iterator[bytes]:
     """Yield what zlib has compressed, in parts of limited size."""
     inflating, rest = zlib.decompressobj(), b""
     while not inflating.eof:

@@ -6,7 +6,7 @@
 
 import pickletools
 from collections.abc import Callable
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from slipway.adopt.pickle_tree import Name, NotRead, Opaque, Record, Tree, extend, keep_short, make_key, record_call, set_items
 
@@ -21,7 +21,7 @@ WRAPPERS = ("joblib.numpy_pickle.NumpyArrayWrapper", "sklearn.externals.joblib.n
 class Source:
     """A file that can be read and skipped within limits."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         here = file.tell()
         self.size = file.seek(0, 2)

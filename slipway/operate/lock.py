@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ def find_user() -> str:
     """Return the person who started the workflow, or this machine's user."""
     try:
         return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
-    except (KeyError, OSError):  # a container that runs as a number without a name
+    except (ImportError, KeyError, OSError):  # a container that runs as a number without a name
+        if sys.platform == "win32":
+            return "somebody"
         return f"user {os.getuid()}"
 
 

@@ -33,7 +33,7 @@ STARTED_BY = "STARTED_BY"
 LOGGED_WITHIN_SECONDS = 5.0
 TRACEBACK = "Traceback (most recent call last):"
 FRAME = re.compile(r'^\s+File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
-OWN = re.compile(r"(?:^|/)(model/[^/]+\.py)$")
+OWN = re.compile(r"(?:^|[/\\])(model[/\\][^/\\]+\.py)$")
 SHOWN = 300
 
 
@@ -79,14 +79,14 @@ def serve_release(code: Path, release: Path, **settings: str) -> Iterator[str]:
     """Serve a release on a free port of the loopback; yields its URL once it is ready. Raises PipelineError with the end of its log."""
     port = free_port()
     settings = {**settings, STARTED_BY: str(os.getpid())}
-    with tempfile.TemporaryFile() as log:
+    with _open_log() as (writing, log):
         process = subprocess.Popen(
             service_command(code),
             cwd=code,
             env=build_environment(code, release, PORT=str(port), **settings),
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=writing,
+            stderr=writing,
         )
         url = f"http://127.0.0.1:{port}"
         try:
@@ -96,6 +96,21 @@ def serve_release(code: Path, release: Path, **settings: str) -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def _open_log() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Open a new file to write and to read, each at a position of its own; a run that is killed leaves none behind."""
+    descriptor, name = tempfile.mkstemp()
+    path = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as writing, path.open("rb") as reading:
+            with suppress(PermissionError):  # Windows removes no file that is open
+                path.unlink()
+            yield writing, reading
+    finally:
+        with suppress(PermissionError):  # there, what wrote it may be ending yet
+            path.unlink(missing_ok=True)
 
 
 def wait_ready(url: str, alive: Callable[[], bool], read_end: Callable[[], str]) -> None:
@@ -115,9 +130,10 @@ def wait_ready(url: str, alive: Callable[[], bool], read_end: Callable[[], str])
 
 
 def read_end(log: IO[bytes]) -> str:
-    """Return the last of a log that is being written; the service shares the file's position, which stays where it is."""
+    """Return the last of a log that is being written; it is opened for reading, so that its position is not the writer's."""
     size = os.fstat(log.fileno()).st_size
-    return os.pread(log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode(errors="replace")
+    log.seek(max(0, size - LOG_BYTES))
+    return log.read(LOG_BYTES).decode(errors="replace")
 
 
 def format_log_end(log: IO[bytes], lines: int = 5) -> str:
@@ -170,10 +186,11 @@ def describe_failure(log: str) -> str:
         return ""
     at = next((each for each in reversed(frames) if OWN.search(each["file"])), frames[-1])
     own = OWN.search(at["file"])
+    file = own[1].replace("\\", "/") if own else at["file"]
     ends = max(number for number, line in enumerate(lines) if FRAME.match(line))
     raised = next((line for line in lines[ends + 1 :] if line and not line[0].isspace()), "an exception")
     return (
-        f"It was in {own[1] if own else at['file']}, line {at['line']}, {at['function']}: {raised[:SHOWN].rstrip('.: ')}. "
+        f"It was in {file}, line {at['line']}, {at['function']}: {raised[:SHOWN].rstrip('.: ')}. "
         f"Next: correct {'that' if own else 'model/'}, then ./run train."
     )
 

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -38,6 +39,7 @@ BOUND = """exec 3<&0
 { cat <&3; rm -r "$0"; kill -9 "-$$"; } 2>&- &
 exec "$@" <&- 3<&-"""
 HINT_SECONDS, LOGIN_SECONDS, END_SECONDS = 3, 60, 1
+NO_SOCKETS = "Python has no Unix sockets on Windows, and an engine behind ssh needs them. Next: type the same inside WSL."
 # A socket's path has 104 bytes on macOS and 108 on Linux; ssh adds 17 to that of a connection that is shared, for a moment.
 LONGEST, SHORT = 50, "/tmp"  # noqa: S108  # the folder in it is private
 NO_SOCKET, CLOSED = 3, 4
@@ -122,7 +124,7 @@ class Tunnel:
         return [*words, "-o", f"ControlMaster={master}", "-o", "RemoteCommand=none"]
 
     def _is_listening(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as probe:
+        with open_socket() as probe:
             return probe.connect_ex(str(self.control if self.relayed else self.socket)) == 0
 
     def read_log(self) -> str:
@@ -166,7 +168,7 @@ class Relay:
 
     def __init__(self, path: Path, command: list[str]) -> None:
         self.command, self.running = command, list[subprocess.Popen[bytes]]()
-        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener = open_socket()
         self.listener.bind(str(path))
         self.listener.listen()
         self.thread = threading.Thread(target=self._accept, daemon=True)
@@ -223,6 +225,13 @@ def start_tunnel() -> None:
             find_tunnel(host).start()
 
 
+def open_socket() -> socket.socket:
+    """Return a new Unix socket. Raises PipelineError on Windows."""
+    if sys.platform == "win32":
+        raise PipelineError(NO_SOCKETS)
+    return socket.socket(socket.AF_UNIX)
+
+
 def build_config(theirs: str | None) -> str:
     """Return what ssh reads, here and where it calls itself for a jump host: our options, then the config named, or the usual ones."""
     return OPTIONS + "".join(f'Include "{each}"\n' for each in ([str(Path(theirs).absolute())] if theirs else THEIRS))
@@ -231,7 +240,7 @@ def build_config(theirs: str | None) -> str:
 def refuse_missing() -> None:
     """Raise PipelineError where this machine has no ssh, or no sockets that it could bring here."""
     if not hasattr(socket, "AF_UNIX"):
-        raise PipelineError("Python has no Unix sockets on Windows, and an engine behind ssh needs them. Next: type the same inside WSL.")
+        raise PipelineError(NO_SOCKETS)
     if not shutil.which("ssh"):
         raise PipelineError("There is no `ssh` on this machine. Next: install OpenSSH, such as with apt-get install openssh-client.")
 

@@ -583,6 +583,8 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 987654)
     assert lock.find_user() == "user 987654"
+    monkeypatch.setattr("sys.platform", "win32")
+    assert lock.find_user() == "somebody"
 
 
 def test_the_summary_grows_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

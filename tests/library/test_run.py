@@ -98,6 +98,25 @@ def test_older_pythons_that_are_here_are_told_so_too(door: Path) -> None:
         assert err == f"Python {Path(python).name.removeprefix('python')} {TOO_OLD}"
 
 
+def test_on_windows_commands_are_where_windows_has_them_and_write_utf8(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment whose Python is not found would be made again at each call."""
+    door = runpy.run_path(str(ROOT / "run"))
+    made = tmp_path / "work-1"
+    (made / "Scripts").mkdir(parents=True)
+    for name in ("made", "Scripts/python.exe"):
+        (made / name).touch()
+    assert not door["is_made"](made)
+    monkeypatch.delenv("PYTHONUTF8", raising=False)
+    door["speak_utf8"]()
+    assert "PYTHONUTF8" not in os.environ
+    monkeypatch.setattr("os.name", "nt")
+    assert door["is_made"](made)
+    assert door["tool"](made, "ruff") == made / "Scripts" / "ruff.exe"
+    door["speak_utf8"]()
+    assert os.environ["PYTHONUTF8"] == "1"
+    monkeypatch.undo()
+
+
 def test_older_pythons_can_read_it() -> None:
     ast.parse((ROOT / "run").read_text(encoding="utf-8"), feature_version=(3, 6))
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -46,6 +45,13 @@ def test_the_line_of_the_owner_and_the_reason_are_told(tmp_path: Path, written: 
     assert found == "It was in model/steps.py, line 2, hours: ValueError: time data does not match. Next: correct that, then ./run train."
 
 
+def test_the_line_of_the_owner_is_told_on_windows_too() -> None:
+    log = f'{process.TRACEBACK}\n  File "C:\\ours\\model\\steps.py", line 2, in hours\n    fail()\nValueError: it is wrong.'
+    assert (
+        describe_failure(log) == "It was in model/steps.py, line 2, hours: ValueError: it is wrong. Next: correct that, then ./run train."
+    )
+
+
 def test_of_an_exception_from_another_the_last_is_told(tmp_path: Path) -> None:
     found = describe_failure(as_json(traceback(tmp_path, "wrapped")))
     assert found == "It was in model/steps.py, line 9, wrapped: RuntimeError: it is wrapped. Next: correct that, then ./run train."
@@ -85,11 +91,9 @@ def test_a_log_is_waited_for_and_one_without_a_reason_shown(monkeypatch: pytest.
     assert process.wait_for_reason(str) == "Its log ends: it is empty. Next: mend that."
 
 
-def test_a_log_is_read_while_it_is_written() -> None:
-    with tempfile.TemporaryFile() as log:
-        log.write(b"one ")
-        log.flush()
-        assert read_end(log) == "one "
-        log.write(b"two")
-        log.flush()
-        assert read_end(log) == "one two"
+def test_a_log_is_read_while_it_is_written(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as writing, (tmp_path / "log").open("rb") as log:
+        for written, read in ((b"one ", "one "), (b"two", "one two")):
+            writing.write(written)
+            writing.flush()
+            assert read_end(log) == read

@@ -29,7 +29,10 @@ class Local:
 
     def __init__(self, project: Project) -> None:
         if os.name == "nt":
-            raise PipelineError("The target local needs Linux or macOS. On Windows, run it inside WSL, or use --target docker.")
+            raise PipelineError(
+                "The target local needs Linux or macOS, and this is Windows. Next: type the same inside WSL, or use --target docker. "
+                "A model is judged without either: ./run train, then ./run validate --champion none."
+            )
         self.project = project
         self.state = project.state / "local"
         self.current = self.state / "current"

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -71,7 +72,8 @@ class Supervisor:
     def roll(self, running: psutil.Process) -> None:
         """Replace all workers, each new one before an old one goes. Raises PipelineError when the new ones do not come up."""
         old = list_workers(running)
-        running.send_signal(signal.SIGHUP)
+        if sys.platform != "win32":  # Local does not begin there
+            running.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + ROLL_SECONDS
         while old & list_workers(running):
             if time.monotonic() > deadline:
