@@ -40,10 +40,19 @@ def read_nav() -> list[str]:
 
 
 def test_each_page_is_on_the_site_and_in_the_menu_once(html: Path) -> None:
-    places = [place for name, place in pages.list_pages(ROOT).items() if name != "docs/README.md"]
+    places = [place for name, place in pages.list_pages(ROOT).items() if name.endswith(".md") and name != "docs/README.md"]
     assert sorted(read_nav()) == sorted(places)
     built = {path.parent.relative_to(html).as_posix() for path in html.rglob("index.html")}
     assert built == {"." if place == "index.md" else place.removesuffix(".md") for place in places}
+
+
+def test_the_index_of_pages_has_the_four_parts_of_the_menu() -> None:
+    menu = re.split(r"^  - (\w+):$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    index = re.split(r"^## (\w+)$", (ROOT / "docs" / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert menu[1::2] == index[1::2] == ["Start", "Run", "Trust", "Reference"]
+    own = {place for name, place in pages.list_pages(ROOT).items() if name.startswith(pages.OWN)}
+    for listed, linked in zip(menu[2::2], index[2::2], strict=True):
+        assert set(re.findall(r": ([\w/-]+\.md)$", listed, re.MULTILINE)) - own == set(re.findall(r"\]\(([\w/-]+\.md)\)", linked))
 
 
 def test_each_link_and_each_anchor_is_there(html: Path) -> None:
@@ -74,7 +83,7 @@ def test_the_build_ends_at_an_anchor_that_is_not_there(folder: Path, tmp_path: P
     (tmp_path / "docs" / "index.md").write_text("# One\n\n[there](#two)\n", encoding="utf-8")
     (tmp_path / "mkdocs.yml").write_text("site_name: One\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="anchor does not exist"):
-        build.execute(python, "-m", "zensical", "build", "--strict", cwd=tmp_path)
+        build.render(python, tmp_path)
 
 
 def test_a_picture_has_words_for_those_who_cannot_see_it() -> None:
@@ -93,6 +102,7 @@ def test_a_picture_has_words_for_those_who_cannot_see_it() -> None:
         ("docs/site/a.md", "[x](../b.md)", "[x](b.md)"),
         ("docs/reference/r.md", "[x](../site/a.md#c)", "[x](../a.md#c)"),
         ("docs/a.md", "[x](../run) and ![y](../run)", "[x](G/run) and ![y](G/run)"),
+        ("docs/site/a.md", "![y](../pictures/p.png)", "![y](pictures/p.png)"),
         ("docs/a.md", "[x](../README.md#the-pipeline)", "[x](G/%7B%7Bcookiecutter.project_slug%7D%7D/README.md#the-pipeline)"),
         ("docs/a.md", "[x](#c) [y](https://b.example/c)", "[x](#c) [y](https://b.example/c)"),
         ("docs/a.md", "```\n[x](../none)\n```", "```\n[x](../none)\n```"),
@@ -105,14 +115,25 @@ def test_a_link_leads_to_the_site_or_to_github(name: str, text: str, linked: str
 
 @pytest.mark.parametrize("target", ["../none", "none.md", "../../run", "../README.md#none"])
 def test_a_link_that_leads_nowhere_ends_the_build(target: str, tmp_path: Path) -> None:
-    make_repository(tmp_path)
+    root = tmp_path / "repository"
+    make_repository(root)
+    (tmp_path / "run").touch()  # beside the repository
     with pytest.raises(pages.BrokenLink, match=re.escape(f"docs/a.md links to {target}, which is not there")):
-        pages.relink(tmp_path, "docs/a.md", f"[x]({target})", pages.list_pages(tmp_path), "G")
+        pages.relink(root, "docs/a.md", f"[x]({target})", pages.list_pages(root), "G")
 
 
 def make_repository(root: Path) -> None:
     """Make a repository with a few pages."""
-    for name in ("docs/a.md", "docs/b.md", "docs/README.md", "docs/site/a.md", "docs/reference/r.md", "run", pages.PROJECT_README):
+    for name in (
+        "docs/pictures/p.png",
+        "docs/a.md",
+        "docs/b.md",
+        "docs/README.md",
+        "docs/site/a.md",
+        "docs/reference/r.md",
+        "run",
+        pages.PROJECT_README,
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("# The pipeline\n", encoding="utf-8")
 

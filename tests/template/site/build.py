@@ -73,7 +73,12 @@ def build(folder: Path, github: str, ref: str) -> Path:
     shutil.copyfile(mermaid, folder / "docs" / "assets" / "mermaid.js")
     shutil.copyfile(ROOT / "mkdocs.yml", folder / "mkdocs.yml")
     addresses = {"SITE_GITHUB": f"https://github.com/{github}", "SITE_URL": f"https://{owner.lower()}.github.io/{name}/"}
-    execute(python, "-m", "zensical", "build", "--strict", cwd=folder, **addresses)
+    return render(python, folder, **addresses)
+
+
+def render(python: Path, folder: Path, **environment: str) -> Path:
+    """Make pages of HTML, and return their folder. Ends at a link or an anchor that is not there."""
+    execute(python, "-m", "zensical", "build", "--strict", cwd=folder, **environment)
     return folder / "html"
 
 

@@ -19,8 +19,8 @@ class BrokenLink(Exception):
 
 
 def list_pages(root: Path) -> dict[str, str]:
-    """Return the pages by their path in the repository, and where each is on the site."""
-    found = sorted(path.relative_to(root).as_posix() for path in (root / "docs").rglob("*.md"))
+    """Return pages and pictures by their path in the repository, and where each is on the site."""
+    found = sorted(path.relative_to(root).as_posix() for path in (root / "docs").rglob("*.*") if path.is_file())
     places = {name: name.removeprefix(OWN).removeprefix("docs/") for name in found}
     return places | {"docs/README.md": "index.md"}  # an index of the same pages, for whom reads them on GitHub
 
@@ -32,8 +32,10 @@ def write_pages(root: Path, into: Path, github: str, ref: str) -> None:
         if name == "docs/README.md":
             continue
         (into / place).parent.mkdir(parents=True, exist_ok=True)
-        text = (root / name).read_text(encoding="utf-8")
-        (into / place).write_text(relink(root, name, text, places, f"{github}/blob/{ref}"), encoding="utf-8")
+        content = (root / name).read_bytes()
+        if place.endswith(".md"):
+            content = relink(root, name, content.decode(), places, f"{github}/blob/{ref}").encode()
+        (into / place).write_bytes(content)
 
 
 def relink(root: Path, name: str, text: str, places: Mapping[str, str], elsewhere: str) -> str:
