@@ -1,4 +1,4 @@
-"""Put back what served before: image, model, data reference and serving config together. Needs no git, no registry, no MLflow."""
+"""Make the previous release live again: image, model, data reference and serving config together. Needs no git, no registry, no MLflow."""
 
 import time
 
@@ -10,7 +10,7 @@ from slipway.project import Project
 
 
 def rollback(project: Project, to: str | None, reason: str, accept_contract: bool = False) -> Done:
-    """Roll back to the release before the live one, or to a tag. Raises PipelineError; then what served before still serves."""
+    """Roll back to the previous release, or to a tag. Raises PipelineError; then the live release stays live."""
     start = time.monotonic()
     target = targets.load_target(project)
     if target.lock.read_holder():

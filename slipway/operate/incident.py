@@ -16,7 +16,7 @@ RESUME = (
     'Once the cause is fixed: *Actions*, *deploy*, *Run workflow*, with *resume* ticked. Or by hand: `./run resume --reason "WHY"`, then '
     "`./run deploy TAG`."
 )
-HELP = "`./run status` shows what is live, `docs/rollback.md` is the page for it."
+HELP = "`./run status` shows which release is live. The page for this is `docs/rollback.md`."
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,11 @@ def _format(serves: str, lines: list[str], act: str, end: str) -> str:
 
 def describe_drill(report: str, run: Run) -> Issue:
     """Return the issue after a drill, with its report, which is empty where it did not come that far."""
-    found = quote_block(report) if report.strip() else "It has no report: it ended before. The log of the run has the reason."
+    found = (
+        quote_block(report)
+        if report.strip()
+        else ("There is no report, because the drill ended before. The log of the run has the reason.")
+    )
     again = "Repeat it: *Actions*, *drill*, *Run workflow*. Or by hand: `./run demo --target docker`. The live release is not affected."
     if run.outcome not in ENDED:
         return Issue("drill", False, "the drill passed", run.url)

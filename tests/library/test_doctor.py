@@ -441,7 +441,7 @@ AT = project.load(ROOT, "docker")
         (lambda: next(host.check_host(AT)), "none is named"),  # in a workflow without the secrets
         (partial(host.check_engine, "", AT, engine(api="1.40")), "Docker Engine 20.10.24 on "),
         (lambda: host.check_clock("", AT, engine(off=timedelta(days=1))), "+86400 s from the one here"),
-        (partial(host.check_certificate, replace(AT, certificate=ROOT / "README.md")), "holds no certificate that can be read"),
+        (partial(host.check_certificate, replace(AT, certificate=ROOT / "README.md")), "contains no readable certificate"),
     ],
 )
 def test_what_is_to_mend_on_the_host(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Finding], sentence: str) -> None:

@@ -221,7 +221,7 @@ def test_drift_opens_one_issue_updates_it_and_closes_it(monkeypatch: pytest.Monk
     assert (there.comments, "PSI" in issue["body"]) == ([], True)
     update_issue(0.5)
     assert [each["state"] for each in there.issues] == ["closed"]
-    assert there.comments[0].startswith("It is over: no drift\n\n## ")
+    assert there.comments[0].startswith("This is resolved:  no drift\n\n## ")
 
 
 def test_an_issue_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

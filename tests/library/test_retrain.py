@@ -160,7 +160,7 @@ def test_a_branch_is_kept_where_all_went_well_and_gone_where_not(small: Project)
     assert (git.read_branch(root), small.train_data.read_text(encoding="utf-8")) == ("first", OTHER)
     with pytest.raises(PipelineError) as error:
         git.work_on_branch(root, "first").__enter__()
-    assert str(error.value) == "There is a branch first already. Next: git switch first; or git branch -D first, to begin anew."
+    assert str(error.value) == "There is a branch first already. Next: git switch first; or git branch -D first, to start again."
 
 
 def test_a_new_file_can_be_left_out_of_the_changes_whatever_its_name_unless_git_was_told_of_it(small: Project) -> None:
@@ -288,7 +288,7 @@ def test_a_tree_with_changes_is_refused(road: Road, newer: Path, name: str) -> N
         with unchanged(road):
             said = road.run("retrain", "--data", str(newer))
         assert said.text == (
-            f"error: retrain wants a clean tree, and these files are not committed: {name}. Next: git commit, or git stash."
+            f"error: retrain needs a clean working tree, and these files are not committed: {name}. Next: git commit, or git stash."
         )
     finally:
         road.git("checkout", "--quiet", "--force", "HEAD")

@@ -414,7 +414,7 @@ def test_a_tree_that_is_not_clean_is_refused(project: Path, update: Update) -> N
     (project / "notes.md").write_text("# Changed\n")
     code, _, err = update()
     assert code == 2
-    assert "update wants a clean tree, and these files are not committed: notes.md." in err
+    assert "update needs a clean working tree, and these files are not committed: notes.md." in err
 
 
 @pytest.fixture(scope="module")
