@@ -296,7 +296,7 @@ def test_a_tag_without_a_judged_image_is_red_and_says_what_to_do(story: Story) -
     assert "There is no image for commit" in ran.summary
     assert "Next: merge it" in ran.summary
     assert story.on.posted[-1][1]["state"] == "failure"
-    assert open_issues(story) == [f"Production: deploy of v2.0.0 failed; {live} serves"]
+    assert open_issues(story) == [f"Production: deploy of v2.0.0 failed; {live} is live"]
     story.serves(live)
 
 
