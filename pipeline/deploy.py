@@ -1,4 +1,4 @@
-"""Deploy: put a tagged release before callers, and prove it. The release that served before goes on serving until then."""
+"""Deploy: make a tagged release live, and prove it. Until then, the live release stays live."""
 
 import time
 from dataclasses import replace

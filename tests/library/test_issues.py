@@ -129,7 +129,7 @@ def test_one_issue_is_opened_updated_and_closed(monkeypatch: pytest.MonkeyPatch)
     assert kept(there) == [(held.title, "open")]
     assert there.comments[0].startswith(f"Now: {held.title}\n")
     assert keep_issue(over) == "issue 1: closed"
-    assert there.comments[1].startswith("This is resolved:  v1.3.0 is live\n")
+    assert there.comments[1].startswith("This is resolved: v1.3.0 is live\n")
     assert keep_issue(failed) == "issue 2: opened"
     assert kept(there) == [(held.title, "closed"), (failed.title, "open")]
 

@@ -504,7 +504,7 @@ def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.
         assert (said.code, said.err) == (130, "interrupted\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     said = road.must("deploy", C)
-    assert "warning: MLflow could not record the live release, going on without" in said.text
+    assert "warning: MLflow could not record the live release; continuing without" in said.text
     road.serves(C)
     assert road.standing() == [A, B, C]
 
@@ -786,7 +786,7 @@ def test_training_data_without_a_column(made: Road) -> None:
     column = next(iter(features.Row.model_fields))
     write_rows(made, [{name: value for name, value in row.items() if name != column} for row in training_rows(made)])
     said = made.run("train", "--uncommitted-data")
-    refused(said, 1, "is not the data that validation/expectations.json describes", "| column", column, "then: ./run train.")
+    refused(said, 1, "does not meet validation/expectations.json", "| column", column, "then: ./run train.")
     assert (made.root / "build" / "bundle").is_dir()
 
 
@@ -796,7 +796,7 @@ def test_training_again_gives_the_same_model_and_needs_no_mlflow(made: Road, mon
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     said = made.must("train")
     after = read(made.root / "build" / "bundle")[0]
-    assert "warning: MLflow could not record the training run, going on without" in said.text
+    assert "warning: MLflow could not record the training run; continuing without" in said.text
     assert after == before
     refused(made.run("build"), 2, "The bundle was never judged", "Next: ./run validate.")
 
