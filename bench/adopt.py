@@ -23,7 +23,7 @@ CODE = ("model", "pipeline", "validation/thresholds.toml", "validation/expectati
 # pipeline to replace, a doubt, or what of a notebook could not be followed. One more is where the data are from.
 WAITING = ("model/behaviour.py", "model/estimator.py", "validation/thresholds.toml", "build/adopt.md")
 LEFT = re.compile(
-    r"signed: nobody yet|^(?:min|max) = |Replace it by your own|may as well be|where they only name something|in load\b|write it there"
+    r"signed: nobody yet|^(?:min|max) = |Replace it by your own|may as well be|if they only name something|in load\b|write it there"
     r"|goes into pipeline/train.py|have to be in requirements",
     re.MULTILINE,
 )

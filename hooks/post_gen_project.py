@@ -100,7 +100,7 @@ def main() -> None:
     if Path(".git").exists():
         return
     if not (there and first_commit()):
-        print("The project is complete, only its first commit is missing. In its folder, type:")
+        print("The project is complete; only its first commit is missing. In its folder, type:")
         print(f'git init -b main && git add --all && git commit -m "{MESSAGE}"')
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     for question, (pattern, allowed) in RULES.items():
         answer = ANSWERS[question]
         if not (re.fullmatch(pattern, answer) and answer.isprintable()):
-            sys.exit(f"{question} cannot be {answer!r}: it has to be {allowed}.")
+            sys.exit(f"{question} cannot be {answer!r}: it must be {allowed}.")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def main() -> None:
     names, stays_behind = listed("_copy_without_render"), listed("_stays_behind")
     missing = [name for name in (*names, *stays_behind) if not Path(name).exists()]
     if missing:
-        sys.exit(f"This copy of the template is incomplete, get it again: it lacks {', '.join(missing)}.")
+        sys.exit(f"This copy of the template is incomplete. Get it again: it lacks {', '.join(missing)}.")
     for name in stays_behind:
         remove(Path(name))
     for name in names:

@@ -7,15 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field
 # "regression", "binary" or "multiclass"
 TASK = "regression"
 TARGET = "cnt"
-# Of a binary task: the value of TARGET whose probability is answered, such as "yes". None: 1, or True.
+# For a binary task: the value of TARGET whose probability is answered, such as "yes". None: 1, or True.
 POSITIVE: str | int | bool | None = None
 # Rows that belong together (here: one day's hours) are correlated, so the gate resamples them together. None: every row by itself.
 GROUP: str | None = "dteday"
-# What an answer may be at all: lowest and highest. None: probabilities, or any number.
+# The lowest and the highest possible answer. None: probabilities, or any number.
 TARGET_RANGE: tuple[float, float] | None = (0, 2000)
-# Where a candidate must not be worse either: a column by its values (None), or cut before these numbers.
+# Slices in which a candidate must not be worse either: a column by its values (None), or cut before these numbers.
 SLICES: dict[str, tuple[float, ...] | None] = {"workingday": None, "weathersit": None, "hr": (6, 12, 18)}
-# Raise it when a request that was right before is no longer right.
+# Raise this number when a request that was valid before is no longer valid.
 CONTRACT_VERSION = 1
 
 Scaled = Annotated[float, Field(ge=0, le=1)]

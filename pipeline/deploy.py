@@ -1,4 +1,4 @@
-"""Deploy: put a tagged release before callers, and prove it. The release that served before goes on serving until then."""
+"""Deploy: make a tagged release live, and prove it. Until then, the live release stays live."""
 
 import time
 from dataclasses import replace
@@ -14,7 +14,7 @@ from slipway.serving.manifest import read
 def deploy(
     project: Project, tag: str, ref: str = "", judge_again: bool = False, approved_by: str = "", reason: str = "", resume: bool = False
 ) -> Done:
-    """Deploy the release of a git tag. Raises PipelineError; then what served before still serves."""
+    """Deploy the release of a git tag. Raises PipelineError; then the live release stays live."""
     git.refuse_changes(project.root, "deploy")
     terms = Terms(ref or git.find_default_branch(project.root), judge_again, approved_by, reason)
     promotion.refuse_half(terms)
@@ -34,7 +34,7 @@ def deploy(
         new = replace(new, approved=promotion.require_approval(judged, terms))
         switched = switch.switch_new_release(project, target, new, files, state.live, check_lock)
         done = switch.record_switch(project, target, journal.DEPLOY, why, Done(state.live, new, switched, time.monotonic() - start), files)
-        switch.attempt("what is no longer needed was not stopped", lambda: switch.stop_unneeded(target, new, state, check_lock))
+        switch.attempt("releases that are no longer needed were not stopped", lambda: switch.stop_unneeded(target, new, state, check_lock))
         switch.attempt(switch.NOT_NOTIFIED, lambda: switch.notify_monitoring(target, new, check_lock))
         switch.attempt("whether it was live on staging is not known", lambda: promotion.report_staging(project, new))
         return done

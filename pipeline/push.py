@@ -1,4 +1,4 @@
-"""Put the built release where deploys find it: the registry, or for `local` a folder of this machine."""
+"""Push: store the built release where deploys find it: the registry, or for `local` a folder of this machine."""
 
 import json
 

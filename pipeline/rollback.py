@@ -1,4 +1,4 @@
-"""Put back what served before: image, model, data reference and serving config together. Needs no git, no registry, no MLflow."""
+"""Make the previous release live again: image, model, data reference and serving config together. Needs no git, no registry, no MLflow."""
 
 import time
 
@@ -10,11 +10,11 @@ from slipway.project import Project
 
 
 def rollback(project: Project, to: str | None, reason: str, accept_contract: bool = False) -> Done:
-    """Roll back to the release before the live one, or to a tag. Raises PipelineError; then what served before still serves."""
+    """Roll back to the previous release, or to a tag. Raises PipelineError; then the live release stays live."""
     start = time.monotonic()
     target = targets.load_target(project)
     if target.lock.read_holder():
-        plan_rollback(target, to, accept_contract)  # one that cannot be takes nothing over
+        plan_rollback(target, to, accept_contract)  # a rollback that is impossible takes over no lock
     with lock.hold_lock(target, "rollback", takeover=True) as check_lock:
         live, prior = plan_rollback(target, to, accept_contract)
         files = target.fetch_rollback_files(prior.digest)
@@ -26,7 +26,7 @@ def rollback(project: Project, to: str | None, reason: str, accept_contract: boo
 
 
 def plan_rollback(target: Target, to: str | None, accept_contract: bool) -> tuple[Deployment | None, Deployment]:
-    """Return what a rollback goes from and what it puts back. Raises PipelineError where there is none, or callers would notice."""
+    """Return the live release and the one to go back to. Raises PipelineError if there is none, or callers would have to change."""
     state = switch.read_state(target)
     live = journal.find_origin(state.events, state.live)
     prior = chain.find_prior(state.proven, live, to)

@@ -22,9 +22,9 @@ def validate(project: Project, champion: str, ref: str = "", data_docs: bool = F
     refuse_other_data(project, manifest)
     judged = count_use(project, judge(project, str(project.bundle), held_against, by))
     if ref and held_against is None:
-        judged.notes.append(f"Nothing is in production yet, so there is nothing to protect: {ref} was not asked for the rules.")
+        judged.notes.append(f"Nothing is in production yet, so there is nothing to protect: the rules of {ref} were not used.")
     text = verdict.write(project, judged)
-    if judged.reference_uses is not None:  # what was told of once is not told of again
+    if judged.reference_uses is not None:  # MLflow answered; if not, one warning is enough
         ledger.record_pages(project, verdict.list_documents(project))
     line(f"{text}\n\nThe page: {project.gate.with_suffix('.html')}")
     summary(text)

@@ -20,7 +20,7 @@ from slipway.say import summary
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES: dict[str, Any] = {"default": "", "dest": "ref", "metavar": "REF"}
-ENVIRONMENT = "production (default), or staging, as [environments.staging] in project.toml describes it"
+ENVIRONMENT = "production (default), or staging, which needs [environments.staging] in project.toml"
 # After these the summary says what serves.
 SWITCHING = {"host", "wait", "deploy", "rollback"}
 # These ask the host in any case.
@@ -44,16 +44,21 @@ def option(name: str, **settings: Any) -> tuple[str, dict[str, Any]]:
 VERBS = {
     "adopt": Verb(
         "slipway.adopt",
-        "draft model/, data/ and validation/ for a table of your own: 0 all fits, 8 something is to be mended",
+        "draft model/, data/ and validation/ for your own table: 0 all fits, 8 something must be fixed",
         option("file", help="CSV, as any program writes it, or Parquet"),
         option("--target", required=True, metavar="COLUMN", dest="column", help="the column to learn"),
-        option("--task", default="", choices=("regression", "classification"), help="amounts or classes; default: by the column"),
-        option("--positive", default="", metavar="VALUE", help="which of two classes has its probability answered"),
-        option("--notebook", default="", metavar="FILE", help="take the estimator of a notebook, which is read and never run"),
+        option(
+            "--task",
+            default="",
+            choices=("regression", "classification"),
+            help="regression predicts amounts, classification classes; default: decided from the column",
+        ),
+        option("--positive", default="", metavar="VALUE", help="the one of two classes whose probability is answered"),
+        option("--notebook", default="", metavar="FILE", help="use the estimator of a notebook; the notebook is read, never run"),
         option("--model", default="", metavar="FILE", help="draft build() from a fitted model (pickle, joblib, skops) without loading it"),
-        option("--answers", default="", metavar="COLUMN", help="the answers of the model before, to compare those of the new one with"),
-        option("--dry-run", action="store_true", help="print the decisions, and change nothing"),
-        option("--force", action="store_true", help="overwrite what a person has edited, too"),
+        option("--answers", default="", metavar="COLUMN", help="the column with the predictions of your former model, to compare with"),
+        option("--dry-run", action="store_true", help="print the decisions; change nothing"),
+        option("--force", action="store_true", help="also overwrite files that a person has edited"),
     ),
     "train": Verb(
         "pipeline.train",
@@ -61,7 +66,7 @@ VERBS = {
         option(
             "--uncommitted-data",
             action="store_true",
-            help="learn from data that no commit refers to, for a try; such a bundle cannot be built",
+            help="train on data that is not committed, for a try; such a bundle cannot be built",
         ),
     ),
     "validate": Verb(
@@ -70,48 +75,55 @@ VERBS = {
         option(
             "--champion",
             default="live",
-            help="live: what the target has live (default); production: what the registry's pointer names; none: a first release; "
-            "or a bundle's folder, an image, a URL",
+            help="live: the live release of the target (default); production: the release that the registry's pointer names; none: a "
+            "first release; or a bundle's folder, an image, a URL",
         ),
         option(
             "--rules",
             **RULES,
-            help="take thresholds, expectations and reference dataset from this git ref, so that a change cannot loosen them",
+            help="use thresholds, expectations and reference dataset of this git ref, so that a change cannot loosen them",
         ),
         option("--data-docs", action="store_true", help="also write the pages of Great Expectations about the data"),
     ),
-    "build": Verb("pipeline.build", "make the release from build/bundle and its PASS: an image, or a folder for the target local"),
-    "push": Verb("pipeline.push", "store the release where deploys find it"),
+    "build": Verb("pipeline.build", "build the release from build/bundle and its PASS: an image, or a folder for the target local"),
+    "push": Verb("pipeline.push", "store the release in the registry, where deploys find it"),
     "sign": Verb(
         "slipway.operate.signing",
-        "sign a release that passed, with the key in SIGNING_KEY; deploys take no other once the project has .github/allowed_signers",
-        option("commit", nargs="?", default="HEAD", help="the release of this commit or tag; default: what is checked out"),
-        option("--digest", default="", help="this image, and not what the registry has for the commit now"),
-        option("--new-key", action="store_true", help="make a pair of keys: the private half a secret on GitHub, the public one a line"),
+        "sign a release that passed, with the key in SIGNING_KEY; once the project has .github/allowed_signers, only signed releases are "
+        "deployed",
+        option("commit", nargs="?", default="HEAD", help="the release of this commit or tag; default: the commit that is checked out"),
+        option("--digest", default="", help="this image, instead of the one that the registry has for the commit"),
+        option(
+            "--new-key",
+            action="store_true",
+            help="make a pair of keys: the private key becomes a secret on GitHub, the public key a line in .github/allowed_signers",
+        ),
     ),
     "deploy": Verb(
         "pipeline.deploy",
         "deploy the release of a git tag, and prove it",
         option("tag", help="a tag, such as v1.2.3"),
-        option("--rules", **RULES, help="judge again where the verdict was made by other rules than those of this git ref"),
-        option("--judge-again", action="store_true", help="judge here, whatever verdict the release carries"),
-        option("--approved-by", default="", metavar="NAME", help="who approves it although the gate does not say PASS"),
+        option("--rules", **RULES, help="judge again if the verdict was made by other rules than those of this git ref"),
+        option("--judge-again", action="store_true", help="judge again on this machine, whatever verdict the release has"),
+        option("--approved-by", default="", metavar="NAME", help="who approves the release although the gate does not say PASS"),
         option("--reason", default="", metavar="TEXT", help="the reason, kept in the history"),
-        option("--resume", action="store_true", help="also while a rollback holds deploys; the hold ends once this deploy is proven"),
+        option("--resume", action="store_true", help="deploy although a rollback holds deploys; the hold ends once this deploy is proven"),
     ),
     "rollback": Verb(
         "pipeline.rollback",
-        "deploy the release before the live one again, and prove it",
-        option("--to", default="", metavar="TAG", help="an earlier release instead of the prior one"),
+        "make the previous release live again, and prove it",
+        option("--to", default="", metavar="TAG", help="go back to this release instead of the previous one"),
         option("--reason", default="", help="kept in the history"),
-        option("--accept-contract", action="store_true", help="roll back even where callers have to change their requests"),
+        option("--accept-contract", action="store_true", help="roll back even if callers have to change their requests"),
     ),
     "up": Verb("slipway.operate.upkeep", "start the proxy and monitoring ([watch] in project.toml) on the host, and print their addresses"),
     "alert": Verb(
         "slipway.operate.alert",
-        "show who receives alerts ([watch] notify in project.toml); give their secret, and send a test alert",
-        option("--test", action="store_true", help="send one alert, and wait until it is delivered"),
-        option("--secret", action="store_true", help="read the secret from the standard input, and write it to the host"),
+        "show who receives alerts ([watch] notify in project.toml); store the receiver's secret; send a test alert",
+        option("--test", action="store_true", help="send a test alert, and wait until it is delivered"),
+        option(
+            "--secret", action="store_true", help="read the receiver's secret from the keyboard or standard input, and write it to the host"
+        ),
     ),
     "down": Verb(
         "slipway.operate.upkeep",
@@ -120,73 +132,73 @@ VERBS = {
             "--remove",
             default="",
             metavar="NAME",
-            help="the project's name, to confirm it",
+            help="the project's name, to confirm the removal",
         ),
     ),
     "keys": Verb(
         "slipway.operate.access",
-        "give callers keys for the public address, list and revoke them; apply [callers] of project.toml to what runs",
+        "add, list and revoke the keys of callers; apply [callers] of project.toml to the live release",
         option("action", choices=("add", "list", "revoke", "apply")),
         option("name", nargs="?", default="", help="the caller, such as planning"),
     ),
     "resume": Verb(
         "slipway.operate.upkeep",
-        "allow deploys again, which a rollback holds back",
+        "allow deploys again, after a rollback has held them",
         option("--reason", default="", help="kept in the history"),
     ),
     "prune": Verb(
         "slipway.operate.prune",
-        "remove old images from the registry, none that was deployed, tagged or lately merged",
-        option("--dry-run", action="store_true", help="print what would go, and remove nothing"),
-        option("--days", type=int, default=30, help="what is younger stays; default: 30"),
-        option("--keep", type=int, default=20, metavar="MERGES", help="so many of the last merges stay; default: 20"),
+        "remove old images from the registry, except those that were deployed, tagged or merged recently",
+        option("--dry-run", action="store_true", help="print what would be removed; remove nothing"),
+        option("--days", type=int, default=30, help="keep images that are younger than this; default: 30"),
+        option("--keep", type=int, default=20, metavar="MERGES", help="keep the images of this many last merges; default: 20"),
     ),
     "unlock": Verb(
         "slipway.operate.upkeep",
         "free the lock of a deploy or rollback that was killed",
-        option("--reason", default="", help="required: why, kept in the history"),
+        option("--reason", default="", help="the reason, kept in the history; required"),
     ),
-    "status": Verb("slipway.operate.status", "show what is live, and what a rollback would do", option("--json", **JSON)),
+    "status": Verb("slipway.operate.status", "show which release is live, and what a rollback would do", option("--json", **JSON)),
     "history": Verb("slipway.operate.status", "list deploys and rollbacks", option("--json", **JSON)),
     "host": Verb(
         "slipway.operate.workflow",
         "in a workflow: write the SSH settings of the host for the steps after it, from the secrets of the environment production",
-        option("--required", action="store_true", help="fail, instead of saying that deploys are skipped, where there are none"),
+        option("--required", action="store_true", help="fail if a secret is missing, instead of skipping the deploy"),
         hidden=True,
     ),
     "host-account": Verb(
         "slipway.operate.host_account",
-        "print the line for authorized_keys on the host, by which the key of deploys opens the engine and nothing else",
+        "print the line for authorized_keys on the host; with it, the key of deploys opens only the Docker engine",
     ),
     "record": Verb(
         "slipway.operate.workflow",
-        "in a workflow: record on GitHub which tag was deployed and how that ended, and keep its issue; only a warning where that fails",
-        option("tag", nargs="?", default="", help="what was deployed; default: what is live"),
+        "in a workflow: record on GitHub which tag was deployed and how that ended, and update its issue; if that fails, only warn",
+        option("tag", nargs="?", default="", help="the tag that was deployed; default: the live one"),
         option("--outcome", default="success", choices=["success", "failure", "cancelled"], help="how the job ended"),
-        option("--drill", action="store_true", help="it was a drill: keep only the issue of that"),
+        option("--drill", action="store_true", help="it was a drill: update only the issue about drills"),
         hidden=True,
     ),
     "wait": Verb(
         "slipway.operate.workflow",
         "in a workflow: wait while the image of a tag's commit is being built",
-        option("tag", help="what is to be deployed"),
+        option("tag", help="the tag to be deployed"),
         hidden=True,
     ),
     "rejudge": Verb(
         "slipway.operate.promotion",
         "",
         option("candidate", help="an image, or a release's folder"),
-        option("--champion", default="", help="the same of what is live; none: a first release"),
-        option("--verdict", default="", help="the verdict that the champion carries"),
-        option("--tag", default="", help="the champion's"),
+        option("--champion", default="", help="the live release, as an image or a folder; none: a first release"),
+        option("--verdict", default="", help="the champion's verdict"),
+        option("--tag", default="", help="the champion's tag"),
         option("--rules", **RULES),
         option("--into", required=True, metavar="FILE", help="where to write the verdict"),
         hidden=True,
     ),
     "doctor": Verb(
         "slipway.doctor",
-        "check model/, GitHub, the host and the registry, and say what to correct: 0 nothing, 8 something, 2 unknown",
-        option("--fix", action="store_true", help="do what `gh` can do, each after showing it and a yes"),
+        "check model/, GitHub, the host and the registry, and say what to fix: 0 nothing, 8 something, 2 not known",
+        option("--fix", action="store_true", help="show each command that `gh` can run, and run it after your yes"),
         option("--model", action="store_true", help="check model/, data/ and validation/ only"),
     ),
     "drift": Verb(
@@ -205,25 +217,25 @@ VERBS = {
         option(
             "--all-seasons",
             action="store_true",
-            help="the rows cover as long a time as the training data, such as a whole year, so a season excuses no difference",
+            help="the rows span as long a time as the training data, such as a whole year; then no difference counts as a season",
         ),
         option("--issue", action="store_true", help="in a workflow: open, update or close an issue, instead of ending with 9"),
     ),
     "outcomes": Verb(
         "slipway.watch.outcomes",
-        "compare the live release with those before it, once the truth is known: 0 PASS, 1 FAIL, 3 INCONCLUSIVE",
-        option("file", help="a CSV file with the features, and what was true in the target's column"),
+        "compare the live release with those before it, when the true values are known: 0 PASS, 1 FAIL, 3 INCONCLUSIVE",
+        option("file", help="a CSV file with the features, and the true value in the target's column"),
     ),
     "update": Verb(
         "slipway.template.update",
-        "merge a newer version of the template on a branch of its own, and run the tests there: 0 done, 10 the tests fail",
+        "apply a newer version of the template on a new branch, and run the tests there: 0 done, 10 the tests fail",
         option("--to", default="", metavar="TAG", help="a version of the template; default: the newest"),
         option("--no-test", action="store_true", help="do not run the tests"),
     ),
     "retrain": Verb(
         "slipway.watch.retrain",
-        "check new training data and commit them on a branch of their own; a person decides on the pull request",
-        option("--data", required=True, metavar="FILE", help="the training data that replace data/train.csv, in the same form"),
+        "check new training data and commit them on a new branch; a person decides on the pull request",
+        option("--data", required=True, metavar="FILE", help="the file that replaces data/train.csv, with the same columns"),
     ),
     "ui": Verb(
         "slipway.watch.ui",
@@ -236,7 +248,9 @@ VERBS = {
         option("--port", type=int, default=5001, help="the port of the pages; default: 5001"),
         option("--no-open", action="store_true", help="only print the address"),
     ),
-    "track": Verb("slipway.tracking.track", "record in MLflow what it missed while it was down: the bundle, its verdict, the live release"),
+    "track": Verb(
+        "slipway.tracking.track", "record in MLflow what was missed while it was down: the bundle, its verdict, the live release"
+    ),
     "serve": Verb(
         "slipway.bundle.assembly", "serve build/bundle on this machine, for a first look", option("--port", type=int, default=8081)
     ),
@@ -286,7 +300,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         options = vars(parser().parse_args(arguments))
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
-        summary(f"**What serves was not changed:** {error}")
+        summary(f"**The live release was not changed:** {error}")
         return error.exit_code
     verb, target = options.pop("verb"), options.pop("target", None)
     environment = options.pop("environment", project.PRODUCTION)

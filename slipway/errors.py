@@ -17,7 +17,7 @@ class PipelineError(Exception):
 
 
 class DataRefused(PipelineError):
-    """The training data is not what the expectations describe: a FAIL before anything is fitted."""
+    """The training data does not meet the expectations: a FAIL before anything is fitted."""
 
     exit_code = 1
 

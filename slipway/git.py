@@ -51,12 +51,14 @@ def try_git(
     try:
         return subprocess.run(["git", "-C", str(root), *PLAIN, *arguments], input=stdin, env=environment, capture_output=True, check=False)
     except FileNotFoundError as error:
-        raise PipelineError("There is no git on this machine, and a release is named by its commit. Install git and try again.") from error
+        raise PipelineError(
+            "There is no git on this machine, and a release is named by its commit. Next: install git, then try again."
+        ) from error
 
 
 def _explain_failure(root: Path, arguments: Sequence[str], reason: str) -> PipelineError:
     """Return what to raise for git's own reason: with the next step where it concerns the whole repository."""
-    first = reason.splitlines()[0].removeprefix("fatal: ").rstrip(".") if reason else "it ended without a word"
+    first = reason.splitlines()[0].removeprefix("fatal: ").rstrip(".") if reason else "it printed no reason"
     if "dubious ownership" in reason:
         return Unreadable(
             f"git does not read the repository of {root}: {first}. The files are another user's, as in a container or on a runner, "
@@ -64,7 +66,7 @@ def _explain_failure(root: Path, arguments: Sequence[str], reason: str) -> Pipel
             f"git config --global --add safe.directory {shlex.quote(_parse_owned(reason) or str(root))}"
         )
     if "not a git repository: " in reason:  # a worktree, or a submodule, whose repository was moved
-        return Unreadable(f"git does not find the repository of {root}: {first}. Next: git worktree repair, where that is now.")
+        return Unreadable(f"git does not find the repository of {root}: {first}. Next: in the repository's new place, git worktree repair.")
     if "not a git repository" in reason:
         return Unreadable(f"{root} is not a git repository: {first}. Next: git init -b main, git add . and git commit.")
     return PipelineError(f"git {' '.join(arguments)} failed: {reason or first}")
@@ -84,7 +86,7 @@ def read_head(root: Path) -> str:
         if _is_unborn(root):
             raise PipelineError(f"The git repository of {root} has no commit yet. Next: git add . and git commit.") from error
         raise PipelineError(
-            f"git cannot read the commit that is checked out in {root}: {error}. Next: git fsck, or clone it anew."
+            f"git cannot read the commit that is checked out in {root}: {error}. Next: git fsck, or clone the repository again."
         ) from error
 
 
@@ -126,7 +128,9 @@ def refuse_changes(root: Path, verb: str, besides: Path | None = None) -> None:
     """Raise PipelineError where there are uncommitted changes, `besides` a new file: what ran could then not be found again."""
     if changed := list_changes(root, besides):
         some = ", ".join(changed[:5]) + (" …" if len(changed) > 5 else "")
-        raise PipelineError(f"{verb} wants a clean tree, and these files are not committed: {some}. Next: git commit, or git stash.")
+        raise PipelineError(
+            f"{verb} needs a clean working tree, and these files are not committed: {some}. Next: git commit, or git stash."
+        )
 
 
 def list_altered(root: Path, commit: str, names: Sequence[str]) -> list[str]:
@@ -284,7 +288,7 @@ def work_on_branch(root: Path, name: str) -> Iterator[None]:
     """Work on a new branch, from a tree without changes. Where that fails, all is as it was before. Raises PipelineError."""
     before = read_branch(root)
     if run_git(root, "for-each-ref", f"refs/heads/{name}"):
-        raise PipelineError(f"There is a branch {name} already. Next: git switch {name}; or git branch -D {name}, to begin anew.")
+        raise PipelineError(f"There is already a branch {name}. Next: git switch {name}; or git branch -D {name}, to start again.")
     try:
         run_git(root, "switch", "--quiet", "--create", name)  # a hook that fails ends it after the switch
         yield

@@ -26,7 +26,9 @@ def open_client(url: str, **settings: Any) -> "httpx.Client":
     try:
         base = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise PipelineError(f"{url!r} is no address: {error}. Expected: http://HOST:PORT. Next: correct it where you gave it.") from error
+        raise PipelineError(
+            f"{url!r} is not an address: {error}. Expected: http://HOST:PORT. Next: correct it where you set it."
+        ) from error
     proxy = find_proxy(url)
     # With a transport of its own, a client does not look for proxies; what the environment says of certificates still holds.
     route: dict[str, Any] = {"proxy": proxy} if proxy else {"transport": httpx.HTTPTransport()}
@@ -111,16 +113,16 @@ def _explain_refusal(host: str, proxy: str) -> str:
 def _format_proxy(proxy: str | None) -> str:
     """Name a proxy at the end of a sentence, without the password that may be in it; nothing where there is none."""
     scheme, _, rest = (proxy or "").partition("://")
-    return f" by way of {scheme}://{rest.rpartition('@')[2]}, the proxy that the environment names for it" if proxy else ""
+    return f" through {scheme}://{rest.rpartition('@')[2]}, the proxy that the environment variables name" if proxy else ""
 
 
 def parse_address(address: str) -> tuple[str, int]:
     """Return host and port, an IPv6 address without its brackets. Raises ValueError with what is wrong."""
     host, colon, port = address.rpartition(":")
     if "://" in address or "/" in address:
-        raise ValueError("neither http:// nor a path belongs there")
+        raise ValueError("leave out http:// and the path")
     if _is_ipv6(address) or _is_ipv6(host):
-        raise ValueError("an IPv6 address has to be in brackets, and a port behind it")
+        raise ValueError("an IPv6 address must be in brackets, with the port behind it")
     if not colon or address.endswith("]"):
         raise ValueError("it has no port")
     if not host:

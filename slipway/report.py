@@ -21,8 +21,8 @@ class Outcome(Enum):
 
 NEXT = {
     Outcome.PASS: "Next: `./run build`, then `./run push`.",
-    Outcome.FAIL: "Nothing is promoted; the live release goes on serving. Look at the reasons, change the data or the model, train again.",
-    Outcome.INCONCLUSIVE: "Nothing is promoted. Collect more reference rows, or make a difference that shows.",
+    Outcome.FAIL: "Nothing is promoted; the live release stays live. Look at the reasons, change the data or the model, and train again.",
+    Outcome.INCONCLUSIVE: "Nothing is promoted. Collect more reference rows, or make a larger difference.",
 }
 MOST_LINES = 30
 

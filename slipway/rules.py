@@ -114,5 +114,5 @@ def _read_thresholds(folder: Path) -> Thresholds:
 def describe_altered(rules: Rules) -> list[str]:
     """Say what of a change would alter the judging."""
     taken, own = ([name for name in names if name in rules.altered] for names in (TAKEN, OWN))
-    notes = [f"This change alters {', '.join(taken)}. It is judged without that, by the rules of {rules.source}."] if taken else []
-    return notes + ([f"This change alters {', '.join(own)}, and is judged with that: look at it closely."] if own else [])
+    notes = [f"This change alters {', '.join(taken)}. The gate ignores that, and judges by the rules of {rules.source}."] if taken else []
+    return notes + ([f"This change alters {', '.join(own)}, and the gate uses the changed version: review it closely."] if own else [])

@@ -19,7 +19,7 @@ def line(text: str) -> None:
         print(text, flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it would change the exit code
-        raise PipelineError(f"What is printed cannot be written: {error}. Next: make room there, then ./run status.") from error
+        raise PipelineError(f"The output cannot be written: {error}. Next: make room there, then ./run status.") from error
 
 
 def warn(text: str) -> None:

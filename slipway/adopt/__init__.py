@@ -70,7 +70,7 @@ def adopt(
         _draft(project.root, drafts, dry_run, [str(source), column, task, positive, answers], made_by)
         notes = _write_notes(project, drafts, source)
         changed = place.find_changed(project.root, drafts)
-        names = ", ".join(changed) or "nothing: all is as it was"
+        names = ", ".join(changed) or "nothing: all files are up to date"
         if dry_run:
             line(f"\nNothing was changed. The drafts are in {drafts.relative_to(project.root)}/; they would change {names}.")
             return Adopted(0)
@@ -79,7 +79,7 @@ def adopt(
         place.write_files(project.root, drafts, changed, _describe_sources(source, drafts, made_by))
         place.add_packages(project.root, drafts)
     except OSError as error:
-        raise PipelineError(f"adopt cannot read or write a file: {error}. Next: put that right, then adopt again.") from error
+        raise PipelineError(f"adopt cannot read or write a file: {error}. Next: correct that, then adopt again.") from error
     return _check(project.root, notes, names)
 
 
@@ -149,7 +149,7 @@ def _run(root: Path, drafts: Path, step: str, *words: str) -> None:
 def _refuse_unfit(root: Path, drafts: Path) -> None:
     """Raise PipelineError where a draft cannot be fitted; the drafts stay."""
     if refusal := place.read_plan(drafts)["refusal"]:
-        raise PipelineError(f"{refusal}. Nothing of the project was changed; the drafts are in {drafts.relative_to(root)}/.")
+        raise PipelineError(f"{refusal}. Nothing in the project was changed; the drafts are in {drafts.relative_to(root)}/.")
 
 
 def _fit(root: Path, drafts: Path, modelled: bool) -> None:
@@ -161,7 +161,7 @@ def _fit(root: Path, drafts: Path, modelled: bool) -> None:
             raise
         where = drafts.relative_to(root)
         hint = place.read_plan(drafts)["hint"]
-        raise PipelineError(f"{error}{hint} This is about the drafts in {where}/, and nothing of the project was changed.") from error
+        raise PipelineError(f"{error}{hint} This concerns the drafts in {where}/; nothing in the project was changed.") from error
 
 
 def _format_code(root: Path, drafts: Path) -> None:

@@ -10,13 +10,13 @@ from slipway.gate.losses import Values
 
 # From here on two models answer nearly the same, and much the same: correlation, or the share of classes that agree.
 NEARLY, MUCH = 0.99, 0.9
-NEXT = "look at its parameters, the columns and the versions before you trust it"
+NEXT = "check its parameters, the columns and the versions before you trust it"
 MEANINGS = {
-    NEARLY: "it answers nearly as before",
-    MUCH: "it answers much as before, and not the same: it learnt from other rows, or other defaults",
-    0.0: f"it answers otherwise than before: {NEXT}",
+    NEARLY: "its answers are nearly the same as before",
+    MUCH: "its answers are similar, but not the same: it was trained on other rows, or with other defaults",
+    0.0: f"its answers differ from before: {NEXT}",
 }
-NEW = "These rows are new to it; the model before may have learnt from them."
+NEW = "These rows are new to it; the former model may have been trained on them."
 
 
 def compare_answers(answers: Values, before: "pd.Series[Any]", classes: Sequence[Any] | None) -> str:

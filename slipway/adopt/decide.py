@@ -65,7 +65,7 @@ def decide_columns(rows: pd.DataFrame, target: str, task: str) -> list[Decision]
     names = [str(name) for name in rows]
     drafts = {each.column: each for each in draft_columns([rows], [name for name in names if name != target])}
     found = [
-        Decision(name, TARGET, f"what the model learns to tell: {task}") if name == target else _decide(rows[name], drafts[name])
+        Decision(name, TARGET, f"what the model predicts: {task}") if name == target else _decide(rows[name], drafts[name])
         for name in names
     ]
     found = choose_group(found, rows)
@@ -105,13 +105,13 @@ def keep_column(column: "pd.Series[Any]", decision: Decision) -> Decision:
 def _find_fault(name: str, kind: Kind, draft: Draft, times: Times | None) -> str:
     """Return why a column is no feature, nothing where it may be one."""
     if what := find_personal(name, kind):
-        return f"personal data ({what}): a model should not know people by it; declare it if it has to"
+        return f"personal data ({what}): a model should not recognise people by it; declare it if the model needs it"
     if draft.left_out and not times:
         return draft.left_out.removeprefix("left out, ")
     if names_its_row(name, kind):
         return f"names its row: {len(kind.counts):,} values in {kind.counts.total():,} rows"
     if _is_key(name, kind):
-        return f"{BELONGS}, with {len(kind.counts):,} values: the model would learn them by heart"
+        return f"{BELONGS}, with {len(kind.counts):,} values: the model would memorise them"
     return ""
 
 
@@ -179,7 +179,7 @@ def _count_missing(kind: Kind) -> str:
 
 def _describe_number(kind: Kind) -> str:
     if is_grade(kind):
-        return f"whole numbers {', '.join(map(str, sorted(kind.counts)))}: amounts or grades; a category where they only name something"
+        return f"whole numbers {', '.join(map(str, sorted(kind.counts)))}: amounts or grades; a category if they only name something"
     whole = "whole numbers" if all(float(each).is_integer() for each in kind.counts) else "numbers"
     low, high = choose_limits(kind.counts)
     return f"{whole} from {min(kind.counts):g} to {max(kind.counts):g}; allowed from {low:g} to {high:g}"
@@ -228,7 +228,7 @@ def _repeats(decision: Decision, rows: pd.DataFrame) -> bool:
 
 def _make_group(decision: Decision, rows: pd.DataFrame) -> Decision:
     number = rows[decision.column].nunique()
-    what = f"{number:,} values in {len(rows):,} rows: those with the same one belong together, on one side, and are judged together"
+    what = f"{number:,} values in {len(rows):,} rows: those with the same value belong together, on one side, and are judged together"
     return replace(decision, role=GROUP, reason=what)
 
 

@@ -17,7 +17,7 @@ def find_disguises(features: dict[str, "pd.Series[Any]"], truth: "pd.Series[Any]
     for name, values in features.items():
         score = score_alone(values, truth, regression)
         if score > DISGUISE:
-            yield name, f"alone tells the target ({score:.3f} of 1): it is the target in disguise, or known only afterwards"
+            yield name, f"alone tells the target ({score:.3f} of 1): it probably reveals the target, or is known only afterwards"
 
 
 def find_summands(features: dict[str, "pd.Series[Any]"], truth: "pd.Series[Any]") -> list[str]:

@@ -197,7 +197,7 @@ def run_step(work: Callable[[], list[str]]) -> int:
         for each in work():
             line(each)
     except OSError as error:
-        print(f"error: a file cannot be read or written: {error}. Next: put that right, then adopt again.", file=sys.stderr)
+        print(f"error: a file cannot be read or written: {error}. Next: correct that, then adopt again.", file=sys.stderr)
         return PipelineError.exit_code
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)

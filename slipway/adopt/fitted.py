@@ -56,7 +56,7 @@ class Fitted:
         read = "It was loaded after its check" if self.loaded else "It was not loaded, only read"
         first = [
             f"model: {self.title} of {self.file}, a {self.form}",
-            f"It saw {saw}. {read}: build() fits it anew, and takes nothing of what it learnt",
+            f"It saw {saw}. {read}: build() fits it again, and uses nothing of what it learnt",
         ]
         return [*first, *filter(None, [self.format_versions()])]
 

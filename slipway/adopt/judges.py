@@ -81,7 +81,7 @@ def _has_slices(column: "pd.Series[Any]") -> bool:
     return named and 1 < len(counts) <= VALUES and int((counts >= SLICE_ROWS).sum()) > 1
 
 
-CASES = '''"""How the model must behave, whatever its figures say. The gate asks it these rows and refuses it when a case does not hold.
+CASES = '''"""How the model must behave, whatever its figures say. The gate asks it these rows and rejects it if a case does not hold.
 
 invariance  the answers to `rows` and to the same rows with `change` differ by at most `within`
 direction   with `change` the answers are "higher" or "lower" (`expect`), by at least `by`

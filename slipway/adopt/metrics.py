@@ -37,14 +37,14 @@ FIGURES = {"regression": REGRESSION, "binary": BINARY, "multiclass": MULTICLASS}
 LOWER = ("mean_absolute_error", "root_mean_squared_error", "log_loss")
 # Losses by name, and what to say of them; those of a regression first.
 LOSSES = {
-    "absolute": "The absolute error, which the notebook looked at.",
-    "squared": "Squared, as the notebook judged; `losses.absolute` where large errors should not count more.",
+    "absolute": "The absolute error, as in the notebook.",
+    "squared": "The squared error, as in the notebook; take `losses.absolute` if large errors should not count more.",
     "poisson_deviance": "Counts: their spread grows with their mean.",
-    "log_loss": "Probabilities: minus the logarithm of what was given to the true class.",
-    "brier": "The squared error of a probability, which the notebook looked at.",
-    "balanced_log_loss": "Probabilities, each class with the same weight in all: the estimator weighs them so.",
+    "log_loss": "Probabilities: minus the logarithm of the probability of the true class.",
+    "brier": "The squared error of a probability, as in the notebook.",
+    "balanced_log_loss": "Probabilities, with the same total weight for each class, as in the estimator.",
 }
-MEAN = "Squared, so that the mean is the best answer; `losses.absolute` where large errors should not count more."
+MEAN = "The squared error: the mean is the best answer; take `losses.absolute` if large errors should not count more."
 OF_REGRESSION = ("absolute", "squared", "poisson_deviance")
 
 

@@ -73,8 +73,8 @@ def refuse_edited(root: Path, changed: Sequence[str], drafts: Path) -> None:
     """Raise PipelineError where a draft would change what a person has edited."""
     if edited := find_edited(root, changed):
         raise PipelineError(
-            f"{', '.join(edited)}: edited since the project began or was adopted, and the drafts are others. Nothing was changed; "
-            f"the drafts are in {drafts.relative_to(root)}/. Next: take from them what you want, or --force to overwrite your files."
+            f"{', '.join(edited)}: you edited these since the project was made or adopted, and the drafts differ. Nothing was changed; "
+            f"the drafts are in {drafts.relative_to(root)}/. Next: copy from them what you want, or add --force to overwrite your files."
         )
 
 

@@ -50,7 +50,7 @@ def choose_reference(units: Sequence[Any], order: "pd.Series[Any] | None", strat
         newest = _choose_newest(numbers, order, size)
         if _keeps_strata(newest, layers):
             return newest, "the newest rows"
-    return _choose_stratified(numbers, layers, size), "by chance, as much of each class or range of the target"
+    return _choose_stratified(numbers, layers, size), "at random, with the same share of each class or range of the target"
 
 
 def _choose_newest(units: NDArray[np.intp], order: "pd.Series[Any]", size: int) -> Mask:

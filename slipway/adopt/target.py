@@ -59,7 +59,7 @@ def is_amount(column: "pd.Series[Any]", ask: Ask, task: str = "") -> bool:
         return task == "regression"
     proposed = propose_task(column)
     if proposed == "multiclass" and kind.name == "number":
-        question = f"{name} has the values {', '.join(map(str, sorted(kind.counts)))}: is it one of so many classes, or an amount?"
+        question = f"{name} has the values {', '.join(map(str, sorted(kind.counts)))}: are these classes, or an amount?"
         return ask(question, ["classes", "amount"]) == "amount"
     return proposed == "regression"
 
@@ -76,7 +76,7 @@ def describe_target(column: "pd.Series[Any]", ask: Ask, amount: bool, positive: 
         some = one_line(", ".join(map(str, list(kind.counts)[:3])), 80)
         raise PipelineError(
             f"{name} has {len(kind.counts):,} different values in {len(column):,} rows, such as {some}. Expected: numbers, or at most "
-            f"{CLASSES} classes with {LEAST_OF_A_CLASS} rows each. Next: another --target, or a column that sums them up."
+            f"{CLASSES} classes with {LEAST_OF_A_CLASS} rows each. Next: another --target, or a column with fewer values."
         )
     if len(kind.counts) > 2:
         return Target(name, "multiclass", None, kind)
@@ -97,7 +97,7 @@ def _choose_positive(column: "pd.Series[Any]", ask: Ask, positive: str) -> scori
         return None
     if not positive and str(first).strip().lower() in scoring.YES:
         return first
-    question = f"{column.name} is {first!r} or {other!r}: which one's probability is answered?"
+    question = f"{column.name} is {first!r} or {other!r}: whose probability shall be answered?"
     return labels[positive or ask(question, list(labels))]
 
 

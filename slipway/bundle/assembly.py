@@ -39,7 +39,7 @@ def check_bundle(project: Project) -> Manifest:
         manifest = load(project.bundle).manifest
         checked(project.bundle, manifest.model)  # which MLflow keeps, also where the graph answers
     except (ReleaseError, OSError) as error:
-        raise PipelineError(f"{error} Nothing was built. Next: ./run train makes the bundle anew.") from error
+        raise PipelineError(f"{error} Nothing was built. Next: ./run train makes a new bundle.") from error
     head = git.read_head(project.root)
     if manifest.dirty or manifest.commit != head:
         state = "a tree with uncommitted changes on " if manifest.dirty else ""
@@ -96,7 +96,7 @@ def check_release(project: Project, name: str) -> Image:
             answers = _post(client, golden["rows"]).json()["predictions"]
             difference, p99 = distance(answers, golden["answers"]), _measure_latency(client, golden["rows"], project.p99_ms)
     except (NotServing, ServiceFailed, httpx.HTTPError) as error:
-        found = f"The release does not serve: {error}"
+        found = f"The release does not start: {error}"
         if model.graph and MISSING.search(found):
             found = found.partition(" Next: ")[0] + ADD
         return Image(**facts, golden_difference=None, p99_ms=None, failures=[found])
@@ -111,7 +111,7 @@ def _find_failures(project: Project, difference: float, p99: float, size: float)
     failures = []
     if not difference <= TOLERANCE:
         failures.append(
-            f"The release answers the golden rows {difference:.3g} off the answers at training, at most {TOLERANCE:g} is allowed."
+            f"The answers to the golden rows differ by {difference:.3g} from those at training; at most {TOLERANCE:g} is allowed."
         )
     if p99 > project.p99_ms:
         failures.append(
@@ -165,7 +165,7 @@ def serve(project: Project, port: int) -> int:
     if not project.bundle.is_dir():
         raise PipelineError(f"There is no bundle in {project.bundle}. Next: ./run train.")
     refuse_taken("127.0.0.1", port, "take another with --port")
-    line(f"http://127.0.0.1:{port}/docs shows what can be asked; Ctrl-C stops it")
+    line(f"http://127.0.0.1:{port}/docs shows what you can send; press Ctrl-C to stop")
     settings = build_environment(project.root, project.bundle, PORT=str(port))
     try:
         return subprocess.run(service_command(project.root), cwd=project.root, env=settings, check=False).returncode

@@ -10,7 +10,7 @@ from slipway import git
 from slipway.errors import PipelineError
 from slipway.project import Project
 
-TRY = "For a try at your own desk: ./run train --uncommitted-data."
+TRY = "For a try on this machine: ./run train --uncommitted-data."
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def _describe_mismatch(reference: Reference, name: str, commit: str) -> str:
     back = "dvc pull" if reference.dvc else f"git checkout HEAD -- {name}"
     if not committed:
         there = f"{name} ({found}) is in no commit" if found else f"There is no {name}"
-        dvc = f"where it is too large for git: dvc add {name}, then git commit {name}.dvc"
+        dvc = f"if it is too large for git: dvc add {name}, then git commit {name}.dvc"
         return f"{there}. Next: put it there, git add {name} and git commit; {dvc}. {TRY}"
     if not found:
-        return f"There is no {name}, and commit {commit} refers to one ({committed}). Next: {back}."
+        return f"There is no {name}, but commit {commit} refers to one ({committed}). Next: {back}."
     on = f"dvc add {name} and git commit {name}.dvc" if reference.dvc else f"git commit {name}"
     return (
         f"{name} is not what commit {commit} refers to: its {'md5' if reference.dvc else 'hash in git'} is {found}, expected {committed}. "
-        f"Next: {back}, to have that again; or {on}, to learn from this. {TRY}"
+        f"Next: {back}, to get that file back; or {on}, to train on this file. {TRY}"
     )

@@ -20,11 +20,11 @@ RANKERS = ("CatBoostRanker", "LGBMRanker", "XGBRanker")
 TASKS = ("regression", "binary", "multiclass")
 DECLARATION = "model/features.py"
 
-ANOMALIES = "label some rows and learn from those as a binary task: anomalies without labels have no truth to be judged by"
-GROUPS = "learn to predict a column, with the clusters as a step before: a clustering has no truth to be judged by"
+ANOMALIES = "label some rows and train a binary task on those: without labels, there are no true values to judge anomalies by"
+GROUPS = "predict a column, with the clusters as an earlier step: there are no true values to judge a clustering by"
 RANKING = "predict a row's relevance as a regression, or a click as a binary task, and sort by it: each row is answered by itself"
 LABELS = '"binary" for each label, in a project of its own'
-CLASSES = '"binary" where the target has two values, "multiclass" where it has more'
+CLASSES = '"binary" if the target has two values, "multiclass" if it has more'
 HINTS = {
     **dict.fromkeys(("anomaly", "anomalies", "anomaly_detection", "outlier", "outliers", "outlier_detection", "novelty"), ANOMALIES),
     **dict.fromkeys(("cluster", "clusters", "clustering", "segmentation"), GROUPS),
@@ -103,7 +103,7 @@ def refuse_kind(estimator: Any, task: Any, target: Any) -> None:
 
 def _refuse_no_estimator(estimator: Any) -> None:
     if estimator is None:
-        raise _make_refusal(f"build() in {FILE} returns None", "an unfitted estimator", "end it with `return` and the pipeline")
+        raise _make_refusal(f"build() in {FILE} returns None", "an unfitted estimator", "end build() with `return` and the pipeline")
     if inspect.isclass(estimator):
         name = estimator.__name__
         raise _make_refusal(f"build() in {FILE} returns the class {name}", "an object of it", f"write `return {name}()`, with its brackets")
@@ -118,7 +118,7 @@ def _refuse_fitted(estimator: Any, last: Any) -> None:
     if isinstance(last, FrozenEstimator) or (_is_fitted(estimator) and not _is_fitted(_clone(estimator))):
         raise _make_refusal(
             f"build() in {FILE} returns {_name_class(last)} that is fitted already",
-            "an unfitted one: what a release has learnt from is recorded, and the gate repeats it",
+            "an unfitted one, because a release records what it was trained on, and the gate repeats the training",
             "leave out .fit(...) and FrozenEstimator, and build it from its parameters",
         )
 

@@ -31,7 +31,7 @@ def choose_lock(model: "Model") -> str:
 def describe_answering(model: "Model") -> str:
     """Return what answers, with which packages, and why with so many."""
     if model.graph:
-        return f"the compiled model, with no more packages than {LEAN} holds"
+        return f"the compiled model, with only the packages of {LEAN}"
     return f"the pipeline, with the packages of {FULL}, since it is not compiled: {model.compiled.reason}"
 
 
@@ -43,7 +43,7 @@ def find_lacking(root: Path, modules: Sequence[str] = ()) -> str | None:
     An import that fails for another reason fails in any image.
     """
     if not (root / LEAN).is_file():
-        return f"{LEAN} is not there, ./run lock writes it"
+        return f"{LEAN} does not exist; ./run lock writes it"
     command = [sys.executable, "-m", "slipway.bundle.image", *modules]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     said = done.stdout.splitlines()

@@ -54,7 +54,7 @@ def fit(rows: pd.DataFrame, truth: Values, classes: Sequence[Any] | None) -> Any
     if classes is not None and list(getattr(fitted, "classes_", range(len(classes)))) != list(range(len(classes))):
         raise ModelRefused(
             f"The fitted estimator has the classes {list(fitted.classes_)}. Expected: 0 to {len(classes) - 1}, the numbers that `fit` "
-            "receives. Nothing was changed. Next: have model/estimator.py pass the target on as it is, then ./run train."
+            "receives. Nothing was changed. Next: let model/estimator.py pass the target on unchanged, then ./run train."
         )
     return fitted
 

@@ -15,9 +15,7 @@ NAMED = (
     "write it as a class or a named function at the top of a file of model/, such as model/steps.py, and import it in model/estimator.py"
 )
 WRAPPED = "put the call into a function at the top of a file of model/, such as model/steps.py, and import that in model/estimator.py"
-PLAIN = (
-    "keep only numbers, text, lists, dicts with keys of text or numbers, and numpy arrays in a part; make everything else where it is used"
-)
+PLAIN = "keep only numbers, text, lists, dicts with keys of text or numbers, and numpy arrays in a part; make all else where it is used"
 
 FRAMES = (
     "keep its values, with .to_numpy() or .to_dict(); "
@@ -28,7 +26,7 @@ FRAMES = (
 def refuse_parts(parts: Sequence[Part]) -> ModelRefused:
     """Return the refusal of a pipeline that names what may not be loaded."""
     reason, edit = _explain(parts[0])
-    others = f" Refused as well: {', '.join(each.path for each in parts[1:6])}." if parts[1:] else ""
+    others = f" Also rejected: {', '.join(each.path for each in parts[1:6])}." if parts[1:] else ""
     return ModelRefused(
         f"The fitted pipeline holds {parts[0].path}, {reason}.{others} Nothing was changed. Next: {edit}; then ./run train."
     )
@@ -55,7 +53,7 @@ def _suggest_edit(chain: Sequence[Any]) -> str:
         return FRAMES
     if top == "sklearn":
         estimators = [type(each).__name__ for each in chain if hasattr(each, "get_params")]
-        return f"take another estimator in the place of {estimators[-1]}, which skops does not know how to store"
+        return f"use another estimator instead of {estimators[-1]}, which skops cannot store"
     return PLAIN
 
 
@@ -102,7 +100,7 @@ def _explain_kind(part: Part) -> tuple[str, str] | None:
     if part.path == "joblib.memory.Memory":
         return "a cache on this machine's disk", "leave out memory=... in model/estimator.py"
     if part.name == "<lambda>":
-        return "a lambda, which has no name to find it by", NAMED
+        return "a lambda, which the service cannot find by its name", NAMED
     if part.module == "__main__":
         return "written in a notebook or a script, where the service cannot find it", NAMED
     if part.module.partition(".")[0] == "model":
@@ -137,7 +135,7 @@ def _explain_foreign(part: Part, top: str) -> tuple[str, str]:
     if packages := packages_distributions().get(top):
         package = packages[0]
         return (
-            f"a part of the package {package}, and only those of scikit-learn, numpy, scipy, xgboost, lightgbm and catboost are loaded",
+            f"a part of the package {package}; only those of scikit-learn, numpy, scipy, xgboost, lightgbm and catboost are loaded",
             f"extend it in a file of model/ (`class Own({part.name})`), use that, and add {package} to requirements/serve.in, ./run lock",
         )
-    return f"written in {part.module.replace('.', '/')}.py, and a release has of your files only model/", NAMED
+    return f"written in {part.module.replace('.', '/')}.py, but of your files, a release contains only model/", NAMED

@@ -70,7 +70,7 @@ def check_github(project: Project) -> list[Finding]:
         with api.connect() as fetch:
             return list(github.check_github(project, api.full_name(project.root), fetch))
     except api.Unavailable as error:
-        fix = "gh auth status, in a clone of the repository, says whether GitHub is reached and knows you; gh is at https://cli.github.com"
+        fix = "gh auth status, in a clone of the repository, says whether you are logged in; gh is at https://cli.github.com"
         return [unseen("GitHub", str(error), fix)]
 
 
@@ -100,8 +100,8 @@ def _check_library(project: Project) -> Iterator[Finding]:
     yield note(
         "library",
         f"{LIBRARY}/ was edited: it is not {original}",
-        "The next ./run update replaces it, edits and all, and names them.",
-        "git log -p slipway/ shows the edits; move what is yours into model/, pipeline/ or service/, or keep it until the template has it",
+        "The next ./run update replaces it together with your edits, and lists them.",
+        "git log -p slipway/ shows the edits; move yours into model/, pipeline/ or service/, or keep it until the template has it",
     )
 
 
@@ -114,7 +114,7 @@ def _check_workflows(folder: str, top: Path) -> Finding:
         "workflows",
         f"the project is the folder {folder} of the repository {top}",
         "Commands work here, but GitHub runs only the workflows at the root of a repository: none of the project's own.",
-        f"make the project a repository of its own, git subtree split --prefix {folder} keeps its history; or write workflows into "
+        f"make the project a separate repository, git subtree split --prefix {folder} keeps its history; or write workflows into "
         f"{top / WORKFLOWS} that have working-directory: {folder}",
     )
 

@@ -90,7 +90,7 @@ def _find_token() -> str:
     try:
         done = subprocess.run(["gh", "auth", "token"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise Unavailable("`gh` is not there, or nobody is logged in") from error
+        raise Unavailable("`gh` is not installed, or nobody is logged in") from error
     return done.stdout.strip()
 
 

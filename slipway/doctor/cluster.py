@@ -38,7 +38,7 @@ def check_cluster(project: Project) -> Iterator[Finding]:
         try:
             yield check(what, target)
         except PipelineError as error:
-            yield mend(what, "could not be looked at", "A deploy may fail there.", str(error))
+            yield mend(what, "could not be checked", "A deploy may fail there.", str(error))
 
 
 def check_version(target: Kubernetes) -> Finding:
@@ -66,7 +66,7 @@ def check_access(what: str, target: Kubernetes) -> Finding:
     if all(may):
         return good(what, f"all {len(wanted)} rights of infra/deployer.yaml")
     lacking = ", ".join(f"{verb} {resource}" for (verb, resource, _), has in zip(wanted, may, strict=True) if not has)
-    fix = "who has the cluster: kubectl apply --namespace NAMESPACE --filename infra/deployer.yaml, and this account in its RoleBinding"
+    fix = "an administrator: kubectl apply --namespace NAMESPACE --filename infra/deployer.yaml, and this account in its RoleBinding"
     return mend(what, f"not allowed: {lacking}", "A deploy or a rollback ends at that step.", fix)
 
 
@@ -91,14 +91,14 @@ def check_token(what: str, target: Kubernetes) -> Finding:
     """Check until when the kubeconfig's token lets this account in."""
     token = _read_config(target)["users"][0]["user"].get("token", "")
     if token.count(".") != 2:
-        return good(what, "the kubeconfig holds none that ends by itself")
+        return good(what, "the kubeconfig has no token that ends by itself")
     part = token.split(".")[1]
     ends = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get("exp", math.inf)
     hours = (ends - time.time()) / 3600
     if hours >= 24 * RENEW_DAYS:
         return good(what, f"lets in for {hours / 24:.0f} days" if ends < math.inf else "does not end")
-    why = "After that nothing can be deployed, or rolled back. Managed clusters may have made it shorter than was asked for."
-    fix = "kubectl create token deployer --namespace NAMESPACE --duration 2160h, in the kubeconfig; or one that asks for tokens itself"
+    why = "After that, nothing can be deployed or rolled back. A managed cluster may have made it shorter than you asked for."
+    fix = "kubectl create token deployer --namespace NAMESPACE --duration 2160h, in the kubeconfig; or one that fetches tokens itself"
     return mend(what, f"lets in for {hours:.0f} hours more", why, fix)
 
 
@@ -108,9 +108,9 @@ def check_admission(what: str, target: Kubernetes) -> Finding:
     try:
         target.cluster.kubectl(*words, stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _render_chart(target)}))
     except PipelineError as error:
-        fix = "correct infra/chart/values.yaml, or have who has the cluster make the namespace or allow this there"
+        fix = "correct infra/chart/values.yaml, or ask the cluster's administrator to create the namespace or to allow this"
         return mend(what, str(error), "A deploy ends before anything is started.", fix)
-    return good(what, "the cluster takes all that infra/chart holds")
+    return good(what, "the cluster accepts everything in infra/chart")
 
 
 def check_pull(what: str, target: Kubernetes) -> Finding:
@@ -138,7 +138,7 @@ def _wait_for_pull(target: Kubernetes, name: str) -> str | None:
     while time.monotonic() < deadline:
         pod = target.cluster.read_object("pod", name)
         if pod is None:
-            return "the pod was taken away before it began"
+            return "the pod was removed before it started"
         state = (pods.find_container(pod) or {"state": {}})["state"]
         if "terminated" in state or "running" in state:
             return None
@@ -168,9 +168,9 @@ def check_metrics(what: str, target: Kubernetes) -> Finding:
     served = target.cluster.kubectl("api-versions") if kinds else ""
     lacking = [API[each] for each in sorted(kinds) if f"{API[each]}/" not in served]
     if not lacking:
-        return good(what, "as the autoscaler wants them" if scalers else "not needed: maxReplicas is replicas, so nothing scales")
+        return good(what, "the autoscaler finds them" if scalers else "not needed: maxReplicas is replicas, so nothing scales")
     why = "The autoscaler cannot see the load: there are never more pods than `replicas`."
-    fix = "have who has the cluster install metrics-server, or the adapter; or in infra/chart/values.yaml: maxReplicas as replicas"
+    fix = "ask an administrator for metrics-server, or the adapter; or set maxReplicas to replicas in infra/chart/values.yaml"
     return mend(what, f"the cluster does not serve {', '.join(lacking)}", why, fix)
 
 

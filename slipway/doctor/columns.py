@@ -14,7 +14,7 @@ from slipway.doctor.source import NEW_FEATURES, quote
 from slipway.serving.declared import FEATURES, Feature
 from slipway.serving.frames import Misfit, fold
 
-WHY = "What is not declared, and what does not fit, is refused: at `train` and from every caller."
+WHY = "A column that is not declared, or a value that does not fit, is rejected: at `train` and from every caller."
 
 
 @dataclass
@@ -141,5 +141,5 @@ def _format_block(change: Change) -> str:
         lines += ["in class Row:", *(f"    {each.format()}" for each in change.drafts)]
     written = {each.attribute for each in change.drafts if not each.left_out}
     if gone := [each for each in change.gone if each not in written]:
-        lines += [f"and take out of class Row: {', '.join(gone)}"]
+        lines += [f"and remove from class Row: {', '.join(gone)}"]
     return "\n".join(lines)

@@ -46,7 +46,7 @@ def _check_target(rows: pd.DataFrame, reasons: list[str], lines: Lines) -> str:
         found = next((str(each) for each in features.TARGET if each in names), propose_target(names))
     else:
         found = propose_target(names)
-        reasons.append(f"TARGET is {features.TARGET!r}, which is no column; {found!r} looks like it, correct the line where it is another")
+        reasons.append(f"TARGET is {features.TARGET!r}, which is no column; {found!r} looks like it; correct the line if it is another")
     lines["TARGET"] = f"TARGET = {quote(found)}"
     return found
 

@@ -21,7 +21,7 @@ from slipway.owner import owner_step
 from slipway.serving.declared import FEATURES
 from slipway.serving.frames import Misfit, convert
 
-LOST = "The model learns from what `load` makes of the cells, and callers send them as they are written."
+LOST = "The model is trained on what `load` makes of the cells, but callers send the cells as they are written."
 
 # What is left of letters that were read in another encoding.
 UNREADABLE = re.compile("[\ufffd\x00]")

@@ -65,7 +65,7 @@ def limit(what: str, found: str, why: str, fix: str) -> Finding:
 
 def unseen(what: str, why: str, fix: str) -> Finding:
     """Return that something could not be checked."""
-    return Finding(what, UNSEEN, "could not be asked", why, fix)
+    return Finding(what, UNSEEN, "could not be checked", why, fix)
 
 
 def note(what: str, found: str, why: str, fix: str = "", *commands: Command) -> Finding:

@@ -20,7 +20,7 @@ CHECK, TAGS = "all green", "v*"
 # GitHub Actions, which alone may report that the check passed.
 ACTIONS_APP = 15368
 TAG_RULES = "/rulesets?targets=tag&per_page=100"
-NO_PLAN = "make the repository public, or take a plan that has this; until then it holds only as long as everybody keeps to it"
+NO_PLAN = "make the repository public, or take a plan that has this; until then, it holds only as long as everybody respects it"
 
 
 def check_github(project: Project, name: str, fetch: Fetch) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _check_default_branch(what: str, repo: Repository) -> Finding:
     listed = re.search(r"branches: \[([^]]*)\]", path.read_text(encoding="utf-8")) if path.is_file() else None
     if listed and repo.branch in re.split(r"[,\s]+", listed[1]):
         return good(what, repo.branch)
-    why = "No merge makes an image, as the workflow does not listen to it."
+    why = "No merge builds an image, because the workflow does not start on this branch."
     return mend(what, f"{repo.branch}, which is not in {file.as_posix()}", why, f"add it to `branches:` there: [{repo.branch}]")
 
 
@@ -73,11 +73,11 @@ def _check_actions(what: str, repo: Repository) -> Finding:
     used = sorted({name for text in texts for name in re.findall(r"uses: ([\w.-]+/[\w.-]+)@", text)})
     refused = [each for each in used if not _is_allowed(each, may)]
     if not refused:
-        return good(what, "on, what the workflows use is allowed")
+        return good(what, "on, and every action that the workflows use is allowed")
     names = ", ".join(f"{each}@*" for each in refused)
     if may.get("verified_allowed"):
         return unseen(what, "GitHub does not list the verified actions", f"see that {names} are allowed on {page}")
-    why = "A workflow that uses one ends before its first step."
+    why = "A workflow that uses one of these ends before its first step."
     return mend(what, f"not allowed: {', '.join(refused)}", why, f"on {page} allow selected actions, among them {names}")
 
 
@@ -94,7 +94,7 @@ def _check_package(what: str, repo: Repository) -> Finding:
     variable = {} if is_runner() else repo.fetch("/actions/variables/IMAGE_REPOSITORY") or {"value": f"ghcr.io/{repo.name}"}
     pushed = variable.get("value", ours).lower()
     if pushed != ours:
-        why = "What is done by hand looks for images in another place than the workflows push them to."
+        why = "Commands that you type look for images in another place than the one to which the workflows push."
         return mend(what, f"workflows push to {pushed}, project.toml says {ours}", why, f'repository = "{pushed}" under [image] there')
     registry, _, path = ours.partition("/")
     owner, _, name = path.partition("/")
@@ -103,10 +103,10 @@ def _check_package(what: str, repo: Repository) -> Finding:
     paths = (f"/{kind}/{owner}/packages/container/{quote(name, safe='')}" for kind in ("orgs", "users"))
     found = next((each for path in paths if (each := repo.fetch_any(path))), None)
     if found is None:
-        return good(what, f"{ours}: none yet, the first merge makes it")
+        return good(what, f"{ours}: none yet, the first merge creates it")
     linked = (found.get("repository") or {}).get("full_name")
     if linked != repo.name:
-        why = "It was first pushed by a person, so the workflows of this repository may not push to it."
+        why = "A person pushed to it first, so the workflows of this repository may not push to it."
         fix = f"connect {repo.name} there and give it the role Write: https://github.com/{owner}?tab=packages, the package's settings"
         return mend(what, f"{ours} belongs to {linked or 'no repository'}", why, fix)
     return good(what, f"{ours}, {found['visibility']}")
@@ -116,14 +116,14 @@ def _check_package(what: str, repo: Repository) -> Finding:
 
 
 def _check_branch_rules(what: str, repo: Repository) -> Finding:
-    why = f"What is pushed past a pull request, or merged while {CHECK!r} is red, is trained and built all the same."
+    why = f"What is pushed past a pull request, or merged while {CHECK!r} is red, is trained and built without review."
     if repo.limited:
         return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
     rules = repo.fetch(f"/rules/branches/{quote(repo.branch, safe='')}") or []
     checks = [each["context"] for rule in rules for each in rule.get("parameters", {}).get("required_status_checks", ())]
     classic = ((repo.fetch(f"/branches/{quote(repo.branch, safe='')}") or {}).get("protection") or {}).get("required_status_checks") or {}
     if CHECK in [*checks, *classic.get("contexts", ())]:
-        return good(what, f"{repo.branch} takes only what is {CHECK}")
+        return good(what, f"{repo.branch} accepts only what is {CHECK}")
     status = {"required_status_checks": [{"context": CHECK, "integration_id": ACTIONS_APP}], "strict_required_status_checks_policy": False}
     review = dict.fromkeys(("dismiss_stale_reviews_on_push", "require_code_owner_review", "require_last_push_approval"), False)
     review |= {"required_review_thread_resolution": False}
@@ -133,12 +133,12 @@ def _check_branch_rules(what: str, repo: Repository) -> Finding:
         {"type": "pull_request", "parameters": {"required_approving_review_count": 0, **review}},
         {"type": "required_status_checks", "parameters": status},
     ]
-    return mend(what, f"{repo.branch} takes whatever is pushed", why, "", _make_rules(repo, "branch", "~DEFAULT_BRANCH", wanted))
+    return mend(what, f"{repo.branch} accepts every push", why, "", _make_rules(repo, "branch", "~DEFAULT_BRANCH", wanted))
 
 
 def _check_tag_rules(what: str, repo: Repository) -> Finding:
     """Check that a tag that was deployed cannot move."""
-    why = "A tag that moved or is gone no longer says what was deployed; the deploy verb refuses it, and the history cannot be followed."
+    why = "A tag that was moved or deleted no longer says what was deployed. A deploy rejects it, and the history cannot be followed."
     if repo.limited:
         return limit(what, "this plan has no rules for a private repository", why, NO_PLAN)
     held = set[str]()
@@ -164,8 +164,8 @@ def _make_rules(repo: Repository, target: str, ref: str, rules: list[dict[str, A
 def _check_environment(what: str, repo: Repository) -> Finding:
     """Check that the secrets have their place, for the default branch and the tags alone."""
     if repo.limited:
-        why = "The secrets for the host are the whole repository's, so a workflow on any branch can read them."
-        return limit(what, "this plan has none for a private repository", why, "make the repository public, or take a plan that has them")
+        why = "The secrets for the host belong to the whole repository, so a workflow on any branch can read them."
+        return limit(what, "this plan has none for a private repository", why, "make the repository public, or take one that has them")
     found, path = repo.fetch(f"/environments/{repo.environment}"), f"environments/{repo.environment}"
     restrict = repo.call("PUT", path, deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True})
     wanted = {(repo.branch, "branch"), *([(TAGS, "tag")] if repo.environment == PRODUCTION else [])}
@@ -175,7 +175,7 @@ def _check_environment(what: str, repo: Repository) -> Finding:
     listed = (repo.fetch(f"/{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", ())
     open_to = {(each["name"], each.get("type", "branch")) for each in listed}
     if missing := sorted(wanted - open_to):
-        why = f"A rollback runs on {repo.branch}, a deploy on a tag: both are refused unless they are listed."
+        why = f"A rollback runs on {repo.branch}, a deploy on a tag: both are rejected unless they are listed."
         names = " and ".join(name for name, _ in missing)
         return mend(what, f"{repo.environment} is not for {names}", why, "", *(calls[each] for each in missing))
     if more := sorted(name for name, _ in open_to - wanted):
@@ -187,31 +187,31 @@ def _check_environment(what: str, repo: Repository) -> Finding:
 def _describe_misplaced(repo: Repository, found: dict[str, Any] | None) -> tuple[str, str] | None:
     """Return what is wrong with an environment before it comes to single refs, and why that matters; None where nothing is."""
     if found is None:
-        return f"there is no {repo.environment}", "The secrets for the host have no place, and a tag is not deployed."
+        return f"there is no {repo.environment}", "There is no place for the secrets of the host, so a tag is not deployed."
     policy = found.get("deployment_branch_policy")
     if not policy:
         why = "A workflow on any branch can read the secrets for the host, before anybody has read the workflow."
         return f"{repo.environment} is open to every branch", why
     if policy["protected_branches"]:
-        return f"{repo.environment} is for protected branches only", "Tags are refused, so nothing is deployed."
+        return f"{repo.environment} is for protected branches only", "Tags are rejected, so nothing is deployed."
     return None
 
 
 def _check_reviewers(what: str, repo: Repository) -> Finding:
     if repo.limited or (repo.private and not _is_enterprise(repo)):
-        why = "For a private repository only GitHub Enterprise has them. Whoever may push a tag deploys; what stops a bad one is the gate."
-        return limit(what, "not enforced by this plan", why, "none, if that is meant; or make the repository public, or take that plan")
+        why = "A private repository needs GitHub Enterprise. Whoever may push a tag can deploy; only the gate stops a bad release."
+        return limit(what, "not enforced by this plan", why, "none, if you accept that; or make the repository public, or take that plan")
     page, found = repo.page("environments"), repo.fetch(f"/environments/{repo.environment}")
     if found is None:
-        return unseen(what, f"there is no {repo.environment} yet", "mend the environment first")
+        return unseen(what, f"there is no {repo.environment} yet", "fix the environment first")
     rules = found.get("protection_rules", ())
     named = [each for rule in rules if rule["type"] == "required_reviewers" for each in rule.get("reviewers", ())]
     if not named:
-        why = "Whoever may push a tag deploys; what stops a bad one is the gate."
-        return mend(what, "nobody has to approve a deploy", why, f"add them on {page}; let those on call approve their own, for rollbacks")
+        why = "Whoever may push a tag can deploy; only the gate stops a bad release."
+        return mend(what, "nobody has to approve a deploy", why, f"add them on {page}; let those on call approve their own")
     if found.get("can_admins_bypass"):
-        why = "An administrator's token deploys past them."
-        return mend(what, f"{len(named)}, and administrators need none", why, f"untick that administrators may bypass on {page}")
+        why = "An administrator's token can deploy without them."
+        return mend(what, f"{len(named)}, but administrators need no approval", why, f"untick that administrators may bypass on {page}")
     return good(what, f"{len(named)}, enforced")
 
 
@@ -235,7 +235,7 @@ def _check_secrets(what: str, repo: Repository) -> Finding:
     place, option = ("the repository", "") if repo.limited else (repo.environment, f" --env {repo.environment}")
     if missing := [name for name in needed if name not in held]:
         fix = "; ".join(f"gh secret set {name}{option} --repo {repo.name} < FILE" for name in missing)
-        return mend(what, f"not set in {place}: {', '.join(missing)}", "A tag ends with `deploy skipped`, a rollback red.", fix)
+        return mend(what, f"not set in {place}: {', '.join(missing)}", "A tag ends with `deploy skipped`, and a rollback fails.", fix)
     return good(what, f"{', '.join(needed)}, in {place}")
 
 

@@ -39,7 +39,7 @@ def check_host(project: Project) -> Iterator[Finding]:
     variable = {"docker": "DOCKER_HOST", "kubernetes": "KUBECONFIG"}.get(project.target)
     if variable and is_runner() and not os.environ.get(variable):
         fix = f"set {', '.join(list_secrets(project.target))} in the environment {project.environment}"
-        yield mend("host", "none is named", "A tag ends with `deploy skipped`, a rollback red.", fix)
+        yield mend("host", "none is named", "A tag ends with `deploy skipped`, and a rollback fails.", fix)
     elif project.target == "kubernetes":
         yield from cluster.check_cluster(project)
     elif project.target == "docker":
@@ -60,7 +60,7 @@ def check_certificate(project: Project) -> Finding:
     """Check that the certificate is valid for three weeks."""
     if project.certificate is None:
         return good("certificate", "none: callers come with http")
-    why, fix = "Callers are refused when it has expired.", f"put the renewed one into {project.certificate}, and deploy"
+    why, fix = "When it expires, callers cannot connect.", f"put the renewed one into {project.certificate}, and deploy"
     try:
         pem = haproxy.read_certificate(project.certificate)
         haproxy.check_certificate(pem, project.certificate)
@@ -77,7 +77,7 @@ def check_callers(project: Project) -> Finding:
     if project.host in http_client.LOOPBACK or project.host.startswith("127."):
         return good("callers", f"they need no key, and only the host itself reaches {project.address}")
     fix = "./run keys add NAME for each caller; then keys = true in [callers] of project.toml, and ./run keys apply"
-    return mend("callers", f"they need no key at {project.address}", "Whoever reaches it may ask, and nobody can be told apart.", fix)
+    return mend("callers", f"they need no key at {project.address}", "Whoever reaches it may call, and callers cannot be told apart.", fix)
 
 
 def check_local_port(project: Project) -> Finding:
@@ -122,7 +122,7 @@ def _check_engine_host(project: Project) -> Iterator[Finding]:
         try:
             yield check(what, project, client)
         except (DockerException, PipelineError) as error:
-            yield mend(what, "could not be looked at", "A deploy may fail there.", str(error))
+            yield mend(what, "could not be checked", "A deploy may fail there.", str(error))
 
 
 def check_engine(what: str, _: Project, client: docker.DockerClient) -> Finding:
@@ -131,7 +131,7 @@ def check_engine(what: str, _: Project, client: docker.DockerClient) -> Finding:
     found = f"Docker Engine {version['Version']} on {where}"
     if tuple(map(int, version["ApiVersion"].split("."))) >= OLDEST_API:
         return good(what, found)
-    return mend(what, found, "The verbs speak a newer language than it knows.", "install Docker Engine 20.10 or later there")
+    return mend(what, found, "It is too old for the commands that Slipway uses.", "install Docker Engine 20.10 or later there")
 
 
 def check_disk(what: str, project: Project, client: docker.DockerClient) -> Finding:
@@ -141,7 +141,7 @@ def check_disk(what: str, project: Project, client: docker.DockerClient) -> Find
     found = f"{free / 1000:.1f} GB free, {wanted / 1000:.1f} wanted for {KEPT + 1} images of the largest size allowed"
     if free >= wanted:
         return good(what, found)
-    why = "A deploy ends when the disk is full; the live release goes on."
+    why = "A deploy ends when the disk is full; the live release stays live."
     return mend(what, found, why, "on the host: docker system df, docker system prune")
 
 
@@ -150,7 +150,7 @@ def check_clock(what: str, _: Project, client: docker.DockerClient) -> Finding:
     off = (parse_time(client.info()["SystemTime"]) - datetime.now(UTC)).total_seconds()
     if abs(off) <= CLOCK_SECONDS:
         return good(what, "as here")
-    why = "Logs and history cannot be put beside each other, and TLS certificates are refused."
+    why = "The times in logs and history do not match, and TLS certificates may be rejected."
     return mend(what, f"{off:+.0f} s from the one here", why, "on the host: timedatectl set-ntp true")
 
 
@@ -175,7 +175,7 @@ def check_registry(what: str, project: Project, client: docker.DockerClient) -> 
 def check_alerts(what: str, project: Project, client: docker.DockerClient) -> Finding:
     """Check that somebody receives alerts; whether they arrive, `./run alert --test` shows."""
     if project.watch is None:
-        return note(what, "[watch] is not in project.toml", "Nothing watches the service, so nobody learns that it fails.")
+        return note(what, "[watch] is not in project.toml", "Nothing monitors the service, so nobody learns that it fails.")
     place = Monitoring(project, client, Proxy(project, client).choose_image)
     try:
         return good(what, f"{alert.find_receiver(place.load_files(), place.volume.read())} receives them; ./run alert --test tries it")

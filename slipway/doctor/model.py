@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from slipway.doctor.datasets import Dataset
     from slipway.rules import Rules
 
-LEARNT = "Nothing can be learnt or judged without it."
-SAME_KIND = (
-    "put rows of the same kind there that data/train.csv does not have, such as a fifth of what you have, chosen by chance or by time"
-)
-LATER = "checked once what is above is mended: ./run doctor --model"
+LEARNT = "Without it, nothing can be trained or judged."
+SAME_KIND = "put rows with the same columns there that are not in data/train.csv, such as a fifth of your rows, chosen at random or by time"
+LATER = "checked when the lines above are fixed: ./run doctor --model"
 
 
 def check_model(project: Project) -> list[Finding]:
@@ -46,7 +44,7 @@ def _describe_surprise(error: Exception) -> Finding:
     place = traceback.extract_tb(error.__traceback__)[-1]
     text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     where = f"{Path(place.filename).name}, line {place.lineno}"
-    fix = "look for cells or declarations that are unlike the others; ./run train says where it ends"
+    fix = "look for unusual cells or declarations; ./run train says where it ends"
     return mend("data and model", f"cannot be compared: {text} ({where})", LEARNT, fix)
 
 
@@ -89,7 +87,7 @@ def _describe_unread(read: Sequence[Dataset]) -> Iterator[Finding]:
     errors = {each.error: each.name for each in reversed(read) if each.rows is None}
     for error, name in reversed(errors.items()):
         what = "model/data.py" if error.startswith("model/data.py") else name
-        yield mend(what, error.rstrip("."), LEARNT, "correct load in model/data.py, or put the rows where they are looked for")
+        yield mend(what, error.rstrip("."), LEARNT, "correct load in model/data.py, or put the rows into that file")
 
 
 def _check_declaration(read: Sequence[Dataset], build: Any) -> Iterator[Finding]:
@@ -130,12 +128,12 @@ def _check_expectations(project: Project, judged_by: Rules, tables: Sequence[pd.
     except PipelineError as error:
         source.write_draft(project.root / "build", "expectations.json", source.draft_suite(tables))
         found, _, remedy = " ".join(str(error).split()).rpartition(" Next: ")
-        why = "`train` and `validate` end here: nothing is judged by the other expectations alone."
+        why = "`train` and `validate` end here: they judge by all expectations or by none."
         return failed(what, found.rstrip("."), why, f"{remedy.rstrip('.')}; or {draft}")
     if not broken:
         return good(what, "hold for data/train.csv and validation/reference.csv")
     source.write_draft(project.root / "build", "expectations.json", source.draft_suite(tables))
-    return mend(what, broken, "`train` refuses data that is not as described.", f"correct the data; or {draft}")
+    return mend(what, broken, "`train` rejects data that does not fit them.", f"correct the data; or {draft}")
 
 
 def _describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) -> str:
@@ -144,7 +142,7 @@ def _describe_broken(checked: Sequence[Sequence[Any]], absent: Sequence[str]) ->
         if broken:
             first = broken[0]
             such = f"{first.expectation.partition(' ')[0]} of {first.column or 'all'}: {first.observed[:60]}"
-            columns = f"they name {', '.join(absent)}, which are no columns; " if absent else ""
+            columns = f"they name {', '.join(absent)}, which are not columns; " if absent else ""
             return f"{columns}{len(broken)} do not hold for {name}, such as {such}"
     return ""
 
@@ -166,6 +164,6 @@ def _check_reference(project: Project, judged_by: Rules, rows: pd.DataFrame, ref
     if not alike:
         return good(what, "no row of it is in data/train.csv")
     if not dataset.exceeds_chance(rows, len(alike), len(reference)):
-        return good(what, f"{len(alike)} of its rows are as some in data/train.csv, no more than by chance")
-    found = f"{len(alike)} of its rows are in data/train.csv too, such as {', '.join(map(str, alike[:5]))} (from 0)"
-    return mend(what, found, "A model that has seen the answers looks better than it is.", "take them out of one of the two")
+        return good(what, f"{len(alike)} of its rows equal rows in data/train.csv, no more than by chance")
+    found = f"{len(alike)} of its rows are also in data/train.csv, such as {', '.join(map(str, alike[:5]))} (from 0)"
+    return mend(what, found, "A model that has seen the answers looks better than it is.", "remove them from one of the two files")

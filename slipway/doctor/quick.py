@@ -91,13 +91,13 @@ def check_fit(project: Project, rows: pd.DataFrame) -> tuple[Finding, Fit | None
         fix = "correct it; ./run test tests/test_model.py says more"
         return mend(what, f"on {len(rows)} rows: {problem}", "`train` would end the same way.", fix), None
     if not apart <= TOLERANCE:
-        problem = f"a second fit on the same rows answers up to {apart:g} other than the first"
-        fix = "set random_state in model/estimator.py wherever something is drawn at random"
+        problem = f"a second fit on the same rows answers up to {apart:g} different from the first fit"
+        fix = "set random_state in model/estimator.py wherever something is random"
         return mend(what, problem, "The same commit and data would give another model.", fix), found
     if not off <= TOLERANCE:
         problem = f"answers a row alone up to {off:g} other than among others"
-        return mend(what, problem, "Callers send rows alone and together.", "look for what uses the whole batch, such as its mean"), found
-    return good(what, f"fits {len(found.rows)} rows, can be stored, and answers each row alone as among others"), found
+        return mend(what, problem, "Callers send rows alone and together.", "find what uses the whole batch, such as its mean"), found
+    return good(what, f"fits {len(found.rows)} rows, can be stored, and gives each row the same answer alone and among others"), found
 
 
 def check_image(project: Project, found: Fit) -> Finding:
@@ -133,7 +133,7 @@ def _compare_fits(project: Project, found: Fit) -> float:
 
 def check_behaviour(found: Fit | None, rows: pd.DataFrame, build: Path) -> Finding:
     """Tell whether the cases of `model/behaviour.py` can be asked, and how many hold for a quick fit."""
-    what, why = "model/behaviour.py", "The gate asks these rows, and refuses what it cannot ask."
+    what, why = "model/behaviour.py", "The gate asks the model these rows, and rejects rows that it cannot ask."
     try:
         read = cases.read_cases(behaviour.CASES)
         rows_to_ask = [row for each in read for row in each.list_rows()]
@@ -172,12 +172,12 @@ def check_floors(found: Fit | None, rules: Rules) -> Finding:
     if unknown := [name for name in floors if name not in values]:
         problem = f"floors.{', floors.'.join(unknown)} name no metric; model/metrics.py returns {', '.join(values)}"
         free = [f"    [floors.{name}]" for name in values if name not in floors]
-        fix = "\n".join(["take these out, or in their place (correct the numbers):", *free])
-        return mend(what, problem, "The gate cannot hold a floor that it has no metric for.", fix)
+        fix = "\n".join(["remove these, or replace them by (correct the numbers):", *free])
+        return mend(what, problem, "The gate cannot check a floor without its metric.", fix)
     if missed := [f"{name} is {values[name]:.4g}" for name, floor in floors.items() if _lacks(values[name], floor.min, floor.max)]:
-        problem = f"floors that a fit of {len(found.rows)} rows misses by far, on rows that it learnt from: {', '.join(missed)}"
-        why = "With another model's floors the gate says FAIL whatever the model does."
-        return note(what, problem, why, "set [floors] by what is good here")
+        problem = f"floors that a fit of {len(found.rows)} rows misses by far, on rows that it was trained on: {', '.join(missed)}"
+        why = "With the floors of another model, the gate says FAIL whatever this model does."
+        return note(what, problem, why, "set [floors] to what is good for this model")
     return good(what, f"{_count(len(floors), 'floor')}, of metrics that there are")
 
 
@@ -196,7 +196,7 @@ def check_weights(found: Fit) -> Iterator[Finding]:
     if features.TASK == "regression" or not weights or _weighs_classes(found):
         return
     what, problem = "class weights", f"model/estimator.py weighs classes ({', '.join(weights)}), and loss in model/metrics.py does not"
-    why = "The model answers as if all classes were equally frequent; by an unweighted loss that looks worse than a trivial answer."
+    why = "The model answers as if all classes were equally frequent. An unweighted loss judges that as worse than a trivial answer."
     ours, constant = float(compute_losses(found.truth, found.answers).mean()), choose_trivial(found.truth, found.classes)
     trivial = float(compute_losses(found.truth, repeat_constant(constant, len(found.truth))).mean())
     if ours > trivial:

@@ -12,13 +12,13 @@ NEW_KEY = Command(("sign", "--new-key"), program="./run")
 def check_signatures(what: str, repo: Repository) -> Finding:
     """Check that there is a key that deploys hold releases against, and that no other branch can read its private half."""
     if repo.limited:
-        why = "A key would be the whole repository's, so a workflow on any branch could sign with it."
+        why = "A key would belong to the whole repository, so a workflow on any branch could sign with it."
         return limit(what, "this plan has no environments for a private repository", why, "make it public, or take a plan that has them")
     signers, listed = read_signers(repo.project.root), repo.fetch(f"/{PLACE}/deployment-branch-policies?per_page=100") or {}
     open_to = {(each["name"], each.get("type", "branch")) for each in listed.get("branch_policies", ())}
     restrict = () if (repo.branch, "branch") in open_to else _restrict(repo)
     if signers is None:
-        why = f"Whoever may push to the registry can have an image of their own deployed. Commit {FILE} then: no other is deployed."
+        why = f"Whoever may push to the registry can get any image deployed. Then commit {FILE}: only signed images are deployed."
         return note(what, f"nothing is signed: the default branch has no {FILE}", why, "", *restrict, NEW_KEY)
     if not any(each.strip() and not each.lstrip().startswith(b"#") for each in signers.splitlines()):
         return mend(what, f"{FILE} has no key", "No release can be deployed.", "", *restrict, NEW_KEY)

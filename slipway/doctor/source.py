@@ -32,15 +32,15 @@ from pydantic import BaseModel, ConfigDict
 # "regression", "binary" or "multiclass"
 TASK = "regression"
 TARGET = ""
-# Of a binary task: the value of TARGET whose probability is answered, such as "yes". None: 1, or True.
+# For a binary task: the value of TARGET whose probability is answered, such as "yes". None: 1, or True.
 POSITIVE: str | int | bool | None = None
 # Rows that belong together are correlated, so the gate resamples them together. None: every row by itself.
 GROUP: str | None = None
-# What an answer may be at all: lowest and highest. None: probabilities, or any number.
+# The lowest and the highest possible answer. None: probabilities, or any number.
 TARGET_RANGE: tuple[float, float] | None = None
-# Where a candidate must not be worse either: a column by its values (None), or cut before these numbers.
+# Slices in which a candidate must not be worse either: a column by its values (None), or cut before these numbers.
 SLICES: dict[str, tuple[float, ...] | None] = {}
-# Raise it when a request that was right before is no longer right.
+# Raise this number when a request that was valid before is no longer valid.
 CONTRACT_VERSION = 1
 
 
@@ -50,7 +50,7 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 '''
 NEW_BEHAVIOUR = '''\
-"""How the model must behave, whatever its figures say. The gate asks it these rows and refuses it when a case does not hold.
+"""How the model must behave, whatever its figures say. The gate asks it these rows and rejects it if a case does not hold.
 
 invariance  the answers to `rows` and to the same rows with `change` differ by at most `within`
 direction   with `change` the answers are "higher" or "lower" (`expect`), by at least `by`

@@ -50,7 +50,7 @@ class Table:
             some = "; ".join(each.format() for each in self.misfits[:SHOWN])
             more = f"; and {len(self.misfits) - SHOWN} more columns" if len(self.misfits) > SHOWN else ""
             raise refusal(
-                f"{self.name} is not what model/features.py declares: {some}{more}. Nothing was changed. "
+                f"{self.name} does not fit model/features.py: {some}{more}. Nothing was changed. "
                 f"Next: ./run doctor --model has the line for each column; then {then}."
             )
         return self.rows
@@ -59,7 +59,7 @@ class Table:
 def load(path: Path) -> Table:
     """Load rows by `model/data.py` and convert them by `model/features.py`. Raises PipelineError."""
     if not path.is_file():
-        raise PipelineError(f"{path} cannot be loaded: there is no such file. Next: put the rows there, or correct the name.")
+        raise PipelineError(f"{path} cannot be loaded: there is no such file. Next: put the rows there, or correct the file's name.")
     with owner_step("load", "/".join(path.parts[-2:])):
         found = data.load(path)
         if not isinstance(found, pd.DataFrame):
@@ -135,7 +135,7 @@ def _refuse_findings(findings: list[Finding], path: Path, refusal: type[Pipeline
     if findings:
         first = findings[0]
         raise refusal(
-            f"{'/'.join(path.parts[-2:])} is not the data that validation/expectations.json describes, "
+            f"{'/'.join(path.parts[-2:])} does not meet validation/expectations.json, "
             f"{first.column or 'as a whole'} for one ({first.observed[:80]}):\n{_format_findings(findings)}\n"
             f"Nothing was changed. Correct the data, or the expectations if the world has changed; then: {then}."
         )
@@ -157,7 +157,7 @@ def examine_training(project: Project, rules: Rules, manifest: Manifest, held_ou
     found = check(rows, rules, new=True)
     seen = report.Data(expectations=found.expectations, findings=found.findings, overlap=None)
     if found.findings:
-        return seen, [f"data/train.csv is not what the expectations describe: {each.column} {each.observed}" for each in found.findings]
+        return seen, [f"data/train.csv does not meet the expectations: {each.column} {each.observed}" for each in found.findings]
     seen.overlap = find_overlap(rows, held_out)
     return seen, _find_leaks(rows, rules, seen.overlap, held_out, "data/train.csv")
 
@@ -174,7 +174,7 @@ def refuse_unfit(table: Table, rules: Rules, then: str) -> None:
     held_out = read_reference(rules)
     read_truth(held_out, read_classes(rows, file), rules.reference)
     if leaks := _find_leaks(rows, rules, find_overlap(rows, held_out), held_out, file.name):
-        raise DataRefused(f"{file} may not be learnt from. {' '.join(leaks)} Nothing was changed. Next: correct the data, then {then}.")
+        raise DataRefused(f"{file} may not be trained on. {' '.join(leaks)} Nothing was changed. Next: correct the data, then {then}.")
 
 
 def find_overlap(rows: pd.DataFrame, reference: pd.DataFrame) -> list[int]:
@@ -218,7 +218,7 @@ def find_disguised(rows: pd.DataFrame, limit: float) -> list[str]:
     found = {column: score_alone(sample[column], sample[features.TARGET], regression) for column in list_inputs()}
     return [
         f"{column} alone explains {score:.3f} of {features.TARGET}, more than the {limit:g} in validation/thresholds.toml: "
-        "it is the target in disguise, or known only afterwards."
+        "it probably reveals the target, or is known only afterwards."
         for column, score in found.items()
         if score > limit
     ]

@@ -191,7 +191,7 @@ def describe_creep(harm: Interval, gap: float, tolerated: float) -> tuple[Outcom
     if total.low > 0 and total.high >= 2 * tolerated:
         return Outcome.FAIL, f"{measured}: small losses have added up, and it is not inside two margins ({2 * tolerated:.4g})."
     if total.mean > tolerated:
-        return Outcome.PASS, f"{measured}: small losses add up; beyond two margins ({2 * tolerated:.4g}) it is refused."
+        return Outcome.PASS, f"{measured}: small losses are adding up; beyond two margins ({2 * tolerated:.4g}) a candidate is rejected."
     return None
 
 
@@ -212,7 +212,7 @@ def describe_implausible(answers: Values, limits: tuple[float, float] | None) ->
             f"{len(outside)} of {len(answers)} answers are outside {limits[0]:g} to {limits[1]:g} (such as {some}), {list_rows(outside)}."
         )
     if not np.ptp(values, axis=0).any():
-        return f"All {len(answers)} answers are {', '.join(f'{value:.4g}' for value in values[0])}: the model looks at nothing."
+        return f"All {len(answers)} answers are {', '.join(f'{value:.4g}' for value in values[0])}: the model ignores its input."
     return None
 
 

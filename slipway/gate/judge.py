@@ -65,7 +65,7 @@ def _ask_champion(
     with open_predictor(project, champion.predictor) as theirs:
         answers = theirs.answer(reference)
     if wrong := gate.describe_not_finite(answers):
-        raise PipelineError(f"The champion {theirs.tag} cannot be judged against: {wrong} Next: ./run rollback, then judge again.")
+        raise PipelineError(f"The champion {theirs.tag} cannot be compared with: {wrong} Next: ./run rollback, then judge again.")
     return replace(theirs, tag=champion.tag or theirs.tag), align_classes(answers, theirs.manifest.model.classes, classes)
 
 
@@ -76,7 +76,7 @@ def align_classes(answers: Answers, theirs: list[Any] | None, classes: list[Any]
     before, after = ([str(each) for each in labels] for labels in (theirs, classes))
     if sorted(before) != sorted(after):
         raise PipelineError(
-            f"The release before tells {theirs} apart, this one {classes}: their answers mean other things and cannot be compared. "
+            f"The champion has the classes {theirs}, this one {classes}: their answers mean different things and cannot be compared. "
             "Next: raise CONTRACT_VERSION in model/features.py and judge as a first release, ./run validate --champion none."
         )
     if answers.ndim == 1:
@@ -180,7 +180,7 @@ def _note_other_reference(champion: Predictor | None, named: str) -> list[str]:
         return []
     return [
         f"The reference dataset {named[:12]} is another than {champion.manifest.reference.sha256[:12]}, that of {champion.tag}: "
-        "figures are not those of before, and its change needs a review of its own (.github/CODEOWNERS)."
+        "figures cannot be compared with former ones, and this change needs a separate review (.github/CODEOWNERS)."
     ]
 
 
@@ -197,14 +197,14 @@ def refuse_other_data(project: Project, manifest: Manifest) -> None:
     found = sha256(project.train_data.read_bytes()) if project.train_data.is_file() else "missing"
     if found != manifest.data.sha256:
         raise PipelineError(
-            f"{project.train_data} ({found[:12]}) is not what the bundle learnt from ({manifest.data.sha256[:12]}). Next: ./run train."
+            f"{project.train_data} ({found[:12]}) is not what the bundle was trained on ({manifest.data.sha256[:12]}). Next: ./run train."
         )
 
 
 def count_use(project: Project, judged: Judgement) -> Judgement:
     """Record the judgement in the ledger, and return it with how many candidates the reference dataset was used for."""
     uses = ledger.record_verdict(project, judged)
-    worn = f"{uses} candidates were judged on this reference dataset. It wears out, as what is tried comes to fit it: collect another."
+    worn = f"{uses} candidates were judged on this reference dataset. After many tries, one fits it by chance: collect another."
     notes = [worn] if uses and uses >= WEARS_OUT else []
     return judged.model_copy(update={"reference_uses": uses, "notes": judged.notes + notes})
 

@@ -33,7 +33,7 @@ def poisson_deviance(truth: Values, answers: Values) -> Values:
     less counts as a tiny one.
     """
     if np.min(truth, initial=0) < 0:
-        raise ValueError("poisson_deviance takes counts, and some of the truth is below 0. Next: squared or absolute in model/metrics.py.")
+        raise ValueError("poisson_deviance needs counts, but some true values are below 0. Next: squared or absolute in model/metrics.py.")
     expected = np.maximum(answers, CLOSEST)
     return np.asarray(2 * (xlogy(truth, truth / expected) - truth + expected))
 

@@ -27,22 +27,22 @@ SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
 SHOWN = 50
 BETTER = '<div class="ends"><span>← candidate is better</span><span>candidate is worse →</span></div>'
 BAR = (
-    "The dot is the difference that was measured, the bar is where the true one lies: each of its ends holds with the confidence in "
+    "The dot is the measured difference. The true one lies within the bar: each of its ends holds with the confidence in "
     "`validation/thresholds.toml`, 95 of 100 times by default. "
 )
-CHAMPION = "Up to the dashed line, the margin, being worse is tolerated: a bar that is wholly in the green is good enough."
+CHAMPION = "The dashed line is the margin: the candidate may be worse up to there. If the whole bar is in the green, it is good enough."
 TRIVIAL = "If the whole bar is in the green, left of zero, the candidate has learnt something."
 MANY = (
-    "To be read like the bar above. A slice refuses the candidate if its dot is right of its own dashed line and p is small, below 0.05 by "
-    "default: chance alone would hardly show that. p allows for how many slices are looked at. An arrow says that the bar goes on."
+    "Read these like the bar above. A slice rejects the candidate if its dot is right of its own dashed line and p is small, below 0.05 by "
+    "default: that would hardly happen by chance. p allows for the number of slices. An arrow says that the bar continues."
 )
 DOT = "Each dot is a row of the reference dataset"
 READ = {
-    "regression": f"{DOT}. On the dashed line the answer was right, above it too high, below it too low.",
-    "binary": f"{DOT}: across its class, up the probability that was given to class 1. Good is low on the left and high on the right.",
-    "multiclass": f"{DOT}: across the number of its class, up the probability that was given to that class. Good is high everywhere.",
+    "regression": f"{DOT}. On the dashed line, the answer was right; above it, too high; below it, too low.",
+    "binary": f"{DOT}: to the right its class, upwards the probability of class 1. Good is low on the left and high on the right.",
+    "multiclass": f"{DOT}: to the right the number of its class, upwards the probability of that class. Good is high everywhere.",
 }
-PART = "Look for where the lines part: there one of the two is worse."
+PART = "Look for places where the lines differ: there, one of the two is worse."
 RISE = "A line that rises at the end says that the model fits newer rows less well."
 
 
@@ -74,13 +74,13 @@ def format_verdict(judged: Judgement) -> str:
 def describe_sides(judged: Judgement) -> str:
     """Return who was held against whom, on what and by which rules."""
     uses, champion = judged.reference_uses, judged.champion
-    used = "how often it was used is not known" if uses is None else f"candidates judged on it, with this one: {uses}"
+    used = "it is not known how often it was used" if uses is None else f"candidates judged on it, with this one: {uses}"
     rules = f"thresholds {shorten_hash(judged.thresholds_sha256)}, expectations {shorten_hash(judged.expectations_sha256)}"
     rules += f", checks {shorten_hash(judged.checks_sha256)}" if judged.checks_sha256 else ""
     groups = f" in {judged.harm.groups} groups" if judged.harm and judged.harm.groups != judged.harm.rows else ""
     facts = [
         ["candidate", name_side(judged.candidate)],
-        ["held against", name_side(champion) if champion else "a trivial model, which answers every row alike: this is a first release"],
+        ["compared with", name_side(champion) if champion else "a trivial model, with one answer for every row: this is a first release"],
         ["judged at", judged.at.replace("T", " ")],
         ["reference dataset", Html(f"{shorten_hash(judged.reference_sha256)}, {judged.reference_rows} rows{groups}; {used}")],
         ["rules", Html(f"from {escape(judged.rules)}: {rules}")],
@@ -128,11 +128,11 @@ def describe_data(judged: Judgement) -> str:
 def describe_overlap(checked: Data) -> str:
     """Say which reference rows were learnt from."""
     if checked.overlap is None:
-        return "Whether reference rows are in the training data could not be told: the candidate learnt from other data than is here."
+        return "It is not known whether reference rows are in the training data: the candidate was trained on other data than is here."
     if not checked.overlap:
         return "No row of the reference dataset is in the training data."
     return (
-        f"Rows of the reference dataset that are in the training data too: {len(checked.overlap)}, so their answers may be remembered and "
+        f"Rows of the reference dataset that are also in the training data: {len(checked.overlap)}, so their answers may be remembered and "
         f"not predicted. Counted from 0: {list_numbers(checked.overlap)}."
     )
 
@@ -182,7 +182,7 @@ def draw_difference(judged: Judgement) -> str:
     """Return the overall difference as a bar."""
     title, harm = f"Loss of the candidate minus that of the {'champion' if judged.champion else 'trivial model'}", judged.harm
     if not harm:
-        return format_section(title, format_paragraph("Not compared: something refuses the candidate before that."))
+        return format_section(title, format_paragraph("Not compared: the candidate was rejected before that."))
     scale = make_scale([harm.low, harm.high, harm.margin, 0.0])
     drawn = draw_marks(harm, scale) + draw_bar(harm, scale, f"overall: {format_harm(harm)}") + draw_axis(scale)
     tone = "pass" if harm.high < harm.margin else "fail" if harm.low > 0 else "inconclusive"

@@ -47,8 +47,8 @@ class Predictor:
         columns = self.manifest.features.columns
         if lacking := [name for name in columns if name not in rows.columns]:
             raise PipelineError(
-                f"{self.tag} wants {', '.join(lacking)}, which the rows do not have. "
-                "Next: add the column to them, to the reference dataset in a change of its own, then ask again."
+                f"{self.tag} needs {', '.join(lacking)}, which the rows do not have. "
+                "Next: add the column to them; for the reference dataset, in a separate change. Then type the same again."
             )
         if rows.empty:
             raise PipelineError(f"There are no rows to send to {self.tag}. Next: put some there.")
@@ -66,8 +66,7 @@ class Predictor:
             self.batch.rows = len(rows) // 2
             return []
         raise PipelineError(
-            f"{self.tag} does not take row {first}, which has {len(response.request.content)} bytes as JSON: "
-            f"{response.text[:300]} {RAISE_LIMIT}"
+            f"{self.tag} rejects row {first}, which has {len(response.request.content)} bytes as JSON: {response.text[:300]} {RAISE_LIMIT}"
         )
 
     def read_answers(self, response: httpx.Response, expected: int, first: int) -> list[Any]:
@@ -75,12 +74,10 @@ class Predictor:
         if response.status_code == FAILED:
             raise ServiceFailed(f"{self.tag} failed on rows {first} to {first + expected - 1} (from 0) that it was sent.")
         if response.status_code != 200:
-            raise PipelineError(
-                f"{self.tag} refuses rows that it is sent, of {expected} from row {first} on: {response.text[:300]} {CORRECT_ROWS}"
-            )
+            raise PipelineError(f"{self.tag} rejects rows, of {expected} from row {first} on: {response.text[:300]} {CORRECT_ROWS}")
         predictions: list[Any] = response.json()["predictions"]
         if len(predictions) != expected:
-            raise PipelineError(f"{self.tag} gives {len(predictions)} answers to {expected} rows. Next: look at what answers there.")
+            raise PipelineError(f"{self.tag} gives {len(predictions)} answers to {expected} rows. Next: check what answers there.")
         return predictions
 
 
@@ -96,7 +93,7 @@ def open_predictor(project: Project, predictor: str) -> Iterator[Predictor]:
             )  # a release is tagged after it was judged
             yield Predictor(tag, release["digest"], release["manifest_sha256"], manifest, client)
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise PipelineError(f"{predictor} could not be asked to the end: {error}. Next: ./run status, then judge again.") from error
+        raise PipelineError(f"{predictor} did not answer to the end: {error}. Next: ./run status, then judge again.") from error
 
 
 @contextmanager

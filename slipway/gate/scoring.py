@@ -85,7 +85,7 @@ def _find_positive(name: str, counts: Counter[Label], classes: list[Label], posi
         if classes == [0, 1]:
             return classes[1]
         raise TargetError(
-            f"{name} is {classes[0]!r} or {classes[1]!r}, and model/features.py does not say which of them has its probability answered. "
+            f"{name} is {classes[0]!r} or {classes[1]!r}, and model/features.py does not say whose probability to answer. "
             f"Next: POSITIVE = {propose_positive(counts)!r} in model/features.py, or the other one."
         )
     found = [each for each in classes if each == positive or str(each) == str(positive)]

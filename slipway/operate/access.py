@@ -49,20 +49,20 @@ def _add_key(project: Project, target: Target, name: str) -> None:
     # A random key of 256 bits cannot be guessed from its hash, however fast that is computed: no salt, and no slow hash.
     record = {"sha256": sha256(key.encode()).hexdigest(), "made": chain.format_now(), "by": lock.find_user()}
     write_everywhere(target, f"{KEY}{name}.json", record)
-    needed = "It is needed from now on." if project.callers.keys else "It is not needed until [callers] keys = true in project.toml."
-    line(f"The key of {name}, which is shown only here:\n\n{key}\n\n{needed} Callers send it as Authorization: Bearer KEY.")
+    needed = "Callers need it from now on." if project.callers.keys else "It is not needed until [callers] keys = true in project.toml."
+    line(f"The key of {name}, which is shown only once:\n\n{key}\n\n{needed} Callers send it as Authorization: Bearer KEY.")
 
 
 def _revoke_key(project: Project, target: Target, name: str) -> None:
     records = read_records(target.read_access())
     good = [each for each, record in records.items() if record["sha256"]]
     if name not in good:
-        expected = " or ".join(good) or "a caller with a key, and there is none"
+        expected = " or ".join(good) or "a caller with a key, but there is none"
         raise PipelineError(f"{name!r} has no key. Expected: {expected}. Next: ./run keys list.")
     record = {**records[name], "sha256": None, "revoked": chain.format_now(), "by": lock.find_user()}
     write_everywhere(target, f"{KEY}{name}.json", record)
-    none = " No key is left: callers get 401." if project.callers.keys and good == [name] else ""
-    line(f"The key of {name} is refused from now on.{none}")
+    none = " No key is left: all callers get 401." if project.callers.keys and good == [name] else ""
+    line(f"The key of {name} is rejected from now on.{none}")
 
 
 def _list_keys(project: Project, target: Target, _: str) -> None:
@@ -78,7 +78,7 @@ def _apply_settings(project: Project, target: Target, _: str) -> None:
         write_everywhere(target, SETTINGS, record)
     callers = project.callers
     asked = "with a key" if callers.keys else "without a key"
-    line(f"Callers are answered on {', '.join(callers.routes)}, {asked}; all else answers inside only.")
+    line(f"Callers are answered on {', '.join(callers.routes)}, {asked}; all other routes answer only inside.")
 
 
 def publish_settings(project: Project, target: Target) -> None:
@@ -95,7 +95,7 @@ def find_change(project: Project, files: dict[str, str]) -> Record | None:
     proxy = project.root / "infra" / "haproxy.cfg"
     if project.target == "docker" and project.callers != Callers() and MARK not in proxy.read_text(encoding="utf-8"):
         raise PipelineError(
-            f"{proxy} does not mark callers: everything would answer them, without a key. Nothing was changed. "
+            f"{proxy} does not mark callers, so every route would answer them without a key. Nothing was changed. "
             f"Next: in its frontend callers, http-request set-header {MARK} %[src] if {{ dst_port 8000 }}."
         )
     callers, before = project.callers, json.loads(files.get(SETTINGS, "{}"))
@@ -130,7 +130,9 @@ def write_everywhere(target: Target, file: str, record: Record) -> None:
         if target.read_live_sequence() is None or _is_taken(target, record["at"]):
             return
         if time.monotonic() > deadline:
-            raise PipelineError(f"It is written, and not every replica has read it in {WAIT_SECONDS} s. Next: ./run status, then the same.")
+            raise PipelineError(
+                f"It is written, but not every replica has read it within {WAIT_SECONDS} s. Next: ./run status, then type the same again."
+            )
 
 
 def _is_taken(target: Target, at: float) -> bool:
@@ -138,7 +140,7 @@ def _is_taken(target: Target, at: float) -> bool:
     while True:
         found = [CHANGED.search(text) for [text] in target.ask_live(("/metrics", None)).values()]
         if not all(found):
-            warn("the live release is from before keys, and asks for none. Next: ./run deploy TAG, of a newer release.")
+            warn("the live release was built before keys existed, and asks for none. Next: ./run deploy TAG of a newer release.")
             return True
         if all(each and float(each[1]) >= at for each in found):
             return True
@@ -163,5 +165,5 @@ def keep_uses(target: Target, files: dict[str, str]) -> dict[str, str]:
 def warn_open(project: Project, tag: str, files: Path) -> None:
     """Warn where the live release, as its files say, does not tell callers and those inside apart."""
     if project.callers.keys and not json.loads((files / "manifest.json").read_bytes()).get("access_control"):
-        found = f"{tag} is from before keys: everything answers at the public address, without one"
+        found = f"{tag} was built before keys existed: every route answers at the public address, without a key"
         report_warning(f"{found}. Next: ./run deploy TAG, of a newer release")

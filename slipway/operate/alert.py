@@ -96,7 +96,7 @@ def find_receiver(wanted: Mapping[str, str], there: Mapping[str, str]) -> str:
     found = monitoring.read_receiver(monitoring.parse_alertmanager(wanted.get(monitoring.ALERTMANAGER, "")))
     receiver = str(found["name"])
     if receiver == NOBODY:
-        raise Nobody(f"Nobody receives alerts: they are only on Alertmanager's page. Next: {format_next()}")
+        raise Nobody(f"Nobody receives alerts: they are shown on Alertmanager's page only. Next: {format_next()}")
     if monitoring.SECRET in json.dumps(found) and monitoring.SECRET not in there:  # a config of one's own may have another file
         raise PipelineError(f"{receiver} receives no alerts: its secret is not on the host. Next: ./run alert --secret.")
     if there.get(monitoring.ALERTMANAGER) != wanted[monitoring.ALERTMANAGER]:
@@ -141,7 +141,7 @@ def _reach(monitoring: "Monitoring", container: "Container") -> Iterator[Callabl
     try:
         beside = monitoring.client.containers.run(image, detach=True, **settings)
     except DockerException as error:  # such as for want of room
-        raise PipelineError(f"Alertmanager cannot be asked on the host: {error}. Next: mend that, then ./run alert --test.") from error
+        raise PipelineError(f"Alertmanager on the host cannot be reached: {error}. Next: fix that, then ./run alert --test.") from error
 
     def ask(path: str, body: Any) -> str:
         code, output = run_command(beside, ["bash", "-c", ASK, "bash", format_request(path, body).decode()])

@@ -54,7 +54,7 @@ def fetch_attested(project: Project, digest: str) -> Attested | None:
                 return None
             return Attested(registry.fetch_content("manifests", digest), tuple(_fetch_bundle(registry, each) for each in found))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise PipelineError(f"What {registry.host} lists for {digest} cannot be read: {error!r}. Next: ./run doctor.") from error
+            raise PipelineError(f"The list of {registry.host} for {digest} cannot be read: {error!r}. Next: ./run doctor.") from error
 
 
 def _fetch_bundle(registry: Registry, digest: str) -> bytes:

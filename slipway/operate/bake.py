@@ -20,7 +20,7 @@ EVERY = 1.0  # seconds
 # Below so many requests, a share or a percentile of them says nothing.
 FEW = 20
 CHANCE = 1e-6
-BACK = "What served before serves again. Next: ./run status."
+BACK = "The previous release is live again. Next: ./run status."
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _find_percentile(before: Reading, now: Reading) -> float:
 
 def watch_release(target: Target, new: Deployment, watch: Watch, check_lock: Callable[[], None]) -> None:
     """Watch a release for its time. Raises BakeError with what failed, or could not be read."""
-    line(f"watching {new.tag} for {watch.limits.seconds:g} s")
+    line(f"monitoring {new.tag} for {watch.limits.seconds:g} s")
     deadline = time.monotonic() + watch.limits.seconds
     try:
         proven = take_reading(target, watch.last)
@@ -118,11 +118,11 @@ def watch_release(target: Target, new: Deployment, watch: Watch, check_lock: Cal
             time.sleep(min(EVERY, watch.limits.seconds))
             check_lock()
             if failures := find_failures(watch, take_reading(target, watch.last)):
-                raise BakeError(f"{new.tag} failed while it was watched: {'; '.join(failures)}. {BACK}")
+                raise BakeError(f"{new.tag} failed while it was monitored: {'; '.join(failures)}. {BACK}")
     except (BakeError, Busy):
         raise
     except PipelineError as error:
-        raise BakeError(f"{new.tag} could not be watched, which counts as failed: {error} {BACK}") from error
+        raise BakeError(f"{new.tag} could not be monitored, which counts as failed: {error} {BACK}") from error
 
 
 def take_reading(target: Target, last: dict[str, Reading]) -> Reading:

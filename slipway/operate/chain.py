@@ -86,7 +86,7 @@ def refuse_moved(proven: Sequence[Deployment], new: Deployment) -> None:
         if each.tag == new.tag and (each.commit, each.digest) != (new.commit, new.digest):
             raise PipelineError(
                 f"{new.tag} was deployed {format_age(each.at)} from commit {each.commit[:12]} as {each.digest[:19]}; now it is commit "
-                f"{new.commit[:12]}, {new.digest[:19]}. A tag that was deployed may not move. Next: give this commit a tag of its own."
+                f"{new.commit[:12]}, {new.digest[:19]}. A tag that was deployed must not move. Next: give this commit a new tag."
             )
 
 
@@ -95,7 +95,7 @@ def refuse_contract(live: Deployment | None, prior: Deployment, accepted: bool) 
     if live and live.contract != prior.contract and not accepted:
         raise PipelineError(
             f"{live.tag} takes requests of input contract {live.contract}, {prior.tag} of {prior.contract}: what callers send now may be "
-            f"refused. Next: ./run rollback --to TAG of contract {live.contract}, or tell the callers and add --accept-contract."
+            f"rejected. Next: ./run rollback --to TAG of contract {live.contract}, or inform the callers and add --accept-contract."
         )
 
 

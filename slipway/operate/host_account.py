@@ -18,7 +18,7 @@ def host_account(project: Project) -> None:  # noqa: ARG001  # as each verb
     command = COMMAND if remote == ssh.ENGINE else COMMAND.replace("docker", f"docker -H unix://{remote}")
     line(LINE.format(command=command))
     line(
-        "\nOn the host, in ~/.ssh/authorized_keys of the user that deploys, put what stands before ssh-ed25519 in front of the key. It "
-        "then opens the engine: no shell, no forwarding. The engine is root on the host all the same, a rootless one is its user. "
-        "Next: ./run status, from here."
+        "\nOn the host, in ~/.ssh/authorized_keys of the user that deploys, put the text before ssh-ed25519 in front of the key. The key "
+        "then opens the engine, but no shell and no forwarding. The engine is still root on the host; a rootless engine has the rights "
+        "of its user. Next: ./run status, from here."
     )

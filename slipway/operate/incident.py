@@ -16,7 +16,8 @@ RESUME = (
     'Once the cause is fixed: *Actions*, *deploy*, *Run workflow*, with *resume* ticked. Or by hand: `./run resume --reason "WHY"`, then '
     "`./run deploy TAG`."
 )
-HELP = "`./run status` shows what is live, `docs/rollback.md` is the page for it."
+NO_REPORT = "There is no report, because the drill ended before. The log of the run has the reason."
+HELP = "`./run status` shows which release is live. The page for this is `docs/rollback.md`."
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def describe_environment(environment: str, live: str, events: Sequence[Event], r
     `live` is the tag of the live release; empty where nothing is live, or where that is unknown.
     """
     held = journal.find_hold(events)
-    serves = f"{live} serves" if live else "what serves is unknown"
+    serves = f"{live} is live" if live else "the live release is not known"
     lines = [f"- last run: {quote(run.title)}, {run.url}"]
     if held:
         title = f"{environment.capitalize()} runs {held.tag} after a rollback; deploys are held"
@@ -60,7 +61,7 @@ def _format(serves: str, lines: list[str], act: str, end: str) -> str:
 
 def describe_drill(report: str, run: Run) -> Issue:
     """Return the issue after a drill, with its report, which is empty where it did not come that far."""
-    found = quote_block(report) if report.strip() else "It has no report: it ended before. The log of the run has the reason."
+    found = quote_block(report) if report.strip() else NO_REPORT
     again = "Repeat it: *Actions*, *drill*, *Run workflow*. Or by hand: `./run demo --target docker`. The live release is not affected."
     if run.outcome not in ENDED:
         return Issue("drill", False, "the drill passed", run.url)

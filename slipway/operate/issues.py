@@ -38,7 +38,7 @@ def keep_issue(wanted: Issue) -> str:
         if wanted.is_open:
             return _update(client, url, wanted, found[0]) if found else _open(client, url, wanted)
         for number, _ in found:
-            _comment(client, f"{url}/{number}", f"It is over: {wanted.title}\n\n{wanted.body}")
+            _comment(client, f"{url}/{number}", f"This is resolved: {wanted.title}\n\n{wanted.body}")
             client.patch(f"{url}/{number}", json={"state": "closed"}).raise_for_status()
         return ", ".join(f"issue {number}: closed" for number, _ in found) or "no issue to change"
 

@@ -122,7 +122,7 @@ def describe_time_live(events: Sequence[Event], digest: str, now: datetime) -> s
     """Say for how long in all the release of a digest was live on staging, by the history of that."""
     switches = [each for each in events if each.release]
     if not switches:
-        return "may have been live on staging: its history is not where production is reached; GitHub's list of deployments has it"
+        return "may have been live on staging: the history of staging cannot be reached from here; see GitHub's list of deployments"
     ends = [datetime.fromisoformat(each.at) for each in switches[1:]] + [now]
     seconds = sum(
         (end - datetime.fromisoformat(each.at)).total_seconds()
@@ -148,7 +148,8 @@ def refuse_held(events: Sequence[Event]) -> None:
     if event := find_hold(events):
         raise Held(
             f"Deploys are held: {one_line(event.what, REASON)} to {event.tag} by {event.by}, {format_age(event.at)}. "
-            "Next: once what was wrong is mended, ./run deploy TAG --resume, whose proof ends that; ./run resume ends it without a deploy."
+            "Next: once the cause is fixed, ./run deploy TAG --resume, whose proof ends the hold; or ./run resume, which ends it without "
+            "a deploy."
         )
 
 

@@ -27,9 +27,9 @@ def explain_busy(holder: dict[str, str]) -> str:
     """Say who is at work, and what to do: a rollback after a rollback would go one release further back."""
     rolls_back = holder["what"] == ROLLBACK
     return (
-        f"{holder['what']} by {holder['by']} is at work here (started {chain.format_age(holder['at'])}). Wait for it"
+        f"{holder['what']} by {holder['by']} is running here (started {chain.format_age(holder['at'])}). Wait for it"
         + (". " if rolls_back else ", or ./run rollback, which takes over. ")
-        + "One that was killed is known as such after 15 s. Next: ./run status."
+        + "If it was killed, this is known after 15 s. Next: ./run status."
     )
 
 

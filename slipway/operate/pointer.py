@@ -57,7 +57,10 @@ def find_live(named: str) -> Recorded | None:
         found = fetch_recorded("production")
     except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
         why = one_line(str(error) or repr(error), REASON)
-        report_warning(f"GitHub's list of deployments does not say what is live, so this is held against what `production` names: {why}")
+        report_warning(
+            "GitHub's list of deployments does not say what is live, so the candidate is compared with the release that "
+            f"`production` names: {why}"
+        )
         return None
     # Another digest than then: it was moved since.
     return found if found and named == found.production != found.live else None

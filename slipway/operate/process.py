@@ -121,12 +121,12 @@ def wait_ready(url: str, alive: Callable[[], bool], read_end: Callable[[], str])
     with http_client.open_client(url, timeout=5) as client:
         while time.monotonic() < deadline:
             if not alive():
-                raise NotServing(f"The service ended instead of becoming ready. {read_end()} Next: mend that, and try again.")
+                raise NotServing(f"The service ended instead of becoming ready. {read_end()} Next: fix that, then try again.")
             with suppress(httpx.TransportError):
                 if client.get("/readyz").status_code == 200:
                     return
             time.sleep(0.05)
-    raise NotServing(f"The service was not ready after {START_SECONDS} s. {read_end()} Next: mend that, and try again.")
+    raise NotServing(f"The service was not ready after {START_SECONDS} s. {read_end()} Next: fix that, then try again.")
 
 
 def read_end(log: IO[bytes]) -> str:

@@ -58,7 +58,8 @@ def resolve_champion(project: Project, champion: str) -> Champion | None:
         digest = target.read_pointer()
         if digest and (found := pointer.find_live(digest)):
             report_warning(
-                f"the pointer `production` lags behind {found.tag}, which GitHub records as live: this is held against {found.tag}"
+                f"the pointer `production` lags behind {found.tag}, which GitHub records as live: the candidate is compared with "
+                f"{found.tag}"
             )
             return load_champion(target, found.live, found.tag)
         return load_champion(target, digest) if digest else None
@@ -71,7 +72,7 @@ def load_champion(target: Target, digest: str, tag: str | None = None) -> Champi
     try:
         return Champion(target.locate_release(digest), target.fetch_release(digest) / "gate.json", tag)
     except (PipelineError, OSError) as error:
-        raise PipelineError(f"The champion {digest[:19]} is recorded, and cannot be had: {error} Next: ./run status.") from error
+        raise PipelineError(f"The champion {digest[:19]} is recorded, but cannot be fetched: {error} Next: ./run status.") from error
 
 
 class Refused(PipelineError):
@@ -79,8 +80,8 @@ class Refused(PipelineError):
 
     def __init__(self, judged: Judgement) -> None:
         super().__init__(
-            f"The gate says {judged.verdict.value} against what is live now. {' '.join(judged.reasons)} Nothing was deployed. "
-            "Next: ./run status. Who answers for it all the same adds --approved-by NAME and --reason TEXT."
+            f"The gate says {judged.verdict.value} against what is live now. {' '.join(judged.reasons)} Nothing was deployed. Next: "
+            "./run status. To deploy it all the same, on your responsibility, add --approved-by NAME and --reason TEXT."
         )
         self.exit_code = judged.verdict.exit_code  # and not what the file says beside it
 
@@ -95,7 +96,7 @@ def read_manifest(files: Path, digest: str, commit: str) -> Manifest:
         raise PipelineError(f"{digest} is not whole: {error} Nothing was deployed. Next: ./run train, validate, build and push.") from error
     if manifest.commit != commit:
         raise PipelineError(
-            f"{digest} was made from commit {manifest.commit[:12]}, and is stored for {commit[:12]}. Nothing was deployed. "
+            f"{digest} was made from commit {manifest.commit[:12]}, but is stored for {commit[:12]}. Nothing was deployed. "
             "Next, on that commit: ./run train, validate, build and push."
         )
     return manifest
@@ -147,12 +148,12 @@ def read_verdict(new: Deployment, files: Path) -> Judgement:
     path = files / "gate.json"
     if not path.is_file():
         raise PipelineError(
-            f"{new.digest} was never judged: it carries no verdict. Next, on its commit: ./run validate, ./run build, ./run push."
+            f"{new.digest} was never judged: it has no verdict. Next, on its commit: ./run validate, ./run build, ./run push."
         )
     judged = Judgement.model_validate_json(path.read_bytes())
     if judged.candidate.manifest_sha256 != new.manifest_sha256:
         raise PipelineError(
-            f"{new.digest} carries a verdict on another release, {judged.candidate.manifest_sha256[:12]}. Next: judge and push it again."
+            f"{new.digest} has the verdict on another release, {judged.candidate.manifest_sha256[:12]}. Next: judge and push it again."
         )
     return judged
 
@@ -164,7 +165,7 @@ def explain_outdated(project: Project, judged: Judgement, live: Deployment | Non
     if against == judged.candidate.manifest_sha256:
         return None  # it serves already
     if compared != against:
-        return "against another champion than the one live"
+        return "against a champion that is not live now"
     # In the order of rules.TAKEN.
     by = (judged.thresholds_sha256, judged.expectations_sha256, judged.reference_sha256, judged.checks_sha256)
     if live and ref and by != git.hash_files(project.root, ref, rules.TAKEN):
@@ -200,7 +201,7 @@ def judge_again(project: Project, candidate: str, champion: Champion | None, ref
         command = [sys.executable, str(project.root / "run"), *map(str, words)]
         if subprocess.run(command, cwd=project.root, check=False).returncode or not into.is_file():
             raise PipelineError(
-                "The release could not be judged against what is live now; the reason is above. Nothing was deployed. "
+                "The release could not be judged against the live release; the reason is above. Nothing was deployed. "
                 "Next: correct that, then deploy again."
             )
         return Judgement.model_validate_json(into.read_bytes())

@@ -36,7 +36,7 @@ def _list_images(store: Store) -> list[Stored]:
         return store.list_images()
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PipelineError(
-            f"What the registry stores cannot be read: {error!r}. Nothing was removed. Next: see which proxy answers in its place."
+            f"The registry's answer cannot be read: {error!r}. Nothing was removed. Next: check whether a proxy answers in its place."
         ) from error
 
 
@@ -48,7 +48,7 @@ def _refuse_unfit(project: Project, days: int, keep: int) -> None:
         )
     if days < 1 or keep < 1:
         raise PipelineError(
-            f"--days {days} --keep {keep} would take what was pushed just now. Expected: 1 or more of each. "
+            f"--days {days} --keep {keep} would remove images that were pushed just now. Expected: 1 or more of each. "
             "Nothing was removed. Next: ./run prune --dry-run."
         )
     if git.is_shallow(project.root):
@@ -64,7 +64,7 @@ def read_wanted(project: Project, images: Sequence[Stored]) -> Wanted:
     try:
         chain = {each.digest for place in places for each in read_state(targets.load_target(place)).recorded}
     except PipelineError as error:
-        raise PipelineError(f"Nothing was removed, as it is not known what a rollback could want. {error}") from error
+        raise PipelineError(f"Nothing was removed, because it is not known which images a rollback may need. {error}") from error
     # In a workflow the default branch is checked out, whatever its name.
     branches = ["HEAD", git.find_commit(project.root, git.find_default_branch(project.root) or "HEAD")]
     return Wanted(
@@ -84,9 +84,9 @@ def _refuse_another_target(images: Sequence[Stored], chain: Collection[str]) -> 
     for each in images:
         if PRODUCTION in each.tags and each.digest not in chain and not deployed & _list_configs(images, [each.digest]):
             raise PipelineError(
-                f"The registry's pointer {PRODUCTION} names {each.digest[:19]}, which was never deployed here: this is another target, or "
-                "it was set up anew. Nothing was removed. "
-                "Next: set DOCKER_HOST or KUBECONFIG to production's; or ./run deploy TAG, then ./run prune."
+                f"The registry's pointer {PRODUCTION} names {each.digest[:19]}, which was never deployed here: this is another target, "
+                "or it was set up again. Nothing was removed. Next: set DOCKER_HOST or KUBECONFIG to that of production; or ./run deploy "
+                "TAG, then ./run prune."
             )
 
 

@@ -25,7 +25,7 @@ def fetch_digest(client: docker.DockerClient, name: str) -> str | None:
         return None
     except APIError as error:
         raise PipelineError(
-            f"The registry could not be asked for {name}: {error.explanation}. Next: docker login, or look at the network."
+            f"The registry did not answer about {name}: {error.explanation}. Next: docker login, or look at the network."
         ) from error
 
 
@@ -54,8 +54,8 @@ def pull_image(client: docker.DockerClient, name: str) -> Image:
             return client.images.pull(name)
     except APIError as error:
         raise PipelineError(
-            f"{name} is not on the host, and could not be pulled: {error.explanation}. It takes the registry, or a machine that has it: "
-            f"docker save there, docker load on the host. Next: docker pull {name} shows why."
+            f"{name} is not on the host, and could not be pulled: {error.explanation}. You need the registry, or a machine that has the "
+            f"image: docker save there, docker load on the host. Next: docker pull {name} shows the reason."
         ) from error
 
 

@@ -45,7 +45,7 @@ def parse_signature(stored: bytes) -> Signature:
         found = json.loads(stored)
         return Signature(found["statement"].encode(), found["signature"].encode())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unsigned(f"What is stored as a signature is none: {error!r}.") from error
+        raise Unsigned(f"The stored signature is not a signature: {error!r}.") from error
 
 
 def build_statement(digest: str, commit: str, manifest_sha256: str, files: Path) -> bytes:
@@ -72,15 +72,15 @@ def refuse_unsigned(project: Project, target: Target, new: Deployment, files: Pa
     stored = target.read_signature(new.digest)
     try:
         if stored is None:
-            raise Unsigned("It carries no signature.")
+            raise Unsigned("It has no signature.")
         found = parse_signature(stored)
         verify_signature(found, signers)
         refuse_another(found.statement, build_statement(new.digest, new.commit, new.manifest_sha256, files))
     except Unsigned as error:
         raise Unsigned(
             f"{new.tag}, {new.digest[:19]}, may not be deployed: {error} Nothing was deployed, and --approved-by does not help. "
-            f"Next: on GitHub *Re-run all jobs* of train-validate-build-push for {new.commit[:12]}, which builds and signs it, or, where "
-            f"that is from before {FILE}, merge once more and tag that. Elsewhere: run the job that pushes again, then ./run sign."
+            f"Next: on GitHub *Re-run all jobs* of train-validate-build-push for {new.commit[:12]}, which builds and signs it. If that "
+            f"commit is older than {FILE}, merge once more and tag that. On another CI: run the job that pushes again, then ./run sign."
         ) from error
     if project.environment == PRODUCTION:
         refuse_older(project.root, new, live)
@@ -102,7 +102,7 @@ def refuse_another(signed: bytes, wanted: bytes) -> None:
     if signed != wanted:
         there, here = json.loads(signed), json.loads(wanted)
         reasons = [f"{name} {value}, and this has {here.get(name)}" for name, value in there.items() if value != here.get(name)]
-        raise Unsigned(f"Its signature is of another release: it names {'; '.join(reasons)}.")
+        raise Unsigned(f"Its signature belongs to another release: it names {'; '.join(reasons)}.")
 
 
 def refuse_older(root: Path, new: Deployment, live: Deployment | None) -> None:
@@ -111,13 +111,13 @@ def refuse_older(root: Path, new: Deployment, live: Deployment | None) -> None:
         return
     if not git.select_known(root, [live.commit]) or git.is_shallow(root):
         raise PipelineError(
-            f"This checkout does not say whether {new.tag} is older than {live.tag}, which is live: it has not the whole history. "
+            f"It is not known whether {new.tag} is older than {live.tag}, which is live: this checkout does not have the whole history. "
             "Nothing was deployed. Next: git fetch --tags origin; in a shallow checkout git fetch --unshallow."
         )
     if git.is_ancestor(root, new.commit, live.commit):
         raise PipelineError(
-            f"{new.tag} is older than {live.tag}, which is live: its commit {new.commit[:12]} comes before {live.commit[:12]}. Nothing was "
-            f"deployed. Next, where it was live here: ./run rollback --to TAG; else git revert, and a merge."
+            f"{new.tag} is older than {live.tag}, which is live: its commit {new.commit[:12]} comes before {live.commit[:12]}. Nothing "
+            "was deployed. Next: if it was live here, ./run rollback --to TAG; otherwise git revert, and merge that."
         )
 
 
@@ -134,7 +134,7 @@ def verify_signature(signature: Signature, signers: bytes) -> None:
         done = run_keygen(words, signature.statement)
     if done.returncode:
         reason = (done.stderr + done.stdout).decode(errors="replace").strip().replace("\r", "").partition("\n")[0].rstrip(".")
-        raise Unsigned(f"Its signature holds by no key that {FILE} of the default branch allows now ({reason}).")
+        raise Unsigned(f"Its signature was not made by a key that {FILE} of the default branch allows now ({reason}).")
 
 
 def make_signature(statement: bytes, key: str) -> Signature:
@@ -146,7 +146,7 @@ def make_signature(statement: bytes, key: str) -> Signature:
         done = run_keygen(["sign", "-q", "-f", str(path), "-n", NAMESPACE], statement)
     if done.returncode:
         raise PipelineError(
-            "SIGNING_KEY does not sign: it is no private key of OpenSSH's without a passphrase. Nothing was signed. "
+            "SIGNING_KEY cannot sign: it is not a private OpenSSH key without a passphrase. Nothing was signed. "
             "Next: ./run sign --new-key makes one, and stores it."
         )
     return Signature(statement, done.stdout)
@@ -161,6 +161,6 @@ def run_keygen(words: list[str], text: bytes = b"") -> subprocess.CompletedProce
         )
     except FileNotFoundError as error:
         raise PipelineError(
-            "There is no `ssh-keygen` on this machine, and signatures are OpenSSH's. Next: install OpenSSH, such as with "
+            "There is no `ssh-keygen` on this machine, and it makes and checks signatures. Next: install OpenSSH, such as with "
             "apt-get install openssh-client."
         ) from error

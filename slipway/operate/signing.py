@@ -54,7 +54,8 @@ def read_key() -> str:
     if key := os.environ.get(KEY, "").strip():
         return key
     raise PipelineError(
-        f"{KEY} is not set, and a release is signed with it. Nothing was signed. Next: ./run doctor --fix makes a key and stores it as a "
+        f"{KEY} is not set, and it is needed to sign a release. Nothing was signed. Next: ./run doctor --fix makes a key and stores it "
+        "as a "
         f"secret of the environment `{ENVIRONMENT}`."
     )
 
@@ -65,7 +66,7 @@ def refuse_failed(files: Path, digest: str) -> None:
     judged = Judgement.model_validate_json(path.read_bytes()) if path.is_file() else None
     if judged is None or judged.verdict is not Outcome.PASS:
         found = judged.verdict.value if judged else "no verdict"
-        raise PipelineError(f"{digest} carries {found}, and only PASS is signed. Nothing was signed. Next: ./run validate, build and push.")
+        raise PipelineError(f"{digest} has {found}, and only PASS is signed. Nothing was signed. Next: ./run validate, build and push.")
 
 
 def refuse_revoked(root: Path, commit: str, signers: bytes) -> None:
@@ -73,8 +74,9 @@ def refuse_revoked(root: Path, commit: str, signers: bytes) -> None:
     before = git.read_file(root, commit, FILE) if git.has_file(root, commit, FILE) else b""
     if gone := _list_keys(before) - _list_keys(signers):
         raise PipelineError(
-            f"{FILE} of {commit[:12]} allows {len(gone)} key{'s' if len(gone) > 1 else ''} that the default branch's does not now, so "
-            "what is stored for it may be another's. Nothing was signed. Next: merge once more, which builds and signs, and tag that."
+            f"{FILE} of {commit[:12]} allows {len(gone)} key{'s' if len(gone) > 1 else ''} that the default branch does not allow now, "
+            "so somebody else may have stored the image of this commit. Nothing was signed. Next: merge once more, which builds and "
+            "signs, and tag that."
         )
 
 
@@ -85,9 +87,7 @@ def _list_keys(signers: bytes) -> set[bytes]:
 def refuse_useless(signature: Signature, signers: bytes | None) -> None:
     """Raise PipelineError where each deploy would refuse a signature, or asks for none."""
     if signers is None:
-        raise PipelineError(
-            f"The default branch has no {FILE}, so nothing is signed. Next: ./run sign --new-key, where there is no key yet."
-        )
+        raise PipelineError(f"The default branch has no {FILE}, so nothing is signed. Next: ./run sign --new-key, if there is no key yet.")
     try:
         verify_signature(signature, signers)
     except Unsigned as error:
@@ -106,8 +106,9 @@ def make_key(root: Path) -> None:
         public = private.with_suffix(".pub").read_text(encoding="utf-8").strip()
     add_line(root / FILE, f'{SIGNER} namespaces="{NAMESPACE}" {public}')
     line(
-        f"{FILE} has one more line, and the secret {KEY} of `{ENVIRONMENT}` the key to it. Releases are signed, and others refused, once "
-        "the file is on the default branch; where they were before, the job `sign` fails until then, and *Re-run failed jobs* mends that. "
+        f"{FILE} has one more line, and the secret {KEY} of `{ENVIRONMENT}` has the key that belongs to it. Once the file is on the "
+        "default branch, releases are signed, and others are rejected. If releases were signed before, the job `sign` fails until then; "
+        "afterwards, *Re-run failed jobs*. "
         f"Next: git switch -c signed && git add {FILE} && git commit -m 'Releases are signed'"
     )
 

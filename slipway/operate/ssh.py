@@ -101,11 +101,11 @@ class Tunnel:
 
     def _wait_open(self, process: subprocess.Popen[bytes]) -> None:
         start = time.monotonic()
-        hint = f"ssh was not let in at {self.url} after {HINT_SECONDS} s, and goes on trying. A hardware key may want to be touched."
+        hint = f"ssh has not logged in at {self.url} after {HINT_SECONDS} s, and keeps trying. Does a hardware key wait for your touch?"
         while not self._is_listening():
             waited = time.monotonic() - start
             if process.poll() is not None or waited > LOGIN_SECONDS:
-                said = self.read_log() or f"ssh was not let in within {LOGIN_SECONDS} s"
+                said = self.read_log() or f"ssh did not log in within {LOGIN_SECONDS} s"
                 self.close()
                 raise PipelineError(explain_refusal(self.url, said))
             if hint and waited > HINT_SECONDS:
@@ -199,14 +199,14 @@ class Relay:
 
 def explain_closed(url: str, remote: str, code: int) -> str:
     """Say why a socket cannot be reached, from what looking for it on the host ended with."""
-    there = f"ssh is let in at {url}, but no Docker engine answers at {remote} there"
+    there = f"ssh logs in at {url}, but no Docker engine answers at {remote} there"
     if code == NO_SOCKET:
         return f"{there}: it does not run, or is elsewhere. Next: on the host, systemctl status docker; or DOCKER_HOST={url}/PATH."
     if code == CLOSED:
         return f"{there}: the user may not open it. Next: on the host, sudo usermod -aG docker USER."
     return (
-        f"{there}: its sshd forbids that, or the engine has ended. Next: {_format_check(url)}. Where it answers: on the host, "
-        "AllowStreamLocalForwarding yes in sshd_config; or in authorized_keys the line of ./run host-account."
+        f"{there}: its sshd forbids to forward that socket, or the engine does not run. Next: {_format_check(url)}. If it answers: on "
+        "the host, set AllowStreamLocalForwarding yes in sshd_config, or use the line of ./run host-account in authorized_keys."
     )
 
 
@@ -252,7 +252,7 @@ def explain_refusal(url: str, said: str) -> str:
         return _explain_key(url, found)
     if "Permission denied" in said:
         return (
-            f"{url} refuses each key that ssh has: {last}. A key with a passphrase has to be in an agent, since nobody is asked for it. "
+            f"{url} rejects each key that ssh has: {last}. A key with a passphrase must be in an agent, since ssh cannot ask for it here. "
             f"Next: ssh-add FILE, or ssh-copy-id; in a workflow, correct the secret DEPLOY_SSH_KEY. Then {_format_check(url)}."
         )
     return f"No Docker engine answers on {url}: {last}. Next: {_format_check(url)}."
@@ -261,7 +261,7 @@ def explain_refusal(url: str, said: str) -> str:
 def _format_check(url: str) -> str:
     config = os.environ.get(CONFIG)
     command = shlex.join(["ssh", *(["-F", config] if config else []), url, "docker", "version"])
-    return f"{command}, which has to answer without a question"
+    return f"{command}, which must answer without asking you anything"
 
 
 def _explain_key(url: str, found: re.Match[str]) -> str:
@@ -269,9 +269,9 @@ def _explain_key(url: str, found: re.Match[str]) -> str:
     place = "~/.ssh/known_hosts (in a workflow, to the secret DEPLOY_KNOWN_HOSTS)"
     scan = f"ssh-keyscan -p {port} {name}; compare its line with the key on the host, then add it to {place}."
     if "is known for" in found[0]:
-        return f"{url} is not known here: no host key of {name} is in ~/.ssh/known_hosts. Nothing was asked of it. Next: {scan}"
+        return f"{url} is not known here: no host key of {name} is in ~/.ssh/known_hosts. Nothing was sent to it. Next: {scan}"
     listed = name if port == "22" else f"[{name}]:{port}"
     return (
-        f"The host key of {url} is not the one in ~/.ssh/known_hosts: {name} was set up anew, or another answers in its place. "
-        f"Nothing was asked of it. Next: ask who runs it. If it is right: ssh-keygen -R '{listed}', then {scan}"
+        f"The host key of {url} is not the one in ~/.ssh/known_hosts: {name} was set up again, or another machine answers in its place. "
+        f"Nothing was sent to it. Next: ask who runs it. If the new key is right: ssh-keygen -R '{listed}', then {scan}"
     )

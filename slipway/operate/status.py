@@ -47,7 +47,7 @@ def status(project: Project, as_json: bool) -> dict[str, Any]:
 def describe_failure(project: Project, verb: str, error: Exception) -> str:
     """Return what the summary of a workflow says of a verb that failed; its first line is what serves now, what failed, what to type."""
     first, _, rest = (str(error) or repr(error)).partition("\n")
-    serves = _describe_live(project) if verb != "host" else "What serves was not changed"  # the way there is not known yet
+    serves = _describe_live(project) if verb != "host" else "The live release was not changed"  # the way there is not known yet
     again = "`./run status`, then `./run rollback --reason TEXT` or `./run deploy TAG` (docs/rollback.md)"
     return f"**{serves}. {verb} failed:** {first} By hand, on a machine with this repository that reaches the host: {again}.\n{rest}"
 
@@ -57,7 +57,7 @@ def _describe_live(project: Project) -> str:
         live = read_state(target := targets.load_target(project)).live
         return f"{live.tag} is live, and callers get {_check_answers(target, live)}" if live else "Nothing is deployed"
     except Exception as error:  # that may be why a verb failed
-        return f"What serves could not be asked ({one_line(str(error), REASON)})"
+        return f"The live release could not be asked ({one_line(str(error), REASON)})"
 
 
 def _check_answers(target: Target, live: Deployment) -> str:
@@ -87,7 +87,7 @@ def format_status(state: dict[str, Any]) -> str:
         ]
     if held := state["held_by"]:
         why = f"{one_line(held['what'], REASON)} by {held['by']}"
-        rows += [["deploys", f"held since {chain.format_age(held['at'])}, {why}: ./run resume lets them go on"]]
+        rows += [["deploys", f"held since {chain.format_age(held['at'])}, {why}: ./run resume allows them again"]]
     if busy := state["busy"]:
         when = f"begun {chain.format_age(busy['at'])}"
         rows += [["cut short" if "gone" in busy else "at work", f"{busy['what']} by {busy['by']}, {when}"]]
@@ -97,7 +97,7 @@ def format_status(state: dict[str, Any]) -> str:
 def _format_since(state: dict[str, Any]) -> str:
     if state["proof"]:
         return f"{state['since']} ({chain.format_age(state['since'])}), proven then: {state['proof']}"
-    return "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback"
+    return "NOT PROVEN: a deploy or rollback is running, or was interrupted. Next: type the same again, or ./run rollback"
 
 
 def _format_rollback(state: dict[str, Any]) -> str:

@@ -107,7 +107,7 @@ def find_login(host: str) -> str:
     try:
         found = load_config().resolve_authconfig(host) or {}
     except (DockerException, StoreError, OSError, ValueError) as error:
-        raise PipelineError(f"Docker's config has no login for {host} that can be read: {error}. Next: docker login {host}.") from error
+        raise PipelineError(f"The login for {host} in Docker's config cannot be read: {error}. Next: docker login {host}.") from error
     login = {key.lower(): value for key, value in found.items()}
     if not login.get("username"):
         return ""
@@ -190,7 +190,7 @@ class Registry:
         """Return one of the `manifests` or `blobs`. Raises PipelineError where there is none, or where it is another."""
         response = self._request("GET", f"{kind}/{digest}")
         if response is None or f"sha256:{sha256(response.content)}" != digest:
-            raise PipelineError(f"The registry {self.host} has not what it lists as {digest}. Next: ./run doctor.")
+            raise PipelineError(f"The registry {self.host} lists {digest}, but does not have it. Next: ./run doctor.")
         return response.content
 
     def _read_created(self, manifest: dict[str, Any], config: dict[str, Any]) -> datetime | None:
@@ -209,9 +209,7 @@ class Registry:
         try:
             response = self.client.request(method, path)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise PipelineError(
-                f"The registry {self.host} does not answer: {error!r}. Next: look at the network, then try again."
-            ) from error
+            raise PipelineError(f"The registry {self.host} does not answer: {error!r}. Next: check the network, then try again.") from error
         if response.status_code == httpx.codes.NOT_FOUND or (unknown and response.status_code in UNKNOWN):
             return None
         if response.status_code == httpx.codes.METHOD_NOT_ALLOWED:
@@ -264,7 +262,7 @@ class Packages:
     def _read_version(self, version: dict[str, Any]) -> Stored:
         image = self.registry.fetch_image(version["name"], dated=False)
         if image is None:
-            raise PipelineError(f"GitHub lists {version['name']}, and its registry does not show it. Next: docker login {GHCR}; try again.")
+            raise PipelineError(f"GitHub lists {version['name']}, but its registry does not have it. Next: docker login {GHCR}; try again.")
         tags = tuple(version["metadata"]["container"]["tags"])
         return replace(image, tags=tags, changed=parse_time(version.get("updated_at") or version["created_at"]), version=version["id"])
 
@@ -288,7 +286,7 @@ class Packages:
         if response.is_success or (missing and response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST)):
             return response
         raise PipelineError(
-            f"GitHub's API refuses {_explain(response)}. Expected: a token that may delete packages; in a workflow packages: write, "
+            f"GitHub's API rejects {_explain(response)}. Expected: a token that may delete packages; in a workflow packages: write, "
             "and the role Admin for the repository in the package's settings. Next: ./run doctor."
         )
 

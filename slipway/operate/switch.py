@@ -16,7 +16,7 @@ from slipway.tracking import ledger
 
 # So many releases stay on the host, for a rollback without the registry.
 KEPT = 3
-NOT_NOTIFIED = "monitoring does not know of it until ./run up"
+NOT_NOTIFIED = "monitoring does not show it until you type ./run up"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_state(target: Target) -> State:
     proven = journal.list_proven(events)
     recorded = {each.sequence: each for each in [*proven, *target.list_deployments()]}
     if sequence is not None and sequence not in recorded:
-        raise PipelineError(f"Release number {sequence} is live, and there is no record of its deploy. Next: deploy a tag anew.")
+        raise PipelineError(f"Release number {sequence} is live, but there is no record of its deploy. Next: deploy a tag again.")
     live = None if sequence is None else recorded[sequence]
     return State([recorded[each] for each in sorted(recorded)], proven, live, events)
 
@@ -75,17 +75,15 @@ def switch_release(
     start, warm = time.monotonic(), target.is_warm(new)
     with target.stage_release(new, proven=limits is None) as fetch:
         if fetch:
-            answered = {"the new release": fetch(*proof.load_questions(files))}
-            proof.refuse_failed(
-                proof.prove(answered, new, files), "the new release, before any caller saw it; what served before still serves"
-            )
+            where = "the new release, before any caller reached it; the live release stays live"
+            proof.refuse_failed(proof.prove({"the new release": fetch(*proof.load_questions(files))}, new, files), where)
     check_lock()
     ready = time.monotonic()
     try:
         switch_traffic(target, new, check_lock)
         watch = bake.start_watch(target, limits, files) if limits and limits.seconds else None
         checks = proof.prove(target.ask_live(*proof.load_questions(files)), new, files, target.read_running_digest())
-        proof.refuse_failed(checks, "the public address; switched back to what served before")
+        proof.refuse_failed(checks, "the public address; the previous release is live again")
         proven = time.monotonic()
         check_lock()
         if watch:
@@ -141,7 +139,7 @@ def record_switch(project: Project, target: Target, kind: str, reason: str, done
     text = f"{done.after.tag} serves{was}: {one_line(what, REASON)} in {done.seconds:.1f} s"
     attempt("the proof cannot be shown", lambda: line(f"{text}\n{proof.format_proof(done.checks)}"))
     event = _build_event(kind, what, done, _name_images(target, done.after))
-    attempt("the history was not written, so this counts as not proven", lambda: target.append_event(event))
+    attempt("the history could not be written, so this counts as not proven", lambda: target.append_event(event))
     summary(f"## {text}\n\n{proof.format_proof(done.checks)}")
     attempt("whether callers need a key is not known", lambda: access.warn_open(project, done.after.tag, files))
     attempt(f"the pointer `{project.environment}` was not moved", lambda: target.move_pointer(done.after.digest))
@@ -161,7 +159,7 @@ def _name_images(target: Target, live: Deployment) -> dict[str, str]:
     try:
         return target.name_images(live)
     except Exception as error:  # as above
-        report_warning(f"the history does not name the images that {live.tag} stands on: {error}")
+        report_warning(f"the history does not name the base images of {live.tag}: {error}")
         return {}
 
 

@@ -13,7 +13,7 @@ def up(project: Project) -> None:
     """Start the proxy and monitoring as infra/ and project.toml describe them, and print their addresses. Raises PipelineError."""
     if project.target != "docker":
         raise PipelineError(
-            f"./run up starts the proxy and monitoring as containers, and the target {project.target!r} has none. "
+            f"./run up starts the proxy and monitoring as containers, but the target {project.target!r} has none. "
             "Expected: the target docker. Next: ./run up --target docker, on a machine with a Docker engine or with DOCKER_HOST."
         )
     from slipway.operate.targets import monitoring  # imported here: other targets do without the Docker SDK
@@ -36,9 +36,9 @@ def down(project: Project, remove: str) -> None:
     if project.target != "local" and remove != project.name:
         refusal = f"--remove {remove!r} is not its name. " if remove else ""
         raise PipelineError(
-            f"{refusal}This takes {project.name} away from {target.format_address()}: all releases, the history and what was seen; "
-            "callers get no answers, and nothing can be rolled back. Next: ./run rollback, if a release misbehaves; "
-            f"else ./run down --remove {project.name}."
+            f"{refusal}This removes {project.name} from {target.format_address()}: all releases, the history and the metrics. Callers "
+            "get no answers, and nothing can be rolled back. Next: if a release misbehaves, ./run rollback; otherwise ./run down "
+            f"--remove {project.name}."
         )
     with lock.hold_lock(target, "down"):
         target.stop_all()
@@ -54,11 +54,11 @@ def resume(project: Project, reason: str) -> None:
         raise PipelineError("Nothing is deployed, so no deploys are held. Next: ./run deploy TAG.")
     found = journal.find_hold(state.events)
     if found is None:
-        return line(f"No deploys are held; {state.live.tag} serves.")
+        return line(f"No deploys are held; {state.live.tag} is live.")
     what = journal.describe_event(journal.RESUME, reason)
     target.append_event(journal.Event(journal.RESUME, what, state.live.tag, chain.format_now(), lock.find_user()))
     by, since = one_line(found.what, REASON), chain.format_age(found.at)
-    text = f"Deploys go on: they were held by {by} to {found.tag}, {since}. {state.live.tag} serves until then."
+    text = f"Deploys are allowed again: they were held by {by} to {found.tag}, {since}. {state.live.tag} is live until the next deploy."
     summary(text)
     return line(text)
 
@@ -73,7 +73,7 @@ def unlock(project: Project, reason: str) -> None:
     target = targets.load_target(project)
     found = target.lock.read_holder()
     if found is None:
-        return line("Nobody holds the lock: deploys and rollbacks can go on.")
+        return line("Nobody holds the lock: deploys and rollbacks can start.")
     with lock.hold_lock(target, journal.UNLOCK):
         live = read_state(target).live
         what = journal.describe_event(journal.UNLOCK, f"{found['what']} by {found['by']}: {reason}")

@@ -50,7 +50,7 @@ def host(project: Project, required: bool) -> bool:
     elif missing:
         place = "cluster" if project.target == "kubernetes" else "host"
         raise PipelineError(
-            f"There is no way to the {place}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Nothing was changed. "
+            f"The {place} cannot be reached: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Nothing was changed. "
             f"Next: on GitHub under Settings, Environments, {project.environment}, add the secrets {', '.join(wanted)}; "
             "README says what they are."
         )
@@ -131,7 +131,7 @@ def _attempt(otherwise: str, act: Callable[[], None]) -> None:
 
 def _record_deployment(project: Project, tag: str, outcome: str) -> None:
     now = _retry_pointer(project)
-    _attempt("GitHub's list of deployments does not show what it missed before", lambda: _record_missed(project, outcome, now))
+    _attempt("GitHub's list of deployments still lacks what it missed before", lambda: _record_missed(project, outcome, now))
     if tag or outcome == "success":  # without either it is another release that is live
         found = tag or _find_live_tag(project)
         _send_deployment(project.environment, found, STATES[outcome], now)
@@ -175,7 +175,7 @@ def _retry_pointer(project: Project) -> dict[str, str]:
     try:
         return pointer.describe(pointer.retry_pointer(targets.load_target(project)))
     except Exception as error:  # the host is away
-        report_warning(f"what is live could not be asked, so GitHub's record does not say it: {error}")
+        report_warning(f"the live release could not be asked, so GitHub's record does not name it: {error}")
         return {}
 
 

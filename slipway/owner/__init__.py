@@ -76,8 +76,8 @@ MODULES = ("model.features", "slipway.serving.rows", "model.data", "model.estima
 # Where `Row` is read, when they are imported.
 READERS = ("slipway/serving/declared.py", "slipway/serving/rows.py", "slipway/serving/description.py")
 # Why a feature cannot have a name, although Python takes it.
-HIDDEN = "begins with an underscore, so pydantic does not take it for a feature"
-TAKEN = "is a name of pydantic's own, which it would take for the value where a request leaves the feature out"
+HIDDEN = "begins with an underscore, so pydantic does not see it as a feature"
+TAKEN = "is a name that pydantic uses itself: a request without this feature would get pydantic's value"
 # A column may have the name of something that pydantic has: rows are read by `vars`, so nothing comes of it.
 SHADOWS = r'Field name "\w+" in "\w+" shadows an attribute in parent "'
 # The warnings that were printed, in this verb.
@@ -148,7 +148,7 @@ def choose_hint(error: BaseException, text: str, step: str) -> Hint | None:
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("model"):
         return Hint("", "a package that requirements/ locks", read_next(explain_missing_module(error)))
     if isinstance(error, OSError) and (reason := explain_missing_library(error)):
-        return Hint("", "the libraries of the system that packages want", read_next(reason))
+        return Hint("", "the system libraries that packages need", read_next(reason))
     return find_hint(text, step)
 
 

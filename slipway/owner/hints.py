@@ -38,7 +38,7 @@ HINTS = [
     Hint(r"empty vocabulary", "text with words", "name the column that holds the text, or lower min_df and stop_words of the vectorizer"),
     Hint(
         r"Expected (a )?2-dimensional container|Expected 2D array, got 1D array|1D data passed to a transformer",
-        "a table for each step but the vectorizers of text",
+        "a table for each step except the vectorizers of text",
         'write the column in a list, such as ["amount"]',
     ),
     Hint(
@@ -54,12 +54,12 @@ HINTS = [
     Hint(
         r"Input y contains (NaN|infinity)|Target contains NaN|Label contains NaN",
         "a target in each row",
-        "take the rows without one out in model/data.py, or correct the data",
+        "remove the rows without a target in model/data.py, or correct the data",
     ),
     Hint(
         r"contains NaN|does not accept missing values|Input contains infinity|contains infinity or a value too large"
         r"|Cannot convert non-finite values|cannot convert float NaN|boolean value of NA is ambiguous",
-        "values in each row: this part takes none that are missing or infinite",
+        "values in each row: this step accepts no missing or infinite values",
         "put an imputer before it, such as SimpleImputer(), or take HistGradientBoostingClassifier or -Regressor, which need none",
     ),
     Hint(
@@ -120,11 +120,11 @@ HINTS = [
         r"inconsistent numbers of samples|Length of values|all the input array dimensions|Length mismatch|cannot reindex"
         r"|blocks\[0,:\] has incompatible row dimensions|could not be broadcast together|X and y have incompatible",
         ROWS,
-        "fill missing values instead of taking rows out in a step; rows are taken out in model/data.py",
+        "fill missing values instead of removing rows in a step; remove rows in model/data.py",
     ),
     Hint(
         r"only supported for (data)?frames|No valid specification of the columns",
-        "columns by name, and a table: what comes out of a step before is an array without names",
+        "columns by name, in a table: an earlier step returns an array without names",
         'put the ColumnTransformer first, or end what is before it with .set_output(transform="pandas")',
     ),
     Hint(
@@ -136,7 +136,7 @@ HINTS = [
     Hint(
         r"column is not a column of the dataframe|names are not columns of the dataframe|columns are missing|not in index|not found in axis"
         r"|in the \[columns\]|KeyError",
-        "columns that Row in model/features.py declares: nothing else is given to the estimator",
+        "columns that Row in model/features.py declares: the estimator gets nothing else",
         "declare the column there, or correct its name here",
         MODEL,
     ),
@@ -144,7 +144,7 @@ HINTS = [
         r"X has \d+ features?, but \w+ is expecting|feature names should match|Feature shape mismatch|feature_names mismatch"
         r"|number of features .*(does not match|is not the same)",
         "the same columns at `fit` and at `predict`, whatever the rows hold",
-        "have each step of your own return the same columns for any rows; what depends on rows is learnt in fit",
+        "let each of your own steps return the same columns for any rows; learn what depends on rows in fit",
     ),
     Hint(
         r"must be uniformly strings or numbers|not supported between instances of '(str|int|float)' and '(str|int|float)'",
@@ -183,7 +183,7 @@ HINTS = [
         "code that ends",
         "look for a function that calls itself, or a __getattr__ that asks for what it lacks",
     ),
-    Hint(r"SystemExit", "code that only defines things: nothing of model/ ends the process", "take the call of exit() out"),
+    Hint(r"SystemExit", "code that only defines things: nothing in model/ may end the process", "remove the call of exit()"),
     Hint(
         r"not fitted yet|NotFittedError", "an estimator that is fitted by `fit`", "fit each inner estimator in fit of the class around it"
     ),

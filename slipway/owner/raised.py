@@ -117,7 +117,7 @@ def explain_missing_module(error: ModuleNotFoundError) -> str:
         package = next(iter(packages_distributions().get(top, [])), None)
         locked = f"{package} {version(package)}, which requirements/ locks," if package else top
         newer = "correct the import, or ./run lock --upgrade for newer packages"
-        return f"No module named {name!r}: {locked} has none of that name. Next: {newer}."
+        return f"No module named {name!r}: {locked} has no module of that name. Next: {newer}."
     if top in sys.stdlib_module_names:
         return f"No module named {name!r}: Python {sys.version.partition(' ')[0]} has it on other systems only. Next: do without."
     package = PACKAGES.get(top, top.replace("_", "-"))
@@ -145,6 +145,6 @@ def explain_missing_library(error: OSError) -> str | None:
     if "libgomp" not in str(error) and "libomp" not in str(error):
         return None
     return (
-        f"A package wants OpenMP of the system ({' '.join(str(error).split())[:200]}). The image has it; this machine does not. "
+        f"A package needs the system's OpenMP ({' '.join(str(error).split())[:200]}). The image has it; this machine does not. "
         "Next: apt-get install libgomp1, or on a Mac brew install libomp."
     )

@@ -38,7 +38,7 @@ def choose_target(requested: str | None) -> tuple[str, str]:
     """Return the target and why: what was asked for, else docker when an engine answers."""
     if requested == "kubernetes":
         raise PipelineError(
-            "The rehearsal runs on this machine alone, and kubernetes is a cluster. Next: ./run demo, or ./run demo --target local."
+            "The rehearsal runs on this machine, but kubernetes needs a cluster. Next: ./run demo, or ./run demo --target local."
         )
     if requested:
         return requested, "asked for with --target"

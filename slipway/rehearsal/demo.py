@@ -82,7 +82,7 @@ def demo(project: Project, keep: bool, in_browser: bool) -> Ended:
     report = rehearsal_report.write_report(folder, chosen, progress.steps, progress.verdicts, progress.left_out, progress.done)
     print(rehearsal_report.format_markdown(report) + f"\n\nThe report: {folder / 'report.html'}")
     if keep:
-        print(f"It goes on running: http://{ours.address}/docs (./run demo again clears it away)")
+        print(f"It keeps running: http://{ours.address}/docs (./run demo again removes it)")
     if in_browser:
         open_in_browser((folder / "report.html").as_uri())
     if not rehearsal_report.has_passed(report):

@@ -87,7 +87,7 @@ def load(folder: Path) -> Release:
     found = [answering.answer(to_columns(golden_rows)), *([answering.answer_rows(golden_rows)] if answering.answer_rows else [])]
     difference = float(np.max([distance(each, golden_answers) for each in found]))
     if not difference <= TOLERANCE:
-        raise ReleaseError(f"The golden rows are answered {difference} off what was recorded at training, expected at most {TOLERANCE}.")
+        raise ReleaseError(f"The answers to the golden rows differ by {difference} from those at training; expected at most {TOLERANCE}.")
     return Release(tag, digest, manifest, manifest_sha256, config, watched, answering, difference)
 
 

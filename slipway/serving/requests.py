@@ -24,7 +24,7 @@ class Shed(Refused):
     """A request for which there is no room at the moment; `reason` is "queue" (too many wait) or "late" (it waited for too long)."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(503, "Too many requests wait for the model. Send it again in a second.", {"retry-after": "1"})
+        super().__init__(503, "Too many requests wait for the model. Send the request again in a second.", {"retry-after": "1"})
         self.reason = reason
 
 
@@ -37,7 +37,7 @@ def install_error_handlers(app: FastAPI) -> None:
         return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
     async def fail(_: Request, __: Exception) -> JSONResponse:
-        return JSONResponse({"error": "The service failed; its log says why."}, 500)
+        return JSONResponse({"error": "The service failed; its log has the reason."}, 500)
 
     app.add_exception_handler(HTTPException, refuse)
     app.add_exception_handler(Exception, fail)
@@ -53,9 +53,9 @@ async def read_content(scope: Scope, receive: Receive, limit: int, kinds: Collec
     headers = dict(scope["headers"])
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
     if kind not in kinds:
-        raise Refused(415, f"The content-type has to be {' or '.join(kinds)}.")
+        raise Refused(415, f"The content-type must be {' or '.join(kinds)}.")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise Refused(415, "The content has to be sent as it is, without content-encoding.")
+        raise Refused(415, "The content must not be compressed: send it without content-encoding.")
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
         raise _refuse_size(limit)

@@ -130,7 +130,7 @@ def _parse_checked(content: bytes, max_rows: int) -> list[Values]:
     except ValidationError as error:
         raise Refused(422, describe_invalid(error, NAMES)) from None
     except ValueError:
-        raise Refused(422, "the request: this is no JSON.") from None
+        raise Refused(422, "the request: this is not JSON.") from None
     _refuse_repeated(content, len(rows))
     return check_bounds(rows, max_rows)
 
@@ -189,7 +189,7 @@ def _refuse_repeated(content: bytes, rows: int) -> None:
 
     def once(pairs: list[tuple[str, Any]]) -> None:
         if len({name for name, _ in pairs}) < len(pairs):
-            raise Refused(422, "the request: a field is there twice in one row.")
+            raise Refused(422, "the request: a row has the same field twice.")
 
     json.loads(content, object_pairs_hook=once)
 

@@ -58,7 +58,7 @@ def fetch_tags(root: Path, template: Template) -> Iterator[list[str]]:
             run_git(root, "fetch", "--quiet", "--no-tags", template.url, f"+refs/tags/*:{REFS}*")
         except PipelineError as error:
             reason = str(error).rstrip(".")
-            raise PipelineError(f"The template is not there: {reason}. Next: correct [template] url in {root / SETTINGS}.") from error
+            raise PipelineError(f"The template cannot be reached: {reason}. Next: correct [template] url in {root / SETTINGS}.") from error
         yield sorted((ref.removeprefix(REFS) for ref in _list_refs(root)), key=_parse_version, reverse=True)
     finally:
         run_git(root, "update-ref", "--stdin", stdin="".join(f"delete {ref}\n" for ref in _list_refs(root)))

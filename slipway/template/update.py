@@ -53,14 +53,14 @@ def update(project: Project, to: str, no_test: bool) -> None:
 
 def _refuse_branch(root: Path, branch: str) -> None:
     if run_git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{branch}"):
-        raise PipelineError(f"There is a branch {branch} already. Next: git switch {branch} and go on there, or git branch -D {branch}.")
+        raise PipelineError(f"There is a branch {branch} already. Next: git switch {branch} and continue there, or git branch -D {branch}.")
 
 
 def _report_withdrawn(removed: list[str], kept: list[str], new: str) -> None:
     if removed:
         line(f"Only in the template from now on: {', '.join(removed)}\nTo read one: git show {new[:12]}:{removed[0]}")
     if kept:
-        line(f"Only in the template from now on, and kept since edited here: {', '.join(kept)}")
+        line(f"Only in the template from now on, but kept because you have edited them: {', '.join(kept)}")
 
 
 def _store_patch(root: Path, had: str, old: str, tag: str, new: str, kept: list[str], news: str) -> str:
@@ -87,12 +87,12 @@ def _apply(root: Path, change: str, branch: str) -> str:
 def _refuse_conflict(picked: subprocess.CompletedProcess[bytes], conflicts: str, change: str, branch: str) -> NoReturn:
     if not conflicts:
         raise PipelineError(
-            f"git could not do it, and nothing was changed: {os.fsdecode(picked.stderr).strip()}. Next: mend that, then ./run update."
+            f"git could not do it, and nothing was changed: {os.fsdecode(picked.stderr).strip()}. Next: fix that, then ./run update."
         )
     line(f"{os.fsdecode(picked.stdout)}\n{conflicts}\n")
     raise PipelineError(
-        "The template changed what was changed here too, as shown above; nothing was changed. Next, to decide by hand: "
-        f"git switch -c {branch}, git cherry-pick {change[:12]}, mend the files that git names, git add them, "
+        "The template and you have changed the same lines, as shown above. Nothing was changed. Next, to merge by hand: "
+        f"git switch -c {branch}, git cherry-pick {change[:12]}, edit the files that git names, git add them, "
         "git cherry-pick --continue, ./run test."
     )
 
@@ -102,9 +102,9 @@ def _describe_owned(root: Path, old: str, new: str) -> str:
     places = [*(f":(top){name}" for name in OWNED), *RENDERED]
     found = run_git(root, "diff", *git.AS_GIT, "--name-only", "--no-relative", "-z", old, new, "--", *places)
     if not (names := [each for each in found.split("\0") if each]):
-        return "The template changed nothing of what is yours."
+        return "The template changed none of the files that are yours."
     listed = ", ".join(name.rpartition("}}/")[2] for name in names)
-    return f"Yours, and left as they are, though the template changed its own: {listed}\nSee whether you want that too: " + shlex.join(
+    return f"Yours, and not touched, although the template has changed its own: {listed}\nTo see these changes: " + shlex.join(
         ["git", "diff", old[:12], new[:12], "--", *(f":/{name}" if git.read_prefix(root) else name for name in names)]
     )
 
@@ -116,7 +116,7 @@ def _describe_edits(root: Path, old: str) -> str | None:
         return None
     names = ", ".join(sorted({path for path, _ in had.items() ^ here.items()}))
     diff = shlex.join(["git", "diff", f"{old[:12]}:{LIBRARY}", f"{run_git(root, 'rev-parse', 'HEAD~')[:12]}:./{LIBRARY}"])
-    return f"Edited here, and replaced, since {LIBRARY}/ is the template's: {names}\nTo see what was edited: {diff}"
+    return f"Edited here, and replaced, since {LIBRARY}/ belongs to the template: {names}\nTo see your edits: {diff}"
 
 
 def _run_tests(root: Path, branch: str) -> None:
@@ -125,6 +125,6 @@ def _run_tests(root: Path, branch: str) -> None:
     line("./run test")
     if subprocess.run([python, str(root / "run"), "test"], cwd=root, check=False).returncode:
         raise UpdateFails(
-            f"The update is on the branch {branch}, and the tests fail there. Next: mend it there, git commit, ./run test; "
+            f"The update is on the branch {branch}, but the tests fail there. Next: fix that there, git commit, ./run test; "
             f"or leave it: git switch -, git branch -D {branch}."
         )

@@ -56,7 +56,7 @@ def refuse_folder(project: Project) -> None:
     if found := [(mark, path) for mark, paths in (("%", (own, sys.prefix)), ("?", (own,))) for path in paths if mark in path]:
         mark, path = found[0]
         raise PipelineError(
-            f"MLflow's database takes no {mark} in the name of a folder, as in {path}. "
+            f"MLflow's database cannot be in a folder with {mark} in its name, as in {path}. "
             "Next: rename the folder; or set MLFLOW_TRACKING_URI to a server, http://HOST:PORT"
         )
 
@@ -86,7 +86,7 @@ def best_effort(what: str) -> Iterator[None]:
         with quiet():
             yield
     except Exception as error:  # any of MLflow's, its database's or the network's
-        report_warning(f"MLflow could not record {what}, going on without: {reason(error)}. Later, when it answers: ./run track.")
+        report_warning(f"MLflow could not record {what}; continuing without: {reason(error)}. Later, when MLflow answers: ./run track.")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def track(project: Project) -> None:
     live = read_state(target := targets.load_target(project)).live
     files = target.fetch_release(live.digest) if live else None
     if files is None and not (project.bundle / "manifest.json").is_file():
-        raise PipelineError("There is nothing to record: no bundle in build/, and nothing serves. Next: ./run train.")
+        raise PipelineError("There is nothing to record: there is no bundle in build/, and no release is live. Next: ./run train.")
     try:
         with ledger.quiet():
             if (project.bundle / "manifest.json").is_file():
@@ -32,8 +32,8 @@ def track(project: Project) -> None:
             if live and files:
                 _record_live(project, target, live, files)
     except ValueError as error:  # of a manifest, a verdict or a note
-        problem = f"What is in build/, or the release that serves, is damaged: {ledger.reason(error)}."
-        raise PipelineError(f"{problem} Next: ./run train and ./run validate make build/ anew; ./run status shows what is live.") from error
+        problem = f"The bundle in build/, or the live release, is damaged: {ledger.reason(error)}."
+        raise PipelineError(f"{problem} Next: ./run train, ./run validate make build/ again; ./run status shows what is live.") from error
     except PipelineError:
         raise
     except Exception as error:  # any of MLflow's, its database's or the network's

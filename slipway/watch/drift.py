@@ -35,7 +35,7 @@ def drift(project: Project, file: str, prometheus: str, release: str, all_season
     With `issue`, an issue on GitHub takes the place of the exit code.
     """
     if issue and not os.environ.get("PROMETHEUS_URL"):
-        line("skipped: set the variable PROMETHEUS_URL to the address of the Prometheus that watches the service.")
+        line("skipped: set the variable PROMETHEUS_URL to the address of the Prometheus that monitors the service.")
         summary("skipped: set the variable PROMETHEUS_URL.")
         return None
     if file:
@@ -47,7 +47,7 @@ def drift(project: Project, file: str, prometheus: str, release: str, all_season
         update_issue(report)
     elif report.drifted:
         names = ", ".join(report.drifted)
-        raise Drifted(f"{names}: no longer as in the training data of {report.release}. Next: build/drift/drift.html shows it.")
+        raise Drifted(f"{names}: drifted from the training data of {report.release}. Next: open build/drift/drift.html.")
     return report
 
 
@@ -63,7 +63,7 @@ def _judge_file(project: Project, path: Path, release: str, all_seasons: bool) -
     rows = read_requests(path)
     found = promotion.resolve_champion(project, release)
     if found is None:
-        raise PipelineError("Nothing is live to be asked. Next: ./run deploy TAG, or --release build/bundle.")
+        raise PipelineError("No release is live. Next: ./run deploy TAG, or --release build/bundle.")
     with open_predictor(project, found.predictor) as predictor:
         before = predictor.client.get("/metrics").raise_for_status().text
         predictor.answer(rows)
@@ -104,9 +104,7 @@ class Prometheus:
                 "Next: ./run up starts it; of a remote host, forward its port with ssh -L, or give --prometheus URL."
             ) from error
         if answer.get("status") != "success":
-            raise PipelineError(
-                f"Prometheus at {self.url} does not answer {query!r}: {answer.get('error', answer)}. Next: look at its page."
-            )
+            raise PipelineError(f"Prometheus at {self.url} does not answer {query!r}: {answer.get('error', answer)}. Next: open its page.")
         series: list[Any] = answer["data"]["result"]
         return series
 
@@ -114,7 +112,7 @@ class Prometheus:
         """Return the tag of the live release."""
         found = self.query(LIVE)
         if not found:
-            raise PipelineError(f"Prometheus at {self.url} knows of no release that answers. Next: look at {self.url}/targets.")
+            raise PipelineError(f"Prometheus at {self.url} has found no release that answers. Next: open {self.url}/targets.")
         return str(found[0]["metric"].get("release", ""))
 
     def is_settled(self, release: str) -> bool:
@@ -134,7 +132,7 @@ class Prometheus:
         usual = self._figures(f"max by (feature) (ml_reference_psi{label})", f"max(ml_prediction_reference_psi{label})")
         reference_rows = self._figures(f"max(ml_reference_rows{label})").get(PREDICTIONS, {}).get("", 0.0)
         if not shares or not reference_rows:
-            raise PipelineError(f"Prometheus at {self.url} has nothing of release {release!r}. Next: look at {self.url}/targets.")
+            raise PipelineError(f"Prometheus at {self.url} has no metrics of release {release!r}. Next: open {self.url}/targets.")
         return _combine(shares, usual, count_rows("7d"), count_rows("1d")), reference_rows
 
     def _figures(self, *queries: str) -> Figures:
@@ -190,7 +188,7 @@ def update_issue(report: DriftReport) -> None:
         wanted = describe_issue(report)
         line(issues.keep_issue(wanted) if wanted else "no issue to change")
     except (httpx.HTTPError, KeyError, ValueError) as error:
-        raise PipelineError(f"The issue was not written: {error!r}. Next: run the workflow drift again.") from error
+        raise PipelineError(f"The issue could not be written: {error!r}. Next: run the workflow drift again.") from error
 
 
 def describe_issue(report: DriftReport) -> issues.Issue | None:

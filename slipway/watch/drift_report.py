@@ -13,8 +13,8 @@ from slipway.report import Part
 PREDICTIONS = "the predictions"
 HEAD = ["", "verdict", "rows", "PSI", "drift above", "the last day", "what changed most"]
 HOW_TO_READ = (
-    "Left of each pair a bin's share of the training data, right of what was asked. q0 to q9 are the tenths of the training data, < and > "
-    "what is below and above all of it, ? what is missing. Bins that nothing is in are left out."
+    "Each pair is a bin: left its share of the training data, right of the requests. q0 to q9 are tenths of the training data, < and > "
+    "values below and above all of it, ? missing values. Empty bins are left out."
 )
 LEGEND = '<p class="legend"><span><i class="line0"></i>training data</span><span><i class="line1"></i>asked</span></p>'
 BIN_SIGNS = {"below": "<", "above": ">", "missing": "?"}
@@ -31,12 +31,12 @@ class DriftVerdict(StrEnum):
 
 STYLES = {DriftVerdict.DRIFT: ("fail", "✗"), DriftVerdict.NO_DRIFT: ("pass", "✓")}
 NEXT = {
-    DriftVerdict.DRIFT: "Look at the callers first: a unit, a default, a field that is filled in otherwise. Did it begin with a deploy? "
+    DriftVerdict.DRIFT: "Ask the callers first: did they change a unit, a default, how a field is filled in? Did it begin with a deploy? "
     "`./run rollback`. Has the world changed? Collect new rows, `./run train`, and let the gate judge.",
-    DriftVerdict.NO_DRIFT: "Nothing. Whether the answers are right is another question: `./run outcomes FILE`, when the truth is known.",
-    DriftVerdict.TOO_EARLY: "Wait until the release has been asked for a week: a few days are no fair sample of one. "
+    DriftVerdict.NO_DRIFT: "Nothing. Are the answers right? Type `./run outcomes FILE` when the true values are known.",
+    DriftVerdict.TOO_EARLY: "Wait until the release has answered for a week: a few days are no fair sample. "
     "Values that training never saw have alerts of their own.",
-    DriftVerdict.TOO_FEW: f"Wait until there are {FEWEST} rows; fewer say nothing.",
+    DriftVerdict.TOO_FEW: f"Wait until there are {FEWEST} rows; fewer cannot be judged.",
 }
 
 
@@ -102,7 +102,7 @@ class DriftReport(Part):
     @property
     def basis(self) -> str:
         """What was compared with what, in a sentence."""
-        return f"What was asked ({self.source}, {self.at}) against its {self.reference_rows} rows of training data."
+        return f"Requests ({self.source}, {self.at}), compared with the {self.reference_rows} rows of training data."
 
 
 def judge_drift(release: str, source: str, at: str, counts: list[BinCounts], reference_rows: float, settled: bool = True) -> DriftReport:
@@ -176,6 +176,6 @@ def _mark(feature: FeatureDrift) -> Html:
 def _panel(feature: FeatureDrift) -> str:
     filled = [each for each in zip(feature.bins, feature.reference, feature.live, strict=True) if any(each[1:])]
     names, reference, live = zip(*filled, strict=True)
-    label = f"{feature.name}: shares by bin, training data and asked"
+    label = f"{feature.name}: shares by bin, training data and requests"
     picture = draw_pairs([BIN_SIGNS.get(name, name) for name in names], reference, live, label)
     return f"<div><h3>{_mark(feature)}</h3><figure>{picture}</figure></div>"

@@ -32,15 +32,13 @@ from slipway.watch import write_report
 TRIVIAL = "a trivial model"
 NEXT = {
     Outcome.PASS: "Nothing: the live release is still the right one.",
-    Outcome.FAIL: "Worse than a release before: `./run rollback --to TAG` puts that back in seconds. Worse than a trivial model: the world "
+    Outcome.FAIL: "Worse than an earlier release: `./run rollback --to TAG` takes seconds. Worse than a trivial model: the world "
     "has changed; add these rows to the training data, `./run train`, and let the gate judge.",
-    Outcome.INCONCLUSIVE: "Wait for more rows whose truth is known, and ask again.",
+    Outcome.INCONCLUSIVE: "Wait until more true values are known, then type the same again.",
 }
 SEVERITY = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS)
-HEAD = ["held against", "verdict", "its loss", "loss of the live release minus that", "margin"]
-HOW_TO_READ = (
-    "The dot is the difference that was measured, the bar is where the true one lies. Up to the dashed line being worse is tolerated."
-)
+HEAD = ["compared with", "verdict", "its loss", "loss of the live release minus that", "margin"]
+HOW_TO_READ = "The dot is the measured difference; the true one lies within the bar. Up to the dashed line, the live release may be worse."
 
 
 class Rival(Part):
@@ -72,7 +70,7 @@ def outcomes(project: Project, file: str) -> OutcomesReport:
     rows, target = _read_rows(Path(file)), targets.load_target(project)
     state = read_state(target)
     if state.live is None:
-        raise PipelineError("Nothing is live to be judged. Next: ./run deploy TAG.")
+        raise PipelineError("No release is live to be judged. Next: ./run deploy TAG.")
     answers, manifest = _ask_release(project, target, state.live, rows)
     classes, earlier = manifest.model.classes, dict[str, Values]()
     for each in chain.select_kept(state.proven, state.live, KEPT):
@@ -99,7 +97,7 @@ def _read_rows(path: Path) -> pd.DataFrame:
     known = rows[rows[features.TARGET].notna()].reset_index(drop=True)
     groups = known[features.GROUP].nunique() if features.GROUP else len(known)
     if wrong := gate.describe_too_few(known[features.TARGET].tolist(), groups, features.TARGET):
-        raise PipelineError(f"{path} can judge nothing: {wrong}. Next: wait for more rows whose truth is known.")
+        raise PipelineError(f"{path} can judge nothing: {wrong}. Next: wait until more true values are known.")
     return known
 
 
@@ -146,7 +144,7 @@ def format_markdown(report: OutcomesReport) -> str:
     """Return `outcomes.md`."""
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in report.metrics.items())
     blocks = [
-        f"## {report.verdict.value}: {report.release}, now that the truth is known",
+        f"## {report.verdict.value}: {report.release}, by the true values",
         f"On {report.rows} rows of {report.source}, {report.at}: loss {format_figure(report.loss)}, {metrics}.",
         say.table(HEAD, [[each.name, *_cells(each)] for each in report.rivals]),
         "\n".join(f"- {each.reason}" for each in report.rivals),

@@ -34,7 +34,7 @@ def retrain(project: Project, data: str) -> str:
     after = found.rows
     old, new = (sha256(each.read_bytes()) for each in (project.train_data, file))
     if old == new:
-        raise PipelineError(f"{file} ({new[:12]}) is what is learnt from already. Expected: other data. Next: ./run train.")
+        raise PipelineError(f"{file} ({new[:12]}) is already the training data. Expected: other data. Next: ./run train.")
     dataset.refuse_unfit(found, rules.load_rules(project), f"./run retrain --data {data}")
     told = compare_data(before, after, (old, new))
     left, branch = git.read_branch(project.root), f"retrain-{date.today()}-{new[:8]}"
@@ -43,7 +43,7 @@ def retrain(project: Project, data: str) -> str:
         if dvc:
             dvc_add(project)
         message = project.root / "build" / "retrain.txt"
-        message.write_text(f"Learn from {len(after)} rows instead of {len(before)}\n\n{told}\n", encoding="utf-8")
+        message.write_text(f"Train on {len(after)} rows instead of {len(before)}\n\n{told}\n", encoding="utf-8")
         git.run_git(project.root, "commit", "--quiet", "--file", str(message), "--only", "--", changed)
         data_reference.refuse_other(project)  # a hook may have changed it
     more = {"push": "dvc push && " * dvc, "back": " && dvc checkout" * dvc}
@@ -55,7 +55,7 @@ def kept_by_dvc(project: Project, file: Path) -> bool:
     """Tell whether DVC keeps the training data. Raises PipelineError where something uncommitted would be lost, or a command is missing."""
     if file.resolve() == project.train_data.resolve():
         raise PipelineError(
-            f"{file} is the place of what is learnt from now. Expected: a file elsewhere. Next: move it, git checkout HEAD -- {file} "
+            f"{file} is the present training data itself. Expected: another file. Next: move it, git checkout HEAD -- {file} "
             "(or dvc checkout), and ./run retrain --data with its new name."
         )
     git.refuse_changes(project.root, "retrain", besides=file)

@@ -251,7 +251,7 @@ def test_routes_and_keys_hold_from_release_to_release(road: Road) -> None:
         assert "'billing' has a key already" in refused.text
         look_at_what_is_kept(road, planning, billing)
         warned = road.must("rollback", "--to", OLD, "--reason", "further").err
-    assert f"{OLD} is from before keys: everything answers at the public address" in warned
+    assert f"{OLD} was built before keys existed: every route answers at the public address" in warned
     assert list_codes(road, "/metrics") == {200}
 
 

@@ -77,7 +77,7 @@ def test_each_column_is_what_it_holds() -> None:
         "amount": "target",
     }
     assert "mail addresses" in found["mail"].reason
-    assert "the target in disguise" in found["doubled"].reason
+    assert "probably reveals the target" in found["doubled"].reason
     declared = {name: each.draft.declared for name, each in found.items() if each.draft}
     assert (declared["zip"], declared["new"], declared["at"]) == ("Annotated[str, Field(max_length=20)]", "bool | None", "datetime")
     assert all(each.reason for each in found.values())

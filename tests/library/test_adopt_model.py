@@ -654,17 +654,27 @@ TRUTH = np.linspace(0, 10, 101)
 @pytest.mark.parametrize(
     ("ours", "before", "classes", "message"),
     [
-        (TRUTH, TRUTH, None, "largest difference 0, median 0 (0.0% of their spread), correlation 1.0000: it answers nearly as before"),
-        (TRUTH, TRUTH[::-1], None, "correlation -1.0000: it answers otherwise than before"),
+        (
+            TRUTH,
+            TRUTH,
+            None,
+            "largest difference 0, median 0 (0.0% of their spread), correlation 1.0000: its answers are nearly the same as before",
+        ),
+        (TRUTH, TRUTH[::-1], None, "correlation -1.0000: its answers differ than before"),
         (TRUTH, TRUTH * 100, None, "in the same order, on another scale"),
-        (TRUTH, np.full(101, 3.0), None, "correlation 0.0000: it answers otherwise"),
-        (TRUTH / 10, TRUTH / 10, ["no", "yes"], "; 100.0% get the same class: it answers nearly as before"),
-        (TRUTH / 10, np.where(TRUTH > 5, "yes", "no"), ["no", "yes"], "100.0% get the same class: it answers nearly as before"),
+        (TRUTH, np.full(101, 3.0), None, "correlation 0.0000: its answers differ"),
+        (TRUTH / 10, TRUTH / 10, ["no", "yes"], "; 100.0% get the same class: its answers are nearly the same as before"),
+        (
+            TRUTH / 10,
+            np.where(TRUTH > 5, "yes", "no"),
+            ["no", "yes"],
+            "100.0% get the same class: its answers are nearly the same as before",
+        ),
         (
             TRUTH / 10,
             (TRUTH > 2).astype(float),
             [0, 1],
-            "70.3% get the same class, most often where it was 1 (30 rows): it answers otherwise",
+            "70.3% get the same class, most often where it was 1 (30 rows): its answers differ",
         ),
         (np.eye(3)[[0, 1, 2] * 5], np.array(["a", "b", "c"] * 5), ["a", "b", "c"], "100.0% get the same class"),
         (

@@ -256,7 +256,7 @@ def test_what_a_registry_has_under_another_digest_is_not_verified_as_this_one(pu
         return httpx.Response(200, content=other) if lies else asked(self, method, path, unknown)
 
     monkeypatch.setattr(Api, "_request", answer)
-    with pytest.raises(PipelineError, match=f"has not what it lists as {public.new.digest}"):
+    with pytest.raises(PipelineError, match=f"lists {public.new.digest}, but does not have it"):
         fetch_attested(public.project, public.new.digest)
 
 

@@ -158,7 +158,7 @@ def test_a_tag_that_moved_is_refused(moved: dict[str, Any]) -> None:
     chain.refuse_moved(place.proven, release("v1"))
     chain.refuse_moved(place.proven, replace(release("v3"), **moved))
     with pytest.raises(
-        PipelineError, match=r"v1 was deployed 3 hours ago from commit commit as sha256:v1; now it is .*may not move\. Next: "
+        PipelineError, match=r"v1 was deployed 3 hours ago from commit commit as sha256:v1; now it is .*must not move\. Next: "
     ):
         chain.refuse_moved(place.proven, replace(release("v1"), **moved))
 
@@ -267,8 +267,8 @@ def test_what_goes_wrong_after_the_proof_is_a_warning(capsys: pytest.CaptureFixt
     def full() -> None:
         raise OSError("No space left on device")
 
-    attempt("the history was not written", full)
-    assert capsys.readouterr().err == "warning: the history was not written: No space left on device\n"
+    attempt("the history could not be written", full)
+    assert capsys.readouterr().err == "warning: the history could not be written: No space left on device\n"
 
 
 def test_a_rollback_to_what_serves_now_is_refused() -> None:
@@ -310,7 +310,7 @@ def test_status_says_that_what_serves_was_never_proven() -> None:
     live = release("v2").record()
     state = {"live": live, "target": "docker", "address": "here", "proof": None, "answers": "v2, as expected", "rollback_to": None}
     said = status.format_status({**state, "held_by": None, "busy": None})
-    assert "NOT PROVEN: a deploy or rollback is at work, or was cut short. Next: the same again, or ./run rollback" in said
+    assert "NOT PROVEN: a deploy or rollback is running, or was interrupted. Next: type the same again, or ./run rollback" in said
 
 
 REASON = "it\nanswers | nonsense\r\n| v1 | deploy |\x1b[2J" + " and more" * 500

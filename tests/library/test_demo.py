@@ -156,5 +156,5 @@ def test_interrupted_it_leaves_nothing_that_the_next_run_does_not_clear_away(
 
 
 def test_it_is_not_rehearsed_on_a_cluster() -> None:
-    with pytest.raises(PipelineError, match=r"runs on this machine alone.*Next: \./run demo"):
+    with pytest.raises(PipelineError, match=r"runs on this machine, but kubernetes needs a cluster.* Next: \./run demo"):
         rehearsal.choose_target("kubernetes")

@@ -139,7 +139,7 @@ def test_where_all_is_well_nothing_is_to_mend() -> None:
             "not allowed: anchore/sbom-action, astral-sh/setup-uv",
             "among them anchore/sbom-action@*, astral-sh/setup-uv@*",
         ),
-        ("branch rules", {f"{OF}/rules/branches/main": []}, "main takes whatever is pushed", '"context": "all green"'),
+        ("branch rules", {f"{OF}/rules/branches/main": []}, "main accepts every push", '"context": "all green"'),
         ("tag rules", {f"{OF}/rulesets?targets=tag&per_page=100": []}, "v* can be moved and deleted", '"refs/tags/v*"'),
         (
             "tag rules",
@@ -164,7 +164,7 @@ def test_where_all_is_well_nothing_is_to_mend() -> None:
         ),
         ("environment", {f"{ENVIRONMENT}/deployment-branch-policies?per_page=100": MORE}, "is also for *", "/settings/environments"),
         ("reviewers", {ENVIRONMENT: {**PLACE, "protection_rules": []}}, "nobody has to approve", "/settings/environments"),
-        ("reviewers", {ENVIRONMENT: {**PLACE, "can_admins_bypass": True}}, "1, and administrators need none", "untick"),
+        ("reviewers", {ENVIRONMENT: {**PLACE, "can_admins_bypass": True}}, "1, but administrators need no approval", "untick"),
         ("reviewers", {OF: PRIVATE}, "not enforced by this plan", "make the repository public"),
         ("reviewers", {OF: PRIVATE, "/orgs/Some-Owner": {"plan": {"name": "team"}}}, "not enforced by this plan", "take that plan"),
         (
@@ -216,9 +216,9 @@ def test_what_is_to_mend_is_found_with_what_mends_it(
 @pytest.mark.parametrize(
     ("what", "other", "sentence"),
     [
-        ("branch rules", CLASSIC, "main takes only what is all green"),
+        ("branch rules", CLASSIC, "main accepts only what is all green"),
         ("reviewers", {OF: PRIVATE, "/orgs/Some-Owner": {"plan": {"name": "enterprise"}}}, "1, enforced"),
-        ("package", {f"/users/some-owner{PACKAGE}": GONE}, "none yet, the first merge makes it"),
+        ("package", {f"/users/some-owner{PACKAGE}": GONE}, "none yet, the first merge creates it"),
     ],
 )
 def test_what_is_well_in_another_way(answers: dict[str, Any], what: str, other: dict[str, Any], sentence: str) -> None:
@@ -404,7 +404,7 @@ def test_without_a_token_that_of_gh_is_used(tmp_path: Path, monkeypatch: pytest.
     assert seen()["secrets"].state == "ok"
     gh(tmp_path, monkeypatch, code=1)
     [found] = seen().values()
-    assert (found.state, found.why) == ("not seen", "`gh` is not there, or nobody is logged in")
+    assert (found.state, found.why) == ("not seen", "`gh` is not installed, or nobody is logged in")
 
 
 def test_the_verb_ends_with_eight_while_something_is_to_mend(
@@ -441,7 +441,7 @@ AT = project.load(ROOT, "docker")
         (lambda: next(host.check_host(AT)), "none is named"),  # in a workflow without the secrets
         (partial(host.check_engine, "", AT, engine(api="1.40")), "Docker Engine 20.10.24 on "),
         (lambda: host.check_clock("", AT, engine(off=timedelta(days=1))), "+86400 s from the one here"),
-        (partial(host.check_certificate, replace(AT, certificate=ROOT / "README.md")), "holds no certificate that can be read"),
+        (partial(host.check_certificate, replace(AT, certificate=ROOT / "README.md")), "contains no readable certificate"),
     ],
 )
 def test_what_is_to_mend_on_the_host(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Finding], sentence: str) -> None:

@@ -96,7 +96,7 @@ def test_reference_rows_that_were_learnt_from(own: Project) -> None:
     rows = dataset.read(own.root / "validation" / "reference.csv")
     change(own.train_data, lambda all_rows: pd.concat([all_rows, rows], ignore_index=True))
     found = to_mend([each for each in model.check_model(own) if each.what == "reference dataset"])
-    assert f"{len(rows)} of its rows are in data/train.csv too, such as 0, 1, 2" in found.found
+    assert f"{len(rows)} of its rows are also in data/train.csv, such as 0, 1, 2" in found.found
 
 
 def test_expectations_of_another_model_and_the_draft_that_would_do(own: Project) -> None:

@@ -221,13 +221,13 @@ def test_drift_opens_one_issue_updates_it_and_closes_it(monkeypatch: pytest.Monk
     assert (there.comments, "PSI" in issue["body"]) == ([], True)
     update_issue(0.5)
     assert [each["state"] for each in there.issues] == ["closed"]
-    assert there.comments[0].startswith("It is over: no drift\n\n## ")
+    assert there.comments[0].startswith("This is resolved: no drift\n\n## ")
 
 
 def test_an_issue_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
-    with pytest.raises(PipelineError, match="The issue was not written: KeyError"):
+    with pytest.raises(PipelineError, match="The issue could not be written: KeyError"):
         verb.update_issue(drift_report.judge_drift("v1.0.0", "a test", "now", [feature("x", 0.5)], 5000))
 
 
@@ -297,7 +297,7 @@ def test_values_that_moved_are_named_on_page_and_in_text(road: Road, rows: pd.Da
     moved = rows.sample(2000, replace=True, random_state=0).assign(**{name: rows[name].max()})
     code, said, report = asked(road, moved, "--all-seasons")
     assert (code, report["verdict"], report["findings"][0]["name"]) == (9, "DRIFT", name)
-    assert "no longer as in the training data of commit" in said
+    assert "drifted from the training data of commit" in said
     assert f"✗ {name}" in (road.root / "build" / "drift" / "drift.html").read_text(encoding="utf-8")
 
 
@@ -312,14 +312,14 @@ def test_what_prometheus_counted_is_reported(road: Road, monkeypatch: pytest.Mon
     said = road.run("drift", "--prometheus", "http://prometheus.invalid")
     assert said.code == 9
     assert "| x | DRIFT | 300 |" in said.text
-    assert "x: no longer as in the training data of v1" in said.text
+    assert "x: drifted from the training data of v1" in said.text
 
 
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
-        ({**ANSWERS, "release_recorded": []}, "knows of no release that answers"),
-        ({**ANSWERS, "ml_reference_rows": []}, "has nothing of release 'v1'"),
+        ({**ANSWERS, "release_recorded": []}, "has found no release that answers"),
+        ({**ANSWERS, "ml_reference_rows": []}, "has no metrics of release 'v1'"),
     ],
     ids=["nothing answers", "no such release"],
 )
@@ -366,4 +366,4 @@ def test_a_file_that_cannot_be_read_is_told(road: Road, tmp_path: Path) -> None:
 
 def test_without_a_live_release_the_next_step_is_told(road: Road) -> None:
     said = road.run("drift", str(ROOT / "validation" / "reference.csv"))
-    assert (said.code, "Nothing is live to be asked" in said.text) == (2, True)
+    assert (said.code, "No release is live" in said.text) == (2, True)

@@ -104,11 +104,15 @@ def test_another_ci_names_where_the_way_to_the_host_is_written(told: Path, monke
     ("words", "way", "serves"),
     [
         (["rollback", "--target", "local"], "", "**Nothing is deployed. rollback failed:** Nothing is deployed, so there is nothing to "),
-        (["rollback", "--target", "docker"], "unix:///nowhere.sock", "**What serves could not be asked (No Docker engine answers on unix:"),
+        (
+            ["rollback", "--target", "docker"],
+            "unix:///nowhere.sock",
+            "**The live release could not be asked (No Docker engine answers on unix:",
+        ),
         (
             ["host", "--required"],
             "",
-            "**What serves was not changed. host failed:** There is no way to the host: DEPLOY_HOST, DEPLOY_KNOWN_",
+            "**The live release was not changed. host failed:** The host cannot be reached: DEPLOY_HOST, DEPLOY_KNOWN_",
         ),
     ],
     ids=["asked", "out of reach", "before"],

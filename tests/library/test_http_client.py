@@ -89,7 +89,7 @@ def test_others_are_asked_by_way_of_the_proxy_for_their_scheme(monkeypatch: pyte
 
 def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
-    with pytest.raises(httpx.ConnectError, match=r"refused by way of http://127\.0\.0\.1:9, the proxy that the environment names for it"):
+    with pytest.raises(httpx.ConnectError, match=r"refused through http://127\.0\.0\.1:9, the proxy that the environment variables name"):
         http_client.send_request("GET", "http://mlflow.invalid/health", 5)
 
 

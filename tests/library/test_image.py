@@ -91,7 +91,7 @@ def test_a_package_that_the_owner_adds_to_the_lock_is_there(place: Place) -> Non
 
 def test_without_the_lock_there_is_no_such_image(place: Place) -> None:
     (place.root / image.LEAN).unlink()
-    assert image.find_lacking(place.root) == "requirements/compiled.txt is not there, ./run lock writes it"
+    assert image.find_lacking(place.root) == "requirements/compiled.txt does not exist; ./run lock writes it"
 
 
 @pytest.mark.parametrize("graph", ["model.onnx", None])

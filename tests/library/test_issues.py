@@ -74,9 +74,9 @@ def describe(outcome: str, *kinds: str, live: str = "v1.3.0", job: str = "deploy
     [
         (describe("success", DEPLOY, ROLLBACK), "Production runs v1.3.0 after a rollback; deploys are held"),
         (describe("failure", DEPLOY, ROLLBACK), "Production runs v1.3.0 after a rollback; deploys are held"),
-        (describe("failure", ROLLBACK, RESUME), "Production: deploy of v1.4.0 failed; v1.3.0 serves"),
-        (describe("cancelled", DEPLOY), "Production: deploy of v1.4.0 was cancelled; v1.3.0 serves"),
-        (describe("failure", job="rollback", live=""), "Production: rollback of v1.4.0 failed; what serves is unknown"),
+        (describe("failure", ROLLBACK, RESUME), "Production: deploy of v1.4.0 failed; v1.3.0 is live"),
+        (describe("cancelled", DEPLOY), "Production: deploy of v1.4.0 was cancelled; v1.3.0 is live"),
+        (describe("failure", job="rollback", live=""), "Production: rollback of v1.4.0 failed; the live release is not known"),
         (describe("success", ROLLBACK, RESUME, DEPLOY), ""),
         (describe("success", DEPLOY), ""),
     ],
@@ -89,7 +89,7 @@ def test_it_is_open_while_deploys_are_held_or_the_last_run_failed(found: Issue, 
 
 def test_it_says_who_why_and_what_to_type() -> None:
     held = incident.describe_environment("production", "v1.3.0", [event(ROLLBACK, what="rollback (answers are off)")], RUN)
-    for part in ("v1.3.0 serves", "rollback (answers are off)", "alice", AT, "v1.4.0", PAGE, "./run resume", "*resume* ticked"):
+    for part in ("v1.3.0 is live", "rollback (answers are off)", "alice", AT, "v1.4.0", PAGE, "./run resume", "*resume* ticked"):
         assert part in held.body
     failed = describe("failure", DEPLOY).body
     assert ("./run deploy TAG" in failed, "./run rollback --reason" in failed) == (True, True)
@@ -129,7 +129,7 @@ def test_one_issue_is_opened_updated_and_closed(monkeypatch: pytest.MonkeyPatch)
     assert kept(there) == [(held.title, "open")]
     assert there.comments[0].startswith(f"Now: {held.title}\n")
     assert keep_issue(over) == "issue 1: closed"
-    assert there.comments[1].startswith("It is over: v1.3.0 serves\n")
+    assert there.comments[1].startswith("This is resolved: v1.3.0 is live\n")
     assert keep_issue(failed) == "issue 2: opened"
     assert kept(there) == [(held.title, "closed"), (failed.title, "open")]
 
@@ -154,7 +154,7 @@ def test_a_deploy_that_fails_on_a_host_that_is_gone_opens_it(monkeypatch: pytest
     there = GitHub.reached(monkeypatch)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none'}")
     workflow.record(ON_HOST, "v1.4.0", "failure")
-    assert kept(there) == [("Production: deploy of v1.4.0 failed; what serves is unknown", "open")]
+    assert kept(there) == [("Production: deploy of v1.4.0 failed; the live release is not known", "open")]
 
 
 def test_a_drill_that_a_step_ends_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_red_drill_opens_one_with_its_report_and_a_green_one_closes_it(monkeyp
     monkeypatch.setenv("GITHUB_JOB", "drill")
     place = replace(ON_HOST, root=tmp_path)
     workflow.record(place, "", "failure", drill=True)
-    assert "It has no report" in there.issues[0]["body"]
+    assert "There is no report" in there.issues[0]["body"]
     (tmp_path / "build" / "rehearsal").mkdir(parents=True)
     (tmp_path / "build" / "rehearsal" / "report.md").write_text("## Rehearsal on docker: FAILED\n")
     workflow.record(place, "", "failure", drill=True)
@@ -199,8 +199,8 @@ def test_what_github_does_not_take_is_a_warning(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none'}")
     workflow.record(ON_HOST, "v1.4.0", "failure")
     pointer, missed, deployment, issue = capsys.readouterr().out.splitlines()
-    assert pointer.startswith("::warning::what is live could not be asked, so GitHub's record does not say it: ")
-    assert missed.startswith("::warning::GitHub's list of deployments does not show what it missed before: ")
+    assert pointer.startswith("::warning::the live release could not be asked, so GitHub's record does not name it: ")
+    assert missed.startswith("::warning::GitHub's list of deployments still lacks what it missed before: ")
     assert deployment.startswith("::warning::GitHub's list of deployments does not show this one: ")
     assert issue.startswith("::warning::GitHub's issue does not say so: ")
     assert str(status) in issue

@@ -85,7 +85,7 @@ def test_only_a_signed_release_is_deployed(road: Road, tmp_path: Path, monkeypat
     allow(road, tmp_path / "key")
     try:
         with road.unchanged():
-            unsigned = f"{B}, {road.digests[B][:19]}, may not be deployed: It carries no signature."
+            unsigned = f"{B}, {road.digests[B][:19]}, may not be deployed: It has no signature."
             refused(road.run("deploy", B), 2, unsigned, "Nothing was deployed, and --approved-by does not help. Next: ")
         monkeypatch.setenv("SIGNING_KEY", (tmp_path / "key").read_text())
         road.must("sign", B)

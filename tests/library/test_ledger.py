@@ -159,8 +159,8 @@ def test_a_reference_dataset_that_was_used_often_wears_out(
 def test_what_the_ledger_raises_is_a_warning_of_one_line(capsys: pytest.CaptureFixture[str], error: Exception, said: str) -> None:
     with ledger.best_effort("this"):
         raise error
-    later = "Later, when it answers: ./run track."
-    assert capsys.readouterr().err == f"warning: MLflow could not record this, going on without: {said}. {later}\n"
+    later = "Later, when MLflow answers: ./run track."
+    assert capsys.readouterr().err == f"warning: MLflow could not record this; continuing without: {said}. {later}\n"
 
 
 def test_an_interrupt_is_no_matter_of_the_ledger() -> None:
@@ -245,8 +245,8 @@ def test_a_server_that_does_not_record_costs_one_warning_and_is_asked_once(
         said = road.run("track")
     told = capsys.readouterr().err.splitlines()
     what = ["the training run", "the verdict", "the digest", "the live release"]
-    assert [line.partition(", going on without: ")[0] for line in told] == [f"warning: MLflow could not record {each}" for each in what]
-    assert all(line.endswith("Later, when it answers: ./run track.") for line in told)
+    assert [line.partition("; continuing without: ")[0] for line in told] == [f"warning: MLflow could not record {each}" for each in what]
+    assert all(line.endswith("Later, when MLflow answers: ./run track.") for line in told)
     assert (said.code, f"MLflow at {url} could not record it: " in said.err) == (2, True)
     assert len([each for each in asked if each != "/"]) == (5 if kind in ("refusing", "hanging") else 0)
 
@@ -373,7 +373,10 @@ def test_in_a_folder_of_any_name_the_runs_are_recorded_or_its_name_is_the_reason
     root.mkdir()
     odd = replace(road.project, root=root)
     if "%" in name or "?" in name:
-        said = rf"MLflow's database takes no [%?] in the name of a folder, as in {re.escape(str(root))}\. Next: rename the folder; or set "
+        said = (
+            rf"MLflow's database cannot be in a folder with [%?] in its name, as in {re.escape(str(root))}\. Next: rename the folder; "
+            r"or set "
+        )
         with pytest.raises(PipelineError, match=said), ledger.quiet():
             ledger.entry(odd, road.project.bundle)
         assert (host.check_ledger(odd).state, host.check_ledger(odd).fix[:17]) == ("to mend", "rename the folder")
@@ -389,7 +392,7 @@ def test_in_a_folder_of_any_name_the_runs_are_recorded_or_its_name_is_the_reason
 
 def test_packages_in_a_folder_that_alembic_cannot_read_are_the_reason(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", "/home/a%b/.venv")
-    with pytest.raises(PipelineError, match=r"takes no % in the name of a folder, as in /home/a%b/\.venv\."):
+    with pytest.raises(PipelineError, match=r"cannot be in a folder with % in its name, as in /home/a%b/\.venv\."):
         ledger.refuse_folder(road.project)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     ledger.refuse_folder(road.project)

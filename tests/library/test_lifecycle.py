@@ -403,7 +403,7 @@ def test_a_dirty_tree_is_neither_built_nor_deployed(live: Road) -> None:
     live.checkout(C)
     (live.root / "changed").touch()
     for verb in (["build"], ["push"], ["deploy", C]):
-        refused(live.run(*verb), 2, f"{verb[0]} wants a clean tree", "changed", "Next: git commit, or git stash.")
+        refused(live.run(*verb), 2, f"{verb[0]} needs a clean working tree", "changed", "Next: git commit, or git stash.")
 
 
 def test_a_tag_that_does_not_exist(live: Road) -> None:
@@ -436,7 +436,7 @@ def test_a_release_that_fails_while_it_is_watched(live: Road, monkeypatch: pytes
     monkeypatch.setattr(project, "load", lambda *given: replace(load_project(*given), bake=watched))
     with callers(live):
         said = live.run("deploy", tag)
-    refused(said, 7, f"{tag} failed while it was watched: " if tag != DYING else f"{tag} ", "What served before serves again.")
+    refused(said, 7, f"{tag} failed while it was monitored: " if tag != DYING else f"{tag} ", "The previous release is live again.")
     assert tag == DYING or TIRED[tag] in said.text
 
 
@@ -465,7 +465,7 @@ def test_a_model_that_learnt_nonsense_is_not_built(live: Road) -> None:
 def test_a_second_deploy_at_the_same_time(live: Road) -> None:
     with lock.hold_lock(live.place, "deploy v9.9.9"):
         assert "deploy v9.9.9" in live.must("status").text
-        refused(live.run("deploy", C), 5, "deploy v9.9.9 by", "is at work here", "Wait for it, or ./run rollback")
+        refused(live.run("deploy", C), 5, "deploy v9.9.9 by", "is running here", "Wait for it, or ./run rollback")
 
 
 def test_a_deploy_that_is_taken_over_before_the_switch(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,7 +477,14 @@ def test_a_deploy_that_is_taken_over_before_the_switch(live: Road, monkeypatch: 
 @pytest.mark.parametrize("road", all_targets[1:], indirect=True)
 def test_a_proof_that_fails_after_the_switch(live: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(live.place), "read_running_digest", lambda _: "another")
-    refused(live.run("deploy", C), 4, "The proof failed on the public address; switched back", "running digest", "another", "NO")
+    refused(
+        live.run("deploy", C),
+        4,
+        "The proof failed on the public address; the previous release is live again",
+        "running digest",
+        "another",
+        "NO",
+    )
 
 
 # What goes on, and back.
@@ -497,7 +504,7 @@ def test_a_deploy_interrupted_inside_the_switch(road: Road, monkeypatch: pytest.
         assert (said.code, said.err) == (130, "interrupted\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     said = road.must("deploy", C)
-    assert "warning: MLflow could not record the live release, going on without" in said.text
+    assert "warning: MLflow could not record the live release; continuing without" in said.text
     road.serves(C)
     assert road.standing() == [A, B, C]
 
@@ -556,8 +563,8 @@ def test_a_deploy_after_rollbacks_is_taken_over_by_another(road: Road, monkeypat
     with road.unchanged():
         refused(road.run("deploy", C), 6, f"Deploys are held: rollback to {A} by ", "Next: ", "./run resume")
         refused(road.run("deploy", "v9.9.9", "--resume"), 2, "There is no tag 'v9.9.9'")
-    assert (state(road)["held_by"]["tag"], "./run resume lets them go on" in road.must("status").text) == (A, True)
-    assert f"Deploys go on: they were held by rollback to {A}" in road.must("resume", "--reason", "mended").text
+    assert (state(road)["held_by"]["tag"], "./run resume allows them again" in road.must("status").text) == (A, True)
+    assert f"Deploys are allowed again: they were held by rollback to {A}" in road.must("resume", "--reason", "mended").text
     assert state(road)["held_by"] is None
     assert f"No deploys are held; {A} serves." in road.must("resume").text
 
@@ -594,8 +601,8 @@ def test_a_rollback_that_was_cut_short_is_completed_by_the_same_again(road: Road
 
     with monkeypatch.context() as patch:
         patch.setattr(type(road.place), "append_event", full)
-        assert "the history was not written, so this counts as not proven" in road.must("rollback").text
-    assert "NOT PROVEN: a deploy or rollback is at work, or was cut short." in road.must("status").text
+        assert "the history could not be written, so this counts as not proven" in road.must("rollback").text
+    assert "NOT PROVEN: a deploy or rollback is running, or was interrupted." in road.must("status").text
     assert (state(road)["live"]["tag"], state(road)["rollback_to"], state(road)["held_by"]) == (A, A, None)
     assert f"{A} serves, was {B}" in road.must("rollback").text
     road.serves(A)
@@ -624,7 +631,7 @@ def test_three_releases_stay_on_the_host_whoever_cleans_up(road: Road, registry:
         assert f"{B} serves, was {C}" in road.must("rollback").text
         with road.unchanged():
             needs = "is not on the host, and could not be pulled: "
-            refused(road.run("rollback"), 2, needs, "It takes the registry, or a machine that has it: docker save there")
+            refused(road.run("rollback"), 2, needs, "You need the registry, or a machine that has the image: docker save there")
     unmerged = push_unmerged(client, road)
     monkeypatch.setattr("slipway.operate.prune.datetime", Mock(now=lambda zone: datetime.now(zone) + timedelta(days=31)))
     assert " 1 go " in road.must("prune", "--keep", "1").text
@@ -670,7 +677,9 @@ def test_stopping_leaves_nothing(road: Road) -> None:
         road.stop()  # the chain goes, too, which `down` leaves here
     else:
         with road.unchanged():
-            refused(road.run("down"), 2, f"Next: ./run rollback, if a release misbehaves; else ./run down --remove {road.project.name}.")
+            refused(
+                road.run("down"), 2, f"Next: if a release misbehaves, ./run rollback; otherwise ./run down --remove {road.project.name}."
+            )
             refused(road.run("down", "--remove", "another"), 2, "--remove 'another' is not its name.")
         road.must("down", "--remove", road.project.name)
     assert [each for each in psutil.process_iter() if works_in(each, road.root)] == []
@@ -769,7 +778,7 @@ def test_a_pointer_that_cannot_be_resolved_is_no_first_release(made: Road, monke
     made.checkout(C)
     monkeypatch.setenv("IMAGE_REPOSITORY", f"127.0.0.1:{free_port()}/nobody")
     said = Road(made.root, "docker").run("validate", "--champion", "production")
-    refused(said, 2, "The registry could not be asked for 127.0.0.1:", "Next: docker login")
+    refused(said, 2, "The registry did not answer about 127.0.0.1:", "Next: docker login")
 
 
 def test_training_data_without_a_column(made: Road) -> None:
@@ -777,7 +786,7 @@ def test_training_data_without_a_column(made: Road) -> None:
     column = next(iter(features.Row.model_fields))
     write_rows(made, [{name: value for name, value in row.items() if name != column} for row in training_rows(made)])
     said = made.run("train", "--uncommitted-data")
-    refused(said, 1, "is not the data that validation/expectations.json describes", "| column", column, "then: ./run train.")
+    refused(said, 1, "does not meet validation/expectations.json", "| column", column, "then: ./run train.")
     assert (made.root / "build" / "bundle").is_dir()
 
 
@@ -787,7 +796,7 @@ def test_training_again_gives_the_same_model_and_needs_no_mlflow(made: Road, mon
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     said = made.must("train")
     after = read(made.root / "build" / "bundle")[0]
-    assert "warning: MLflow could not record the training run, going on without" in said.text
+    assert "warning: MLflow could not record the training run; continuing without" in said.text
     assert after == before
     refused(made.run("build"), 2, "The bundle was never judged", "Next: ./run validate.")
 

@@ -162,7 +162,7 @@ def test_unlocking_frees_what_is_dead_and_keeps_it_in_the_history(local: Path, c
     assert main([*verb, "--reason", " "], local) == 2
     with holder(HOLD.format(lock="lock_file", name=str(lock.path), settings="pass", takeover=True)):
         assert main([*verb, "--reason", "a try"], local) == 5
-        assert "rollback by somebody is at work here" in capsys.readouterr().err
+        assert "rollback by somebody is running here" in capsys.readouterr().err
         assert lock.path.exists()
     assert main([*verb, "--reason", "the runner is gone"], local) == 0
     assert "Freed: rollback by somebody" in capsys.readouterr().out
@@ -183,14 +183,14 @@ def test_on_a_full_disk_a_dead_lock_is_freed_and_a_hold_stays(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/dev/full")
     assert main(["unlock", "--target", "local", "--reason", "the runner is gone"], local) == 0
     said = capsys.readouterr()
-    assert "Freed: a run that was cut short" in said.out
+    assert "Freed: a run that was interrupted" in said.out
     assert re.search(r"warning: the history does not have it: .* cannot be written: .*No space.* Next: make room there", said.err)
     assert "warning: the summary was not written: [Errno 28]" in said.err
     code = "import sys; from pathlib import Path; from slipway.cli import main; sys.exit(main(sys.argv[2:], Path(sys.argv[1])))"
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-c", code, str(local), "unlock", "--target", "local", "--reason", "a try"]
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr.splitlines()[0][:47]) == (2, "error: What is printed cannot be written: [Errn")
+    assert (done.returncode, done.stderr.splitlines()[0][:42]) == (2, "error: The output cannot be written: [Errn")
     assert "Traceback" not in done.stderr
     with pytest.raises(PipelineError, match="cannot be written"):
         targets.load_target(project.load(local, "local")).append_event(

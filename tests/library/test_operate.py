@@ -93,7 +93,7 @@ def test_a_release_that_cannot_be_judged_is_not_deployed(road: Road, run: Run) -
     done = run("deploy", WEAK, "--rules", "HEAD")
     assert done.returncode == 2
     assert done.stderr.count("error: ") == 2
-    assert "could not be judged against what is live now; the reason is above. Nothing was deployed." in done.stderr
+    assert "could not be judged against the live release; the reason is above. Nothing was deployed." in done.stderr
     road.serves(A)
     (work / "made").unlink()
 

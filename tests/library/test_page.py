@@ -220,7 +220,7 @@ def test_what_is_not_there_yet_is_said() -> None:
     candidate = Side(tag="commit abc", digest="none", manifest_sha256="cd" * 32, loss=None, metrics={})
     said = read(format_page(judged(candidate=candidate, reference_uses=None))).said
     assert "commit abc, no image yet" in said
-    assert "how often it was used is not known" in said
+    assert "it is not known how often it was used" in said
 
 
 def test_a_first_release_is_held_against_a_trivial_model() -> None:
@@ -279,9 +279,9 @@ def test_a_bar_that_is_too_wide_to_be_judged_does_not_squeeze_the_others() -> No
 @pytest.mark.parametrize(
     ("overlap", "expected"),
     [
-        (None, "could not be told"),
+        (None, "It is not known whether"),
         ([], "No row of the reference dataset is in the training data."),
-        ([3, 14], "in the training data too: 2, so their answers may be remembered and not predicted. Counted from 0: 3, 14."),
+        ([3, 14], "also in the training data: 2, so their answers may be remembered and not predicted. Counted from 0: 3, 14."),
         (list(range(120)), "48, 49 and 70 more."),
     ],
     ids=["not known", "none", "some", "many"],

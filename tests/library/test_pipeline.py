@@ -256,16 +256,16 @@ def test_an_unknown_target_is_told_the_known_ones(root: Path) -> None:
         ('"127.0.0.1:٨٠"', "'٨٠' is no port from 1 to 65535"),
         ('"127.0.0.1: 80"', "' 80' is no port from 1 to 65535"),
         ('"127.0.0.1:-1"', "'-1' is no port from 1 to 65535"),
-        ('"::1"', "an IPv6 address has to be in brackets, and a port behind it"),
-        ('"fe80::1:2:8080"', "an IPv6 address has to be in brackets, and a port behind it"),
+        ('"::1"', "an IPv6 address must be in brackets, with the port behind it"),
+        ('"fe80::1:2:8080"', "an IPv6 address must be in brackets, with the port behind it"),
         ('"[127.0.0.1]:80"', "'[127.0.0.1]' is no address of IPv6 in brackets"),
         ('"[fe80::1%eth0]:80"', "'[fe80::1%eth0]' is no address of IPv6 in brackets"),
         ('"256.0.0.1:80"', "'256.0.0.1' is no address of IPv4"),
         ('"127.1:80"', "'127.1' is no address of IPv4"),
         ('"my host:80"', "'my host' is neither an address nor a name"),
         ('"a:b:80"', "'a:b' is neither an address nor a name"),
-        ('"http://127.0.0.1:8080"', "neither http:// nor a path belongs there"),
-        ('"127.0.0.1:8080/"', "neither http:// nor a path belongs there"),
+        ('"http://127.0.0.1:8080"', "leave out http:// and the path"),
+        ('"127.0.0.1:8080/"', "leave out http:// and the path"),
     ],
 )
 def test_an_address_is_host_and_port(root: Path, given: str, why: str) -> None:
@@ -348,7 +348,7 @@ def test_changes_are_refused_by_their_whole_names(checkout: Path) -> None:
     with pytest.raises(PipelineError) as refused:
         git.refuse_changes(checkout, "build")
     assert str(refused.value) == (
-        "build wants a clean tree, and these files are not committed: file.txt, new.txt. Next: git commit, or git stash."
+        "build needs a clean working tree, and these files are not committed: file.txt, new.txt. Next: git commit, or git stash."
     )
 
 
@@ -442,14 +442,14 @@ def test_a_second_deploy_is_told_who_is_at_work_and_leaves_the_lock_alone(place:
         with pytest.raises(Busy) as refused, held(place, "deploy v2"):
             pass
         assert str(refused.value) == (
-            "deploy v1 by somebody is at work here (started just now). Wait for it, or ./run rollback, which takes over. "
-            "One that was killed is known as such after 15 s. Next: ./run status."
+            "deploy v1 by somebody is running here (started just now). Wait for it, or ./run rollback, which takes over. "
+            "If it was killed, this is known after 15 s. Next: ./run status."
         )
         check_lock()
 
 
 def test_who_waits_for_a_rollback_is_not_sent_to_another_one(place: Place) -> None:
-    with held(place, "rollback"), pytest.raises(Busy, match=r"just now\)\. Wait for it\. One that was killed"), held(place, "deploy"):
+    with held(place, "rollback"), pytest.raises(Busy, match=r"just now\)\. Wait for it\. If it was killed"), held(place, "deploy"):
         pass
 
 
@@ -501,8 +501,9 @@ def test_rules_are_those_of_the_checkout_or_of_another_commit(ruled: Project) ->
 
 def test_what_a_change_would_alter_is_told(ruled: Project) -> None:
     assert rules.describe_altered(rules.load_rules(ruled, "before")) == [
-        f"This change alters validation/thresholds.toml. It is judged without that, by the rules of {git.read_head(ruled.root)[:12]}.",
-        "This change alters model/metrics.py, and is judged with that: look at it closely.",
+        "This change alters validation/thresholds.toml. The gate ignores that, and judges by the rules of "
+        f"{git.read_head(ruled.root)[:12]}.",
+        "This change alters model/metrics.py, and the gate uses the changed version: review it closely.",
     ]
 
 

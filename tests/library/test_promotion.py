@@ -116,13 +116,13 @@ def edit(**changes: Any) -> Tamper:
 
 def test_a_release_that_was_never_judged(live: Road) -> None:
     digest = smuggle(live, B, lambda release: (release / "gate.json").unlink())
-    refused(live.run("deploy", B), 2, f"{digest} was never judged: it carries no verdict. Next, on its commit: ./run validate")
+    refused(live.run("deploy", B), 2, f"{digest} was never judged: it has no verdict. Next, on its commit: ./run validate")
 
 
 def test_a_verdict_on_another_release(live: Road) -> None:
     verdict = live.kept(A) / "gate.json"
     digest = smuggle(live, B, lambda release: shutil.copyfile(verdict, release / "gate.json"))
-    refused(live.run("deploy", B), 2, f"{digest} carries a verdict on another release, {read(live.kept(A) / 'bundle')[1][:12]}")
+    refused(live.run("deploy", B), 2, f"{digest} has the verdict on another release, {read(live.kept(A) / 'bundle')[1][:12]}")
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("FAIL", 1), ("INCONCLUSIVE", 3)])
@@ -196,27 +196,27 @@ def test_a_release_that_is_stored_for_another_commit(live: Road) -> None:
         commit = live.git("rev-parse", B)
     overwrite(live, commit)
     live.checkout("main")
-    refused(live.run("deploy", B), 2, f"was made from commit {live.git('rev-parse', A)[:12]}, and is stored for {commit[:12]}.")
+    refused(live.run("deploy", B), 2, f"was made from commit {live.git('rev-parse', A)[:12]}, but is stored for {commit[:12]}.")
 
 
 @pytest.mark.parametrize("road", both[1:], indirect=True)
 @pytest.mark.parametrize("label", ["release.manifest.sha256", "org.opencontainers.image.revision"])
 def test_labels_that_do_not_agree_with_the_manifest(live: Road, label: str) -> None:
     smuggle(live, B, lambda _: None, {label: "0" * 40})
-    refused(live.run("deploy", B), 2, f"was not made by ./run build: its label {label} is '{'0' * 40}', the manifest in it says ")
+    refused(live.run("deploy", B), 2, f"was not made by ./run build: its label {label} is '{'0' * 40}', but its manifest says ")
 
 
 def test_a_tag_that_moved_to_another_commit(live: Road) -> None:
     live.git("tag", "--force", A, B)
     try:
-        refused(live.run("deploy", A), 2, f"{A} was deployed ", "A tag that was deployed may not move. Next: ")
+        refused(live.run("deploy", A), 2, f"{A} was deployed ", "A tag that was deployed must not move. Next: ")
     finally:
         live.git("tag", "--force", A, "main~1")
 
 
 def test_another_image_in_the_place_of_the_one_that_was_deployed(live: Road) -> None:
     smuggle(live, A, edit(notes=["Another one."]))
-    refused(live.run("deploy", A), 2, f"{A} was deployed ", "A tag that was deployed may not move.")
+    refused(live.run("deploy", A), 2, f"{A} was deployed ", "A tag that was deployed must not move.")
 
 
 def test_going_back_to_what_was_never_proven(live: Road) -> None:
@@ -262,24 +262,24 @@ def test_only_what_was_signed_by_a_key_of_the_default_branch_is_deployed(
     signed: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     road, place, digests = signed, signed.place, signed.digests
-    unsigned = "It carries no signature. Nothing was deployed, and --approved-by does not help. Next: "
+    unsigned = "It has no signature. Nothing was deployed, and --approved-by does not help. Next: "
     refused(road.run("deploy", B), 2, f"{B}, {digests[B][:19]}, may not be deployed: {unsigned}")
     refused(road.run("deploy", B, "--approved-by", "Ada", "--reason", "urgent"), 2, unsigned)
     # A key that is not in the file: the verb does not sign with it, and what it signed is refused, also where a branch allows it.
     monkeypatch.setenv("SIGNING_KEY", (tmp_path / "theirs").read_text())
-    refused(road.run("sign", B), 2, f"holds by no key that {FILE} of the default branch allows now")
+    refused(road.run("sign", B), 2, f"not made by a key that {FILE} of the default branch allows now")
     road.git("checkout", "--quiet", "-B", "theirs")
     allow(road, tmp_path / "theirs")
     with monkeypatch.context() as patch:
         patch.setattr("slipway.operate.signing.verify_signature", lambda *_: None)
         road.must("sign", B)
-    refused(road.run("deploy", B), 2, "holds by no key")
+    refused(road.run("deploy", B), 2, "not made by a key")
     road.checkout("main")
     # A signature copied from another digest.
     monkeypatch.setenv("SIGNING_KEY", (tmp_path / "ours").read_text())
     road.must("sign", A)
     place.store_signature(digests[B], place.read_signature(digests[A]) or b"")
-    refused(road.run("deploy", B), 2, "Its signature is of another release: it names commit ", f"digest {digests[A]}, and this has")
+    refused(road.run("deploy", B), 2, "Its signature belongs to another release: it names commit ", f"digest {digests[A]}, and this has")
     # An image that was made by hand and agrees with itself, in the place of the one that was signed; then with the signature of that.
     road.must("sign", B)
     forged = smuggle(road, B, edit(notes=["Made by hand."]))
@@ -295,7 +295,7 @@ def test_only_what_was_signed_by_a_key_of_the_default_branch_is_deployed(
     # An old release, with a signature that holds: not as new under any tag, but by a rollback, which needs no signature at all.
     road.git("tag", "v9.0.0", A)
     for tag in (A, "v9.0.0"):
-        refused(road.run("deploy", tag), 2, f"{tag} is older than {B}, which is live", "Next, where it was live here: ./run rollback")
+        refused(road.run("deploy", tag), 2, f"{tag} is older than {B}, which is live", "Next: if it was live here, ./run rollback")
     road.git("tag", "--delete", "v9.0.0")
     place.store_signature(digests[A], b"nothing")
     road.must("rollback")

@@ -105,11 +105,14 @@ def without(text: str, what: str) -> str:
 
 
 WRONG = {
-    "no PEM": (lambda: "nothing of the kind", "holds no certificate that can be read"),
-    "no certificate": (lambda: without(pem(), "certificate"), "holds no certificate that can be read"),
-    "no key": (lambda: without(pem(), "key"), "holds no key that can be read"),
-    "another key": (lambda: pem(key=ec.generate_private_key(ec.SECP256R1())), "holds a key that is not the first certificate's"),
-    "a password": (lambda: pem(password=b"secret"), "holds a key with a password"),
+    "no PEM": (lambda: "nothing of the kind", "contains no readable certificate"),
+    "no certificate": (lambda: without(pem(), "certificate"), "contains no readable certificate"),
+    "no key": (lambda: without(pem(), "key"), "contains no readable key"),
+    "another key": (
+        lambda: pem(key=ec.generate_private_key(ec.SECP256R1())),
+        "contains a key that does not belong to the first certificate",
+    ),
+    "a password": (lambda: pem(password=b"secret"), "contains a key with a password"),
     "expired": (lambda: pem(days=(-9, -1)), "and not now"),
     "not yet valid": (lambda: pem(days=(1, 9)), "and not now"),
     "too long": (lambda: pem() * 30, "bytes, more than 16000"),
@@ -124,7 +127,7 @@ def test_a_certificate_that_is_not_fit_is_told(made: Callable[[], str], fault: s
         haproxy.check_certificate(haproxy.read_certificate(path), path)
     assert str(told.value).startswith(f"{path} ")
     assert fault in str(told.value)
-    assert str(told.value).endswith("Next: put it right, or correct [deploy] certificate in project.toml.")
+    assert str(told.value).endswith("Next: correct the file, or [deploy] certificate in project.toml.")
 
 
 def test_a_certificate_is_read_without_empty_lines(tmp_path: Path) -> None:
@@ -322,7 +325,7 @@ def test_a_certificate_is_taken_and_renewed_while_callers_stay(host: Host, capsy
         assert host.shown() == without(second, "key")
     path.write_text(without(second, "key"))
     host.proxy.ensure_running()
-    assert "holds no key" in capsys.readouterr().err
+    assert "contains no readable key" in capsys.readouterr().err
     path.unlink()
     host.proxy.ensure_running()
     assert "cannot be read" in capsys.readouterr().err

@@ -482,7 +482,7 @@ def test_a_registry_gets_the_password_that_docker_has(tmp_path: Path, monkeypatc
 
     assert (ask({"auths": {"images.invalid:5000": {"auth": basic}}}), asked) == (200, [None, f"Basic {basic}", f"Basic {basic}"])
     assert (ask({"auths": {}}), asked) == (401, [None, None])
-    with pytest.raises(PipelineError, match=r"no login for images.invalid:5000 that can be read: .* Next: docker login"):
+    with pytest.raises(PipelineError, match=r"The login for images.invalid:5000 in Docker's config cannot be read: .* Next: docker login"):
         ask({"credsStore": "that-is-not-installed"})
 
 
@@ -576,14 +576,17 @@ def refuse(patch: pytest.MonkeyPatch, work: Work, package: Package, what: str) -
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("the host is away", "error: Nothing was removed, as it is not known what a rollback could want. No Docker engine answers."),
+        (
+            "the host is away",
+            "error: Nothing was removed, because it is not known which images a rollback may need. No Docker engine answers.",
+        ),
         ("another host", "The registry's pointer production names sha256:"),
         ("no token", "GITHUB_TOKEN is not set"),
         ("no login", "Next: docker login 127.0.0.1"),
         ("no package", "GitHub shows no package other"),
         ("no manifest", "GitHub lists sha256:"),
-        ("another API", "What the registry stores cannot be read: "),
-        ("no deletion", "0 of 3 images were removed, then no more. GitHub's API refuses DELETE"),
+        ("another API", "The registry's answer cannot be read: "),
+        ("no deletion", "0 of 3 images were removed, then no more. GitHub's API rejects DELETE"),
     ],
 )
 def test_where_something_is_not_known_nothing_goes(
@@ -602,7 +605,7 @@ def test_where_something_is_not_known_nothing_goes(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--days", "0"], "--days 0 --keep 20 would take what was pushed just now."),
+        (["--days", "0"], "--days 0 --keep 20 would remove images that were pushed just now."),
         (["--keep", "0"], "--days 30 --keep 0 would take"),
         (["--target", "local"], "the target 'local' keeps releases in folders. Nothing was removed."),
     ],

@@ -148,7 +148,7 @@ def test_an_unknown_host_is_refused(far: Far, road: Road, verb: list[str]) -> No
     with unchanged(road, A):
         far.known.write_text("")
         scan = f"Next: ssh-keyscan -p {far.port} {HERE}; compare its line"
-        refused(road.run(*verb), 2, f"{far.url} is not known here", "Nothing was asked of it.", scan, "~/.ssh/known_hosts")
+        refused(road.run(*verb), 2, f"{far.url} is not known here", "Nothing was sent to it.", scan, "~/.ssh/known_hosts")
         assert far.known.read_text() == ""
 
 
@@ -157,13 +157,13 @@ def test_a_host_whose_key_has_changed_is_refused(far: Far, road: Road, tmp_path:
         far.know(new_key(tmp_path / "another"))
         known = far.known.read_text()
         again = f"ssh-keygen -R '[{HERE}]:{far.port}', then ssh-keyscan -p {far.port} {HERE}"
-        refused(road.run("deploy", B), 2, f"The host key of {far.url} is not the one", "another answers in its place", again)
+        refused(road.run("deploy", B), 2, f"The host key of {far.url} is not the one", "another machine answers in its place", again)
         assert far.known.read_text() == known
 
 
 def test_a_host_that_does_not_let_us_in(far: Far, road: Road) -> None:
     with unchanged(road, A), aside(far.home / ".ssh" / "id_ed25519"):
-        refused(road.run("deploy", B), 2, f"{far.url} refuses each key", "Permission denied (publickey)", "Next: ssh-add FILE")
+        refused(road.run("deploy", B), 2, f"{far.url} rejects each key", "Permission denied (publickey)", "Next: ssh-add FILE")
 
 
 def test_a_host_that_does_not_listen(far: Far, road: Road) -> None:

@@ -262,5 +262,9 @@ def test_a_repository_that_is_broken_is_not_one_without_a_commit(ours: Project, 
         git.read_head(ours.root)
     shutil.rmtree(top / ".git")
     (top / ".git").write_text("gitdir: /nowhere/.git/worktrees/x\n", encoding="utf-8")
-    with pytest.raises(PipelineError, match=r"git does not find the repository of .*: not a git repository: /nowhere.*Next: git worktree"):
+    with pytest.raises(
+        PipelineError,
+        match=r"git does not find the repository of .*: not a git repository: /nowhere.*Next: in the "
+        r"repository's new place, git worktree",
+    ):
         git.read_head(ours.root)

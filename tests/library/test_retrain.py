@@ -87,7 +87,7 @@ def test_other_data_than_the_commit_s_are_told_with_both_hashes(small: Project, 
     assert refused(small) == (
         f"{NAME} is not what commit {git.read_head(small.root)[:12]} refers to: "
         f"its hash in git is {GIT_HASH[OTHER]}, expected {GIT_HASH[BEFORE]}. "
-        f"Next: git checkout HEAD -- {NAME}, to have that again; or git commit {NAME}, to learn from this. {TRY}"
+        f"Next: git checkout HEAD -- {NAME}, to get that file back; or git commit {NAME}, to train on this file. {TRY}"
     )
 
 
@@ -97,7 +97,7 @@ def test_other_data_than_dvc_s_file_says_are_told_with_both_hashes(small: Projec
     assert refused(small) == (
         f"{NAME} is not what commit {git.read_head(small.root)[:12]} refers to: "
         f"its md5 is {MD5[OTHER][:12]}, expected {MD5[BEFORE][:12]}. "
-        f"Next: dvc pull, to have that again; or dvc add {NAME} and git commit {NAME}.dvc, to learn from this. {TRY}"
+        f"Next: dvc pull, to get that file back; or dvc add {NAME} and git commit {NAME}.dvc, to train on this file. {TRY}"
     )
 
 
@@ -112,7 +112,7 @@ def test_missing_data_are_told_with_the_way_to_them(small: Project) -> None:
     small.train_data.unlink()
     commit_named = git.read_head(small.root)[:12]
     assert refused(small) == (
-        f"There is no {NAME}, and commit {commit_named} refers to one ({GIT_HASH[BEFORE]}). Next: git checkout HEAD -- {NAME}."
+        f"There is no {NAME}, but commit {commit_named} refers to one ({GIT_HASH[BEFORE]}). Next: git checkout HEAD -- {NAME}."
     )
     git.run_git(small.root, "checkout", "HEAD", "--", NAME)
     by_dvc(small, outs(MD5[BEFORE])).train_data.unlink()
@@ -160,7 +160,7 @@ def test_a_branch_is_kept_where_all_went_well_and_gone_where_not(small: Project)
     assert (git.read_branch(root), small.train_data.read_text(encoding="utf-8")) == ("first", OTHER)
     with pytest.raises(PipelineError) as error:
         git.work_on_branch(root, "first").__enter__()
-    assert str(error.value) == "There is a branch first already. Next: git switch first; or git branch -D first, to begin anew."
+    assert str(error.value) == "There is a branch first already. Next: git switch first; or git branch -D first, to start again."
 
 
 def test_a_new_file_can_be_left_out_of_the_changes_whatever_its_name_unless_git_was_told_of_it(small: Project) -> None:
@@ -261,16 +261,16 @@ def test_what_may_not_be_learnt_from_is_refused_with_the_findings(road: Road, ne
     with unchanged(road):
         said = road.run("retrain", "--data", str(newer))
     assert said.code == 1
-    assert "/newer.csv is not the data that validation/expectations.json describes" in said.text
+    assert "/newer.csv does not meet validation/expectations.json" in said.text
     assert said.text.endswith(f"then: ./run retrain --data {newer}.")
 
 
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        ("same.csv", "is what is learnt from already. Expected: other data. Next: ./run train."),
+        ("same.csv", "is already the training data. Expected: other data. Next: ./run train."),
         ("nowhere.csv", "nowhere.csv cannot be loaded: "),
-        (NAME, "is the place of what is learnt from now. Expected: a file elsewhere. Next: move it"),
+        (NAME, "is the present training data itself. Expected: another file. Next: move it"),
     ],
 )
 def test_what_is_no_other_data_is_refused(road: Road, tmp_path: Path, file: str, said: str) -> None:
@@ -288,7 +288,7 @@ def test_a_tree_with_changes_is_refused(road: Road, newer: Path, name: str) -> N
         with unchanged(road):
             said = road.run("retrain", "--data", str(newer))
         assert said.text == (
-            f"error: retrain wants a clean tree, and these files are not committed: {name}. Next: git commit, or git stash."
+            f"error: retrain needs a clean working tree, and these files are not committed: {name}. Next: git commit, or git stash."
         )
     finally:
         road.git("checkout", "--quiet", "--force", "HEAD")

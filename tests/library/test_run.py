@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FAKE_VERSION = (
     "import runpy, sys; sys.version_info = (3, 8, 18, 'final', 0); sys.argv = ['run', 'demo']; runpy.run_path('run', run_name='__main__')"
 )
-TOO_OLD = "is too old: 3.11 or later is needed. Next: python3.13 run demo, say.\n"
+TOO_OLD = "is too old: 3.11 or later is needed. Next, for example: python3.13 run demo.\n"
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the fakes are shell scripts")
 
@@ -159,8 +159,8 @@ def test_an_environment_that_could_not_be_made_is_not_taken_for_one(door: Path) 
     for _ in range(2):
         code, _, err = run(door, "validate")
         assert code == 2, "1 would be the gate's FAIL"
-        assert "no network\nerror: .environments/work-" in err
-        assert err.endswith("Next: see that packages can be reached and that there is room, then type the same again.\n")
+        assert "no network\nerror: The environment .environments/work-" in err
+        assert err.endswith("Next: check that this machine reaches the package index and has room, then type the same again.\n")
 
 
 @posix
@@ -288,8 +288,12 @@ def test_with_plain_pip_and_no_index_what_was_kept_is_enough_and_is_checked(door
         assert done.returncode == 2
         assert "DO NOT MATCH THE HASHES" in done.stderr
         first = summary.read_text(encoding="utf-8").splitlines()[0]
-        assert first.startswith("**What serves was not changed: `./run rollback` could not begin.** .environments/operate-")
-        assert "could not be made: the log of this step says why. By hand, on a machine with this repository that reaches the" in first
+        assert first.startswith(
+            "**The live release was not changed: `./run rollback` could not start.** The environment .environments/operate-"
+        )
+        assert (
+            "could not be made: the reason is in the log of this step. By hand, on a machine with this repository that reaches the"
+        ) in first
         assert "Next: " not in first, "one advice is enough"
     else:
         python = str(folder_of(door, "operate") / "bin" / "python")

@@ -35,8 +35,8 @@ CONNECT = "from slipway.operate import docker_engine; import time; docker_engine
         (UNKNOWN.format("[203.0.113.7]:2222"), r"is not known here: .* Next: ssh-keyscan -p 2222 203\.0\.113\.7; compare its line"),
         (UNKNOWN.format("jump.example"), r"no host key of jump\.example is in .* Next: ssh-keyscan -p 22 jump\.example; "),
         (CHANGED.format("[203.0.113.7]:2222"), r"answers in its place.* ssh-keygen -R '\[203\.0\.113\.7\]:2222', then ssh-keyscan -p 2222"),
-        (CHANGED.format("host.example"), r"is not the one .*: host\.example was set up anew.* ssh-keygen -R 'host\.example', then "),
-        ("deploy@203.0.113.7: Permission denied (publickey).", r"refuses each key .*passphrase has to be in an agent.* Next: ssh-add FILE"),
+        (CHANGED.format("host.example"), r"is not the one .*: host\.example was set up again.* ssh-keygen -R 'host\.example', then "),
+        ("deploy@203.0.113.7: Permission denied (publickey).", r"rejects each key .*passphrase must be in an agent.* Next: ssh-add FILE"),
         (
             "ssh: Could not resolve hostname x: Name or service not known",
             r"No Docker engine answers on .*: ssh: Could not .* Next: ",
@@ -139,7 +139,7 @@ def test_a_passphrase_is_not_asked_for(far: Far, monkeypatch: pytest.MonkeyPatch
     plain = key.read_bytes()
     subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(key)], check=True, stdout=subprocess.DEVNULL)
     try:
-        with pytest.raises(PipelineError, match=r"refuses each key that ssh has.*Next: ssh-add FILE"):
+        with pytest.raises(PipelineError, match=r"rejects each key that ssh has.*Next: ssh-add FILE"):
             docker_engine.connect()
     finally:
         key.write_bytes(plain)
@@ -153,7 +153,7 @@ def test_a_socket_that_is_not_there_and_one_that_is_not_forwarded(far: Far, monk
     monkeypatch.setenv("DOCKER_HOST", far.url)
     allowed = far.folder / "authorized_keys"
     allowed.write_text('restrict,command="/bin/false" ' + allowed.read_text())
-    with pytest.raises(PipelineError, match=r"its sshd forbids that.* AllowStreamLocalForwarding yes"):
+    with pytest.raises(PipelineError, match=r"its sshd forbids to forward that socket.* AllowStreamLocalForwarding yes"):
         docker_engine.connect()
 
 

@@ -72,4 +72,4 @@ def test_a_release_was_live_until_another_came_and_is_until_now() -> None:
     now = datetime(2026, 1, 1, 4, tzinfo=UTC)
     said = [describe_time_live(events, each, now) for each in ("a", "b", "c")]
     assert said == ["was live on staging for 2.0 hours", "was live on staging for 2.0 hours", "was never live on staging"]
-    assert "history is not where production is reached" in describe_time_live([], "a", now)
+    assert "the history of staging cannot be reached from here" in describe_time_live([], "a", now)

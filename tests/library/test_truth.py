@@ -58,7 +58,7 @@ def test_a_regression_has_numbers() -> None:
 @pytest.mark.parametrize(
     ("values", "task", "positive", "said"),
     [
-        (("Yes", "No", "No"), "binary", None, "does not say which of them has its probability answered. Next: POSITIVE = 'Yes'"),
+        (("Yes", "No", "No"), "binary", None, "does not say whose probability to answer. Next: POSITIVE = 'Yes'"),
         ((1, 2, 1), "binary", None, "Next: POSITIVE = 1 in"),
         (("Yes", "No"), "binary", "yes!", "POSITIVE is 'yes!', and churn holds 'No', 'Yes'"),
         (("a", "b", "c"), "binary", None, "has 3 values: 'a', 'b', 'c'. Expected: two. Next: TASK = \"multiclass\""),
@@ -133,5 +133,5 @@ def test_a_loss_that_comes_by_name_is_that_of_scikit_learn(loss: Any, right: Any
 def test_a_loss_that_cannot_be_meant_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"pinball\(90\) has no meaning"):
         losses.pinball(90)
-    with pytest.raises(ValueError, match="some of the truth is below 0"):
+    with pytest.raises(ValueError, match="some true values are below 0"):
         losses.poisson_deviance(np.array([-1.0]), np.array([1.0]))

@@ -124,7 +124,7 @@ def every_word(text: str) -> dict[str, dict[str, Any]]:
     ("old", "new", "said"),
     [
         ("    container_name: ${PROJECT}-grafana", "    privileged: true", "has 'privileged' in the service grafana"),
-        ("\nnetworks:\n  releases", "\nsecrets: {}\nnetworks:\n  releases", "has ['secrets'], which the verbs do not know"),
+        ("\nnetworks:\n  releases", "\nsecrets: {}\nnetworks:\n  releases", "has ['secrets'], which ./run does not know"),
         ('"127.0.0.1:${GRAFANA_PORT:-3000}:3000"', '"${GRAFANA_PORT:-3000}:3000"', "publishes '3000:3000'"),
         ("grafana:/var/lib/grafana", "./grafana:/var/lib/grafana", "mounts './grafana:/var/lib/grafana'"),
         ("watch:/etc/watch:ro", "watch:/etc/watch:rx", "mounts 'watch:/etc/watch:rx'"),
@@ -288,7 +288,7 @@ def test_a_rollback_does_not_fail_by_what_watches(road: Road) -> None:
         said, refused = road.must("rollback"), road.run("up")
     assert f"{A} serves, was {B}" in said.out
     why = f"The volume {road.project.name}-watch cannot be written: no space left on device. Next: mend that, then ./run up."
-    assert said.err == f"warning: monitoring does not know of it until ./run up: {why}\n"
+    assert said.err == f"warning: monitoring does not show it until you type ./run up: {why}\n"
     road.serves(A)
     assert (refused.code, refused.err) == (2, f"error: {why}\n")
     with place(road).monitoring.volume.open() as (hand, _):
@@ -327,7 +327,7 @@ def test_what_changes_in_the_files_is_taken_over(road: Road) -> None:
     for _ in range(2):
         said = road.run("up")
         assert said.code == 2
-        assert "prometheus does not take its config" in said.text
+        assert "prometheus rejects its config" in said.text
         assert "nonsense" in said.text
     assert asked(road, "more") == {"": 2}
     look.write_text(whole, encoding="utf-8")

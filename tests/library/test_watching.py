@@ -118,7 +118,7 @@ def watch(place: Place, monkeypatch: pytest.MonkeyPatch, check_lock: Any = lambd
 
 
 def test_errors_while_watched_are_told_with_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BakeError, match=r"v2 failed while it was watched: errors: 50 of 100 requests.*Next: \./run status\.") as refused:
+    with pytest.raises(BakeError, match=r"v2 failed while it was monitored: errors: 50 of 100 requests.*Next: \./run status\.") as refused:
         watch(Place(exposition(50, 0), exposition(100, 50)), monkeypatch)
     assert refused.value.exit_code == 7
 
@@ -130,7 +130,7 @@ def test_the_golden_rows_of_the_proof_are_no_callers(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("first", [[], [exposition(1, 0)]], ids=["at once", "later"])
 def test_what_cannot_be_read_counts_as_failed(monkeypatch: pytest.MonkeyPatch, first: list[str]) -> None:
-    with pytest.raises(BakeError, match=r"v2 could not be watched, which counts as failed: gone"):
+    with pytest.raises(BakeError, match=r"v2 could not be monitored, which counts as failed: gone"):
         watch(Place(*first, PipelineError("gone")), monkeypatch)
 
 

@@ -344,7 +344,7 @@ def test_a_checkout_that_fails_leaves_a_summary() -> None:
         [job] = jobs(name).values()
         last = job["steps"][-1]
         assert last["if"] == "failure() && steps.checkout.outcome != 'success'"
-        assert last["env"]["FAILED"].startswith("**What serves was not changed: the checkout failed.** By hand")
+        assert last["env"]["FAILED"].startswith("**The live release was not changed: the checkout failed.** By hand")
 
 
 def test_merges_of_pages_alone_train_nothing_as_their_pull_requests() -> None:

@@ -70,7 +70,7 @@ def test_the_page_of_models_tells_what_it_costs(second: Path, name: str) -> None
 
 
 def test_it_is_rehearsed_to_the_rollback_and_answers_as_its_task_wants(second: Path, run: Run) -> None:
-    [url] = re.findall(r"goes on running: (http://[\d.:]+)", run("slipway.cli", "demo", "--target", "local", "--keep"))
+    [url] = re.findall(r"keeps running: (http://[\d.:]+)", run("slipway.cli", "demo", "--target", "local", "--keep"))
     bundle = rehearsal.locate(project.load(second), "local").bundle
     rows: list[Any] = json.loads((bundle / "golden.json").read_bytes())["rows"]
     with httpx.Client(base_url=url) as client:

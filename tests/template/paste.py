@@ -35,7 +35,7 @@ def paste_features(steps: Steps, project: Path) -> None:
     for step in steps[1:]:
         if step in ("above class Row:", "in class Row:"):
             part = step
-        elif step.startswith("and take out of class Row: "):
+        elif step.startswith("and remove from class Row: "):
             gone = step.partition(": ")[2].split(", ")
             lines = [line for line in lines if not re.match(rf"    ({'|'.join(map(re.escape, gone))}): ", line)]
         elif part == "above class Row:":

@@ -155,5 +155,5 @@ def test_a_listed_name_that_is_missing_is_named(template: Path, tmp_path: Path, 
     (broken / "run").unlink()
     done = cookiecutter(tmp_path, "--no-input", "--output-dir", "out", source=broken)
     assert done.returncode == 1
-    assert done.stderr == "This copy of the template is incomplete, get it again: it lacks run, validation.\n"
+    assert done.stderr == "This copy of the template is incomplete. Get it again: it lacks run, validation.\n"
     assert not (tmp_path / "out").exists()

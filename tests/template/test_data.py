@@ -124,7 +124,7 @@ def test_other_data_than_the_reference_are_refused_and_never_built_from(road: Ro
     kept = road.project.train_data.read_bytes()
     beside(road, "project/data/train.csv", -1)
     said = road.run("train")
-    assert (said.code, "Next: dvc pull, to have that again; or dvc add data/train.csv and git commit" in said.text) == (2, True)
+    assert (said.code, "Next: dvc pull, to get that file back; or dvc add data/train.csv and git commit" in said.text) == (2, True)
     road.must("train", "--uncommitted-data")
     manifest = read(road.project.bundle)[0]
     assert (manifest.dirty, manifest.data.dvc_md5) == (True, None)

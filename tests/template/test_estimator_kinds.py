@@ -73,7 +73,7 @@ XGBOOST = (
     "to requirements/serve.in, then ./run lock"
 )
 REFUSED: dict[str, tuple[Any, str, str, str]] = {
-    "None": (None, "binary", "build() in FILE returns None", "end it with `return` and the pipeline"),
+    "None": (None, "binary", "build() in FILE returns None", "end build() with `return` and the pipeline"),
     "a class": (
         LinearRegression,
         "regression",
@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         scaled(IsolationForest()),
         "binary",
         "IsolationForest in FILE detects anomalies",
-        "label some rows and learn",
+        "label some rows and train",
     ),
     "neighbours": (
         LocalOutlierFactor(novelty=True),
@@ -107,7 +107,7 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         scaled(KMeans(2)),
         "multiclass",
         "KMeans in FILE clusters",
-        "learn to predict a column, with the clusters as a step",
+        "predict a column, with the clusters as an earlier step",
     ),
     "several": (
         MultiOutputRegressor(Ridge()),
@@ -264,12 +264,12 @@ def test_it_is_taken(estimator: Any, task: str) -> None:
 @pytest.mark.parametrize(
     ("task", "hint"),
     [
-        ("anomaly", "label some rows and learn from those as a binary task"),
+        ("anomaly", "label some rows and train a binary task on those"),
         ("anomaly detection", "label some rows"),
-        ("clustering", "learn to predict a column"),
+        ("clustering", "predict a column"),
         ("ranking", "predict a row's relevance"),
         ("multi-label", '"binary" for each label'),
-        ("classification", '"binary" where the target has two values, "multiclass" where it has more'),
+        ("classification", '"binary" if the target has two values, "multiclass" if it has more'),
         ("Regression", '"regression"'),
         ("regresion", '"regression"'),
         ("binary-classification", '"binary"'),

@@ -243,7 +243,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "Birch": (
         lambda: make_pipeline(Birch(), Ridge()),
-        r"Next: take another estimator in the place of Birch, which skops does not know how to store; then",
+        r"Next: use another estimator instead of Birch, which skops cannot store; then",
     ),
     "a frame in scikit-learn": (
         lambda: SVR(kernel=rbf_kernel),

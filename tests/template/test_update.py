@@ -225,9 +225,9 @@ def test_both_versions_are_named_with_what_the_owner_has_to_do(versions: Path, p
 
 def test_what_is_the_owners_and_changed_in_the_template_is_named(project: Path, update: Update) -> None:
     _, out, _ = update()
-    assert f"though the template changed its own: {IS_NAMED}\n" in out
+    assert f"although the template has changed its own: {IS_NAMED}\n" in out
     assert "./run test" not in out
-    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("See whether")]
+    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To see these changes")]
     shown = run_git(project, *shlex.split(command)[1:])
     assert "+## See it twice" in shown
     assert "+# newer" in shown
@@ -245,7 +245,7 @@ def test_such_a_page_that_was_edited_here_is_kept(project: Path, update: Update)
     commit(project, "Edited")
     code, out, _ = update()
     assert code == 0
-    assert "Only in the template from now on, and kept since edited here: docs/rollback.md\n" in out
+    assert "Only in the template from now on, but kept because you have edited them: docs/rollback.md\n" in out
     assert (project / "docs" / "rollback.md").read_text() == "# Call Ada\n"
 
 
@@ -290,7 +290,7 @@ def test_a_conflict_is_shown_and_changes_nothing(project: Path, update: Update) 
     assert code == 2
     assert "CONFLICT (content): Merge conflict in infra/haproxy.cfg\n" in out
     assert re.search(r"\+<<<<<<< HEAD\n.+timeout check 9s\n\+\+=======\n.+timeout check 4s\n\+\+>>>>>>> ", out)
-    assert err.startswith("error: The template changed what was changed here too, as shown above; nothing was changed. Next, ")
+    assert err.startswith("error: The template and you have changed the same lines, as shown above. Nothing was changed. Next, ")
     assert state(project) == before
 
 
@@ -313,8 +313,8 @@ def test_the_library_is_replaced_whole_and_what_was_edited_is_named(versions: Pa
     assert (found.state, "was edited" in found.found) == (NOTE, True)
     _, out, _ = update()
     names = "slipway/gate/gate.py, slipway/gate/ours.py, slipway/report.py"
-    assert f"Edited here, and replaced, since slipway/ is the template's: {names}\n" in out
-    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To see what was edited")]
+    assert f"Edited here, and replaced, since slipway/ belongs to the template: {names}\n" in out
+    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To see your edits")]
     assert "Ours." in run_git(project, *shlex.split(command)[1:])
     assert run_git(project, "rev-parse", "HEAD:slipway") == run_git(versions, "rev-parse", "v1.1.0:slipway")
     [found] = [each for each in check_checkout(load(project)) if each.what == "library"]
@@ -371,8 +371,8 @@ def test_a_project_that_is_a_folder_of_a_repository_is_updated_there(
     assert run_git(top, "status", "--porcelain", "--branch").splitlines() == ["## update-v1.1.0", " M others.txt"]
     assert set(run_git(top, "diff", "--name-only", "main", "HEAD").splitlines()) == {f"services/own/{name}" for name in ARRIVES}
     assert OWN_STEP in (folder / ".github/workflows/ci.yml").read_text()
-    assert f"though the template changed its own: {IS_NAMED}\n" in out
-    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("See whether")]
+    assert f"although the template has changed its own: {IS_NAMED}\n" in out
+    [command] = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("To see these changes")]
     assert "+## See it twice" in run_git(folder, *shlex.split(command)[1:])
 
 
@@ -431,7 +431,7 @@ def test_a_tree_that_is_not_clean_is_refused(project: Path, update: Update) -> N
     (project / "notes.md").write_text("# Changed\n")
     code, _, err = update()
     assert code == 2
-    assert "update wants a clean tree, and these files are not committed: notes.md." in err
+    assert "update needs a clean working tree, and these files are not committed: notes.md." in err
 
 
 @pytest.fixture(scope="module")

@@ -184,11 +184,11 @@ def run_command(command: tuple[str, ...], stdin: str | None) -> subprocess.Compl
     try:
         return subprocess.run(command, input=stdin, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
     except subprocess.TimeoutExpired as late:
-        raise PipelineError(f"{_format_command(command)} had not ended after {COMMAND_SECONDS} s. Next: ./run doctor.") from late
+        raise PipelineError(f"{_format_command(command)} did not end within {COMMAND_SECONDS} s. Next: ./run doctor.") from late
     except FileNotFoundError as missing:
         raise PipelineError(
-            f"There is no `{command[0]}` command on this machine, and the target kubernetes is reached by it. "
-            f"Next: install it, {TOOLS[command[0]]}; or ask another target with --target."
+            f"There is no `{command[0]}` command on this machine, and the target kubernetes needs it. Next: install it, "
+            f"{TOOLS[command[0]]}; or choose another target with --target."
         ) from missing
 
 

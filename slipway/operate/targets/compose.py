@@ -51,10 +51,10 @@ def parse(text: str, settings: Mapping[str, str]) -> Description:
     except yaml.YAMLError as error:
         _refuse(f"is no YAML: {error}")
     if unknown := {key for key in found if not key.startswith("x-")} - TOP:
-        _refuse(f"has {sorted(unknown)}, which the verbs do not know; expected at its top: {', '.join(sorted(TOP))}")
+        _refuse(f"has {sorted(unknown)}, which ./run does not know; expected at its top: {', '.join(sorted(TOP))}")
     for kind, keys in NAMED.items():
         if wrong := [name for name, each in found[kind].items() if set(each) != keys]:
-            _refuse(f"describes {wrong[0]} under {kind} otherwise than the verbs know; expected: {', '.join(sorted(keys))}")
+            _refuse(f"describes {wrong[0]} under {kind} in a form that ./run does not know; expected: {', '.join(sorted(keys))}")
     return {key: fill(found[key], settings) for key in TOP if key in found}
 
 
@@ -109,7 +109,7 @@ def list_arguments(description: Description, service: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in description["services"][service].items():
         if key not in KEYS:
-            _refuse(f"has {key!r} in the service {service}, which the verbs do not know; expected: {', '.join(sorted(KEYS))}")
+            _refuse(f"has {key!r} in the service {service}, which ./run does not know; expected: {', '.join(sorted(KEYS))}")
         found |= KEYS[key](value, description)
     return found
 

@@ -109,14 +109,14 @@ def wait_ready(container: Container, fetch: Fetch) -> None:
     while time.monotonic() < deadline:
         container.reload()
         if container.status != "running" or container.attrs["RestartCount"]:
-            raise PipelineError(f"The release ended instead of becoming ready. {format_log_end(container)} Next: mend that, and try again.")
+            raise PipelineError(f"The release ended instead of becoming ready. {format_log_end(container)} Next: fix that, then try again.")
         try:
             fetch(("/readyz", None))
         except PipelineError:
             time.sleep(0.1)
         else:
             return
-    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {format_log_end(container)} Next: mend that, and try again.")
+    raise PipelineError(f"The release was not ready after {START_SECONDS} s. {format_log_end(container)} Next: fix that, then try again.")
 
 
 # Files, through the engine's API: they can be read and written while the container is stopped.

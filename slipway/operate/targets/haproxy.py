@@ -114,7 +114,7 @@ def check_certificate(pem: str, path: Path) -> None:
     if fault := _find_fault(pem.encode(), datetime.now(UTC)):
         raise PipelineError(
             f"{path} {fault}. Expected: a PEM file with the certificate, then its chain, and its key without a password. "
-            "Nothing was changed. Next: put it right, or correct [deploy] certificate in project.toml."
+            "Nothing was changed. Next: correct the file, or [deploy] certificate in project.toml."
         )
 
 
@@ -127,16 +127,16 @@ def _find_fault(pem: bytes, now: datetime) -> str | None:
     try:
         first = load_pem_x509_certificates(pem)[0]
     except ValueError:
-        return "holds no certificate that can be read"
+        return "contains no readable certificate"
     try:
         key = load_pem_private_key(pem, None).public_key()
     except TypeError:
-        return "holds a key with a password"
+        return "contains a key with a password"
     except (ValueError, UnsupportedAlgorithm):
-        return "holds no key that can be read"
+        return "contains no readable key"
     ours, theirs = (each.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for each in (key, first.public_key()))
     if ours != theirs:
-        return "holds a key that is not the first certificate's"
+        return "contains a key that does not belong to the first certificate"
     if not first.not_valid_before_utc <= now < first.not_valid_after_utc:
         return f"is valid from {first.not_valid_before_utc:%Y-%m-%d %H:%M} to {first.not_valid_after_utc:%Y-%m-%d %H:%M} UTC, and not now"
     return f"has {len(pem)} bytes, more than {CERTIFICATE_BYTES}" if len(pem) > CERTIFICATE_BYTES else None

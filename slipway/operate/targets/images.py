@@ -56,7 +56,7 @@ class Images:
         """
         name = f"{self.project.image_name}:{commit}"
         if (found := registry.fetch_digest(self.client, name)) and self._is_trusted(found, commit):
-            line(f"{name} is stored already, and is kept: deploys take that one.")
+            line(f"{name} is already stored and is kept: deploys use that one.")
             return found
         return registry.push_image(self.client, f"{self.project.product}:{commit}", self.project.image_name, commit)
 
@@ -76,9 +76,9 @@ class Images:
         digest = registry.fetch_digest(self.client, f"{self.project.image_name}:{commit}")
         if digest is None:
             raise PipelineError(
-                f"There is no image for commit {commit[:12]} in {self.project.image_name}: it was never judged, did not pass, or "
-                "only pages were merged. Next: merge it and wait for train-validate-build-push, or start that by button; "
-                "or on that commit: ./run train, validate, build and push."
+                f"There is no image for commit {commit[:12]} in {self.project.image_name}: it was never judged, did not pass, or its "
+                "merge changed only pages. Next: merge it and wait for train-validate-build-push, or start that by button; or on that "
+                "commit: ./run train, validate, build and push."
             )
         return digest
 
@@ -176,7 +176,7 @@ def _refuse_mislabelled(image: Image, files: Path, digest: str) -> None:
     labels = image.labels
     wanted = {"release.manifest.sha256": manifest_sha256, "org.opencontainers.image.revision": manifest.get("commit")}
     if wrong := [name for name, value in wanted.items() if labels.get(name) != value]:
-        reason = "; ".join(f"{name} is {labels.get(name)!r}, the manifest in it says {wanted[name]!r}" for name in wrong)
+        reason = "; ".join(f"{name} is {labels.get(name)!r}, but its manifest says {wanted[name]!r}" for name in wrong)
         raise PipelineError(
             f"{digest} was not made by ./run build: its label {reason}. Nothing was changed. Next, on its commit: ./run train, validate, "
             "build and push."

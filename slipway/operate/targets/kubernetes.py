@@ -111,7 +111,7 @@ class Kubernetes(Images):
     def _install(self, deployment: Deployment) -> None:
         running = self.cluster.read_object("deployment", self.project.name)
         if (pods.read_sequence(running) if running else None) not in (self.last_sequence, deployment.sequence):
-            raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
+            raise Moved("Meanwhile, another deploy or rollback has switched traffic. Next: ./run status.")
         self.chart.install(self.build_values(deployment, running["spec"]["replicas"] if running else 0))
 
     def ask_live(self, *questions: tuple[str, Any]) -> dict[str, list[Any]]:
@@ -191,7 +191,7 @@ class Kubernetes(Images):
         with ThreadPoolExecutor(AT_ONCE) as pool:
             answered = pool.map(lambda pod: self._execute(pod, ["python", "-I", "-S", "-c", WRITE, name], text), self._list_serving())
         if failed := [printed.strip() for code, printed in answered if code]:
-            raise PipelineError(f"{name} is kept, and not written into each pod: {'; '.join(failed)}. Next: the same again.")
+            raise PipelineError(f"{name} is stored, but not written into each pod: {'; '.join(failed)}. Next: type the same again.")
 
     def append_event(self, event: Event) -> None:
         self.records.append_event(event)
@@ -242,7 +242,7 @@ class Kubernetes(Images):
             _refuse_replaced(found, wanted, staged)
             for pod in mine:
                 if failure := pods.explain_failure(pod):
-                    raise PipelineError(f"{failure} {self._read_log_end(pods.read_name(pod))} Next: mend that, and try again.")
+                    raise PipelineError(f"{failure} {self._read_log_end(pods.read_name(pod))} Next: fix that, then try again.")
             ready = sum(map(pods.is_ready, mine))
             if ready if staged else pods.is_rolled_out(found, wanted.sequence):
                 return
@@ -251,8 +251,8 @@ class Kubernetes(Images):
             time.sleep(POLL_SECONDS)
         waiting = [pods.explain_waiting(each) for each in pods.list_running(found, wanted.sequence) if not pods.is_ready(each)]
         raise PipelineError(
-            f"The release got no further for {START_SECONDS} s. {'; '.join([*pods.list_refusals(found), *waiting])}. "
-            "Next: kubectl describe pods; mend that, and try again."
+            f"The release made no progress for {START_SECONDS} s. {'; '.join([*pods.list_refusals(found), *waiting])}. "
+            "Next: kubectl describe pods; fix that, then try again."
         )
 
 
@@ -261,4 +261,4 @@ def _refuse_replaced(found: list[Object], wanted: Deployment, staged: bool) -> N
     if staged and not pods.list_running(found, wanted.sequence):
         raise PipelineError("The staged pod is gone: another run has taken over, or its node is emptied. Next: ./run status.")
     if not staged and not pods.is_live(found, wanted.sequence):
-        raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
+        raise Moved("Meanwhile, another deploy or rollback has switched traffic. Next: ./run status.")

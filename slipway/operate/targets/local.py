@@ -57,8 +57,8 @@ class Local:
         path = self.state / "commits" / commit
         if not path.is_file():
             raise PipelineError(
-                f"No release was pushed for commit {commit[:12]}: it was never judged, or not passed. "
-                f"Next, on that commit: ./run train, ./run validate, ./run build, ./run push, each with --target local."
+                f"No release was pushed for commit {commit[:12]}: it was never judged, or did not pass. Next, on that commit: ./run "
+                "train, ./run validate, ./run build, ./run push, each with --target local."
             )
         return path.read_text(encoding="utf-8")
 
@@ -108,7 +108,7 @@ class Local:
     def switch_traffic(self, deployment: Deployment) -> None:
         """Move the link and have the supervisor start new workers one by one, each before it stops an old one. Raises Moved."""
         if self.read_live_sequence() != self.last_sequence:
-            raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.")
+            raise Moved("Meanwhile, another deploy or rollback has switched traffic. Next: ./run status.")
         _write_whole(self._folder(deployment.digest) / NOTE, json.dumps(deployment.record()))
         link = self.current.with_name("current.new")
         link.unlink(missing_ok=True)
@@ -120,7 +120,8 @@ class Local:
             self.supervisor.roll(running)
             if not self.supervisor.inside.is_file():
                 warn(
-                    f"The service was started by an older release: {self.project.address} answers everything until ./run down and a deploy."
+                    f"The service was started by an older release: {self.project.address} answers every route until ./run down and a "
+                    "deploy."
                 )
         else:
             self.supervisor.stop()
@@ -223,7 +224,7 @@ class LockFile:
         except FileNotFoundError:
             return None
         except ValueError:  # a full disk, or somebody's hand
-            return {"what": "a run that was cut short", "by": "somebody", "at": format_now(), "token": "", "gone": "yes"}
+            return {"what": "a run that was interrupted", "by": "somebody", "at": format_now(), "token": "", "gone": "yes"}
         return found if _is_alive(found) else found | {"gone": "yes"}
 
     def release(self) -> None:

@@ -90,7 +90,7 @@ class Monitoring:
         assert container is not None
         code, output = docker_engine.run_command(container, RELOADED[service])
         if code != 0:
-            raise PipelineError(f"{service} does not take its config: {output.strip()}. Next: correct infra/watch, then ./run up.")
+            raise PipelineError(f"{service} rejects its config: {output.strip()}. Next: correct infra/watch, then ./run up.")
         container.kill("SIGHUP")
 
     def _wait_ready(self) -> None:
@@ -183,7 +183,7 @@ class MonitoringVolume:
             finally:
                 writer.remove(force=True)
         except DockerException as error:
-            raise PipelineError(f"The volume {self.name} cannot be written: {error}. Next: mend that, then ./run up.") from error
+            raise PipelineError(f"The volume {self.name} cannot be written: {error}. Next: fix that, then ./run up.") from error
 
     def write_changed(self, writer: Container, there: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         """Write the files that differ."""
@@ -284,7 +284,7 @@ def format_pages(watch: Watch, engine: str) -> str:
     pages = {"grafana": "dashboards", "prometheus": "alerts", "alertmanager": "#/alerts"}
     lines = [f"{name:<12}  http://127.0.0.1:{port}/{pages[name]}" for name, port in list_ports(watch).items()]
     command = format_forward(watch, engine)
-    behind = ["They are ports of the host's loopback. While this runs, they are here too:", f"  {command}"] if command else []
+    behind = ["These are ports of the host's loopback. To open them on this machine, keep this running:", f"  {command}"] if command else []
     return "\n".join([*lines, *behind])
 
 

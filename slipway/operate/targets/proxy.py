@@ -109,7 +109,7 @@ class Proxy:
         """Run a command in the container and return its output. Raises CommandFailed, PipelineError."""
         container = self.found or self.find_container()
         if container is None:
-            raise PipelineError(f"There is no proxy {self.name}. Next: ./run deploy TAG, which makes it.")
+            raise PipelineError(f"There is no proxy {self.name}. Next: ./run deploy TAG, which starts it.")
         code, output = docker_engine.run_command(container, list(command), user=user)
         if code != 0:
             raise CommandFailed(code, f"{command[0]} failed in {self.name}: {output.strip()}. Next: docker logs {self.name}.")
@@ -165,7 +165,7 @@ class Proxy:
             if used is None:
                 raise
             # A file that is missing here, or wrong, must not stand in the way of a rollback.
-            warn(f"{error} Until then callers are shown the certificate that the proxy has.")
+            warn(f"{error} Until then, callers get the certificate that the proxy has now.")
             return used
         return pem
 
@@ -196,7 +196,7 @@ class Proxy:
         containers.write_files(container, FOLDER, {"certificate.pem.part": pem}, USER)
         answer = self.run("bash", "-c", RENEW, "--", CERTIFICATE, user=str(USER))
         if "Success!" not in answer:
-            raise PipelineError(f"The proxy does not take the certificate: {answer.strip()}. Next: docker logs {self.name}.")
+            raise PipelineError(f"The proxy rejects the certificate: {answer.strip()}. Next: docker logs {self.name}.")
 
     def _reload_config(self, container: Container, old: str, text: str) -> None:
         """Have another config taken that holds the same slots. Raises PipelineError; then the old one stays."""
@@ -206,7 +206,7 @@ class Proxy:
         self._write_file(container, "haproxy.cfg", text)
         container.kill("SIGUSR2")
         try:
-            self._wait_until(lambda: self.read_process() not in {None, process}, "does not take its new config")
+            self._wait_until(lambda: self.read_process() not in {None, process}, "did not load its new config")
         except BaseException:
             self._write_file(container, "haproxy.cfg", old)
             raise
@@ -245,7 +245,7 @@ class Proxy:
         """Put a container into a slot, and wait until the proxy's own check of it succeeds. Raises PipelineError."""
         state = "show servers state releases"
         if not haproxy.is_up(self._run_unmoved(SEND, "; ".join([*commands, state])), slot, address):
-            self._wait_until(lambda: haproxy.is_up(self.send_commands([state]), slot, address), f"does not see slot {slot} come up")
+            self._wait_until(lambda: haproxy.is_up(self.send_commands([state]), slot, address), f"did not reach slot {slot}")
 
     def find_address(self, container: str) -> str:
         """Return a container's address in the proxy's network."""
@@ -256,5 +256,5 @@ class Proxy:
             return self.run("bash", "-c", UNMOVED + script, "--", CONFIG, self.config or "", *words)
         except CommandFailed as failed:
             if failed.code == MOVED:
-                raise Moved("Another deploy or rollback has switched meanwhile. Next: ./run status.") from failed
+                raise Moved("Meanwhile, another deploy or rollback has switched traffic. Next: ./run status.") from failed
             raise

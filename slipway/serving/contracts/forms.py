@@ -33,7 +33,7 @@ def parse_json(content: bytes, max_rows: int) -> Any:
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError:
-        raise Refused(422, "the request: this is no JSON.") from None
+        raise Refused(422, "the request: this is not JSON.") from None
     # Outside of words there are as many colons as names: only where there are more are the names compared.
     if content.count(b":") != _count_names(value):
         json.loads(content, object_pairs_hook=_refuse_repeated)

@@ -174,7 +174,7 @@ def test_a_git_tag_that_moved(live: Road, suffers: Suffers) -> None:
     live.git("tag", "--force", B, C)
     try:
         with live.unchanged(), suffers(B):
-            refused(live.run("deploy", B), 2, f"{B} was deployed", "A tag that was deployed may not move.")
+            refused(live.run("deploy", B), 2, f"{B} was deployed", "A tag that was deployed must not move.")
     finally:
         live.git("tag", "--force", B, commit)
 
@@ -187,14 +187,14 @@ def test_a_git_tag_that_moved(live: Road, suffers: Suffers) -> None:
 )
 def test_a_stored_name_that_moved(live: Road, suffers: Suffers) -> None:
     with live.unchanged(), suffers(B), pointed(live, C, live.digests[A]):
-        refused(live.run("deploy", C), 2, "was made from commit", "and is stored for")
+        refused(live.run("deploy", C), 2, "was made from commit", "but is stored for")
 
 
 @pytest.mark.parametrize(
     ("change", "code", "sentence"),
     [
         (lose_verdict, 2, "was never judged"),
-        (borrow_verdict, 2, "carries a verdict on another release"),
+        (borrow_verdict, 2, "has the verdict on another release"),
         (fail_verdict, 1, "The gate says FAIL"),
     ],
 )

@@ -65,7 +65,7 @@ def test_an_image_that_is_missing(live: Road, suffers: Suffers, monkeypatch: pyt
     honest, missing = Kubernetes.build_values, f"{live.project.image_name}@sha256:{64 * '0'}"
     monkeypatch.setattr(Kubernetes, "build_values", lambda self, wanted, now=0: honest(self, wanted, now) | {"image": missing})
     with live.unchanged(), suffers(B):
-        refused(live.run("deploy", C), 2, "The release cannot be started: ErrImagePull: ", "Next: mend that, and try again.")
+        refused(live.run("deploy", C), 2, "The release cannot be started: ErrImagePull: ", "Next: fix that, then try again.")
         monkeypatch.undo()
 
 
@@ -83,7 +83,7 @@ def test_a_release_that_ends(live: Road, suffers: Suffers) -> None:
 def test_a_release_that_is_never_ready(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes, "START_SECONDS", 10)
     with live.unchanged(), suffers(B):
-        refused(live.run("deploy", STUCK), 2, "The release got no further for 10 s.", "containers with unready status: [release]")
+        refused(live.run("deploy", STUCK), 2, "The release made no progress for 10 s.", "containers with unready status: [release]")
 
 
 @fault(

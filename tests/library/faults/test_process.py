@@ -104,7 +104,7 @@ def test_a_release_that_answers_otherwise(live: Road, suffers: Suffers) -> None:
 def test_a_release_that_errs_while_it_is_watched(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch)
     with live.unchanged(), suffers(B, may_fail=True) as seen:
-        refused(live.run("deploy", ERRING), 7, "errors: ", "What served before serves again.")
+        refused(live.run("deploy", ERRING), 7, "errors: ", "The previous release is live again.")
     assert all(each.startswith("500") for each in seen.failures)
     monkeypatch.undo()
 
@@ -118,7 +118,7 @@ def test_a_release_that_errs_while_it_is_watched(live: Road, suffers: Suffers, m
 def test_a_release_that_is_slow_while_it_is_watched(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch, p99_ms=200)
     with live.unchanged(), suffers(B):
-        refused(live.run("deploy", SLOW), 7, "latency: ", "What served before serves again.")
+        refused(live.run("deploy", SLOW), 7, "latency: ", "The previous release is live again.")
     monkeypatch.undo()
 
 
@@ -141,7 +141,7 @@ def test_metrics_that_cannot_be_read(live: Road, suffers: Suffers, monkeypatch: 
 
     with live.unchanged(), suffers(B):
         monkeypatch.setattr(place, "ask_live", ask)
-        refused(live.run("deploy", C), 7, f"{C} could not be watched, which counts as failed", "What served before serves again.")
+        refused(live.run("deploy", C), 7, f"{C} could not be monitored, which counts as failed", "The previous release is live again.")
         monkeypatch.undo()
 
 
@@ -156,7 +156,7 @@ def test_metrics_that_cannot_be_read(live: Road, suffers: Suffers, monkeypatch: 
 def test_a_release_that_takes_too_much_memory(live: Road, suffers: Suffers, monkeypatch: pytest.MonkeyPatch) -> None:
     watched(monkeypatch)
     with live.unchanged(), suffers(B, may_fail=True):
-        refused(live.run("deploy", HUNGRY), 7, HUNGRY, "What served before serves again.")
+        refused(live.run("deploy", HUNGRY), 7, HUNGRY, "The previous release is live again.")
     monkeypatch.undo()
 
 

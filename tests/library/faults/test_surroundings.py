@@ -33,7 +33,7 @@ PAGE_BYTES = 4096
 @fault(8, "the registry is down at a deploy", local=NO_REGISTRY, docker=NAMED, kubernetes=NAMED)
 def test_no_registry_at_a_deploy(live: Road, suffers: Suffers, registry: Registry) -> None:
     with live.unchanged(), suffers(B), registry.down():
-        refused(live.run("deploy", C), 2, f"The registry could not be asked for {live.project.image_name}", "Next: ")
+        refused(live.run("deploy", C), 2, f"The registry did not answer about {live.project.image_name}", "Next: ")
 
 
 @fault(
@@ -168,7 +168,7 @@ def test_a_clock_that_is_off(live: Road, suffers: Suffers, monkeypatch: pytest.M
         assert (live.standing(), state(live)["rollback_to"]) == ([A, B, C], B)
         with lock.hold_lock(live.place, "a deploy of a machine that is off"):  # not stale
             monkeypatch.undo()
-            refused(live.run("deploy", C), 5, "is at work here")
+            refused(live.run("deploy", C), 5, "is running here")
             monkeypatch.setattr(chain, "format_now", lambda: (datetime.fromisoformat(right()) + off).isoformat())
         live.must("rollback")
         monkeypatch.undo()

@@ -46,7 +46,7 @@ REQUIRED = [each.name for each in FEATURES if features.Row.model_fields[each.att
 # What no answer may repeat, as a word and as a number far from any declared range.
 SECRET, FAR = "secret-770077", 770077
 NUMBERS = [each.name for each in FEATURES if each.kind in (int, float)]
-GOLDEN_REFUSAL = re.compile(r"The golden rows are answered \S+ off what was recorded at training, expected at most 1e-09\.")
+GOLDEN_REFUSAL = re.compile(r"The answers to the golden rows differ by \S+ from those at training; expected at most 1e-09\.")
 Golden = dict[str, Any]
 Row = dict[str, Any]
 

@@ -226,7 +226,7 @@ def test_of_too_many_callers_some_are_told_when_to_come_back_and_the_others_are_
     answered = asyncio.run(flood())
     shed = [each for each in answered if each.status_code == 503]
     assert (len(shed), sum(each.status_code == 200 for each in answered)) == (7, room)
-    assert {sentence(each, 503) for each in shed} == {"Too many requests wait for the model. Send it again in a second."}
+    assert {sentence(each, 503) for each in shed} == {"Too many requests wait for the model. Send the request again in a second."}
     assert {each.headers["retry-after"] for each in shed} == {"1"}
     assert metrics.SHED.labels("queue")._value.get() == before + 7
 

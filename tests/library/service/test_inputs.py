@@ -155,7 +155,7 @@ def test_much_in_the_place_of_one_value_is_refused_like_little(client: Client, r
 
 
 def test_a_field_that_is_there_twice_is_said(client: Client, row: Row) -> None:
-    said = "the request: a field is there twice in one row."
+    said = "the request: a row has the same field twice."
     assert sentence(client.post(WRITTEN["a field twice"](json.dumps(row).encode())), 422) == said
 
 
@@ -184,7 +184,7 @@ def test_content_in_parts_is_answered(client: Client, golden: Golden) -> None:
     "kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data", "json"]
 )
 def test_what_is_not_called_json_is_refused(client: Client, row: Row, kind: str) -> None:
-    assert sentence(client.post(json.dumps(row), kind), 415) == "The content-type has to be application/json."
+    assert sentence(client.post(json.dumps(row), kind), 415) == "The content-type must be application/json."
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON", " application/json "])
@@ -194,7 +194,7 @@ def test_json_may_be_called_in_several_ways(client: Client, row: Row, kind: str)
 
 def test_compressed_content_is_refused_before_it_is_unpacked(client: Client) -> None:
     bomb = gzip.compress(b"[" * 10_000_000)
-    said = "The content has to be sent as it is, without content-encoding."
+    said = "The content must not be compressed: send it without content-encoding."
     assert sentence(client.post(bomb, **{"content-encoding": "gzip"}), 415) == said
 
 
@@ -257,7 +257,7 @@ def test_a_failure_of_our_own_has_the_same_shape(release: Release, row: Row) -> 
     def broken(_: Any) -> Any:
         raise RuntimeError(SECRET)
 
-    assert answering(release, broken).refused(row, 500) == "The service failed; its log says why."
+    assert answering(release, broken).refused(row, 500) == "The service failed; its log has the reason."
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")], ids=str)

@@ -293,5 +293,5 @@ def test_a_field_that_is_there_twice_is_seen_where_another_is_left_out(field: st
     assert outcome(write(left_out), MANY)[0] == 200
     twice = write(left_out)[:-1] + f', "{field}": 1, "{field}": 2}}'.encode()
     assert twice.count(b":") == len(GOOD)
-    with pytest.raises(Refused, match="a field is there twice in one row"):
+    with pytest.raises(Refused, match="a row has the same field twice"):
         rows.parse(twice, MANY)

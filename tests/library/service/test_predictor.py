@@ -80,7 +80,7 @@ def test_rows_that_it_refuses_are_told_with_the_reason_and_nothing_is_halved(rel
     predictor, sent = ask(release, 1000, 10_000_000)
     name = COLUMNS[0]
     wrong: dict[str, Any] = {name: [{"a": 1}] * MANY}
-    with pytest.raises(PipelineError, match=rf"refuses rows that it is sent, .*{re.escape(name)}: .*Next: correct the rows"):
+    with pytest.raises(PipelineError, match=rf"rejects rows, .*{re.escape(name)}: .*Next: correct the rows"):
         predictor.answer(rows.drop(columns=name).assign(**wrong))
     assert len(sent) == 1
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.template.gate import _edit
 
-VERB, CODE, REASON = "validate", 2, r"champion could not be asked to the end: .*Next: \./run status"
+VERB, CODE, REASON = "validate", 2, r"champion did not answer to the end: .*Next: \./run status"
 
 
 def change(project: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.template.gate import _edit
 
-VERB, CODE, REASON = "validate", 1, r"All 2168 answers are \d+\.\d: the model looks at nothing"
+VERB, CODE, REASON = "validate", 1, r"All 2168 answers are \d+\.\d: the model ignores its input"
 
 
 def change(project: Path) -> None:

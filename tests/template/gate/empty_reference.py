@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.template.gate import _edit
 
-VERB, CODE, REASON = "train", 2, r"validation/reference.csv is not the data"
+VERB, CODE, REASON = "train", 2, r"validation/reference.csv does not meet"
 
 
 def change(project: Path) -> None:

@@ -6,7 +6,7 @@ from tests.template.gate import _edit
 
 VERB, CODE, REASON = "validate", 0, r"it is better"
 OPTIONS = ["--rules", "main"]
-NOTE = r"This change alters validation/checks.py. It is judged without that, by the rules of \w+"
+NOTE = r"This change alters validation/checks.py. The gate ignores that, and judges by the rules of \w+"
 
 
 def change(project: Path) -> None:

@@ -126,4 +126,4 @@ def test_its_lines_take_the_same_road(scenario: Scenario) -> None:
     must(*job(on, "deploy", second, secrets=True, CI_COMMIT_TAG="v1.2.0"))
     serves(on, "v1.2.0", second)
     code, said, _ = job(on, "deploy", second, CI_COMMIT_TAG="v1.2.0")
-    assert (code, "There is no way to the host: DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY are not set" in said) == (2, True)
+    assert (code, "The host cannot be reached: DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY are not set" in said) == (2, True)

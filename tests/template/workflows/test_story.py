@@ -134,7 +134,7 @@ def pushed(story: Story, tag: str) -> str:
 def test_a_rollback_without_secrets_is_red(story: Story) -> None:
     story.merged()
     ran = story.on.press("rollback", secrets=False, reason="a try").ended(1)
-    assert "There is no way to the host: DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY are not set" in ran.summary
+    assert "The host cannot be reached: DEPLOY_HOST, DEPLOY_KNOWN_HOSTS, DEPLOY_SSH_KEY are not set" in ran.summary
 
 
 def test_a_tag_deploys_and_proves(story: Story) -> None:
@@ -258,7 +258,9 @@ def test_the_button_works_while_all_else_is_down_and_deploys_are_held_until_one_
     assert (standing(story), story.on.stored("production")) == (A, kept)
 
     ran = story.on.merge(commit).ended(0)  # all jobs once more, while the pointer lags behind
-    assert f"warning: the pointer `production` lags behind {A}, which GitHub records as live: this is held against {A}" in ran.summary
+    assert (
+        f"warning: the pointer `production` lags behind {A}, which GitHub records as live: the candidate is compared with {A}"
+    ) in ran.summary
     assert json.loads((ran.artifacts / "gate" / "gate.json").read_bytes())["champion"]["manifest_sha256"] == story.manifest(A)
     assert (story.on.stored(commit), json.loads((ran.artifacts / "gate" / "release.json").read_bytes())["digest"]) == (kept, kept)
 
@@ -294,7 +296,7 @@ def test_a_tag_without_a_judged_image_is_red_and_says_what_to_do(story: Story) -
     assert "There is no image for commit" in ran.summary
     assert "Next: merge it" in ran.summary
     assert story.on.posted[-1][1]["state"] == "failure"
-    assert open_issues(story) == [f"Production: deploy of v2.0.0 failed; {live} serves"]
+    assert open_issues(story) == [f"Production: deploy of v2.0.0 failed; {live} is live"]
     story.serves(live)
 
 
@@ -302,7 +304,7 @@ def test_a_registry_that_is_down(story: Story, registry: Registry) -> None:
     live = standing(story)
     with registry.down():
         ran = story.on.press("deploy", tag=A).ended(1)
-        assert "The registry could not be asked" in ran.summary
+        assert "The registry did not answer about" in ran.summary
     story.serves(live)
 
 
@@ -321,7 +323,7 @@ def test_two_deploys_at_once(story: Story) -> None:
     for each in runs:
         each.join()
     assert 0 in [each.code for each in ran], ran[0].log[-3000:]
-    assert all(proven(each) if each.code == 0 else "is at work here" in each.summary for each in ran)
+    assert all(proven(each) if each.code == 0 else "is running here" in each.summary for each in ran)
     live = standing(story)
     assert live in tags
     story.serves(live)
