@@ -123,6 +123,6 @@ def _draw_requests(by_second: list[list[Any]]) -> str:
         heights[second] += count * up
         x, y, colour = second * across, HEIGHT - heights[second], COLOURS[releases.index(release) % len(COLOURS)]
         title = f"<title>{second} s: {count} by {escape(release)}</title>"
-        bars.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{across:.2f}" height="{count * up:.1f}" fill="{colour}">{title}</rect>')
+        bars.append(f'<rect x="{x:.2f}" y="{y:.1f}" width="{across:.2f}" height="{count * up:.1f}" fill="{colour}">{title}</rect>')
     label = f'<text x="0" y="{HEIGHT + 18}">0 s</text><text x="{WIDTH}" y="{HEIGHT + 18}" text-anchor="end">{last} s</text>'
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 24}" role="img" aria-label="requests by release over time">{"".join(bars)}{label}</svg>'

@@ -90,9 +90,8 @@ def list_services(at: Project) -> list[tuple[Item, Ask]]:
 
 def _describe_live(at: Project) -> tuple[Item, Ask]:
     name = "Live release" if at.environment == project.PRODUCTION else f"Live release in {at.environment}"
-    return Item(name, f"The service, on the target {at.target}, and its routes.", _find_routes(at), "./run deploy TAG"), partial(
-        _ask_live, at
-    )
+    live = Item(name, f"The service, on the target {at.target}, and its routes.", _find_routes(at), "./run deploy TAG")
+    return live, partial(_ask_live, at)
 
 
 def _find_routes(at: Project) -> str:
@@ -111,13 +110,15 @@ def _ask_live(at: Project) -> str:
 
 def _describe_mlflow(at: Project) -> tuple[Item, Ask]:
     uri = ledger.uri(at)
-    known = re.sub("//[^/@]*@", "//", uri)  # without a password
-    shows = f"All trainings and verdicts, from {known.replace(f'sqlite:///{at.root}{os.sep}', '')}."
+    shows = f"All trainings and verdicts, from {_hide_password(uri).replace(f'sqlite:///{at.root}{os.sep}', '')}."
     if not uri.startswith("http"):
-        return Item("MLflow", shows, MLFLOW, "./run mlflow"), partial(_ask_page, f"{MLFLOW}/health", MLFLOW)
-    return Item("MLflow", shows, known, "see the server that MLFLOW_TRACKING_URI names"), partial(
-        _ask_page, f"{uri.rstrip('/')}/health", known
-    )
+        return Item("MLflow", shows, MLFLOW, "./run mlflow"), partial(_ask_page, MLFLOW, "/health")
+    server = Item("MLflow", shows, _hide_password(uri), "see the server that MLFLOW_TRACKING_URI names")
+    return server, partial(_ask_page, uri.rstrip("/"), "/health")
+
+
+def _hide_password(url: str) -> str:
+    return re.sub("//[^/@]*@", "//", url)
 
 
 def _describe_monitoring(at: Project, engine: str) -> list[tuple[Item, Ask]]:
@@ -126,7 +127,7 @@ def _describe_monitoring(at: Project, engine: str) -> list[tuple[Item, Ask]]:
     for name, (shows, health, page) in MONITORING.items():
         given = os.environ.get("PROMETHEUS_URL", "").rstrip("/") if name == "Prometheus" else ""
         url = given or f"http://127.0.0.1:{getattr(at.watch or PORTS, name.lower())}"
-        found.append((Item(name, shows, url + page, command), partial(_ask_page, url + health, url)))
+        found.append((Item(name, shows, _hide_password(url) + page, command), partial(_ask_page, url, health)))
     return found
 
 
@@ -138,12 +139,15 @@ def _format_start(watch: Watch, engine: str) -> str:
     return f"./run up on the host, then here: {format_forward(watch, engine)}"
 
 
-def _ask_page(url: str, known: str) -> str:
-    """Ask a page. Raises PipelineError where nothing answers, and httpx.HTTPError where that is another service."""
+def _ask_page(url: str, path: str) -> str:
+    """Ask a page. Raises PipelineError where nothing answers as it should."""
+    known = _hide_password(url)
     try:
-        http_client.send_request("GET", url, SECONDS / 2).raise_for_status()
+        status = http_client.send_request("GET", url + path, SECONDS / 2).status_code
     except httpx.TransportError as error:
         raise PipelineError(f"Nothing answers at {known}.") from error
+    if status != httpx.codes.OK:
+        raise PipelineError(f"Something else answers at {known}: {path} has status {status}.")
     return f"answers at {known}"
 
 

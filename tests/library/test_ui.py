@@ -132,12 +132,14 @@ def test_of_a_host_behind_ssh_the_command_brings_the_ports_here(tmp_path: Path, 
     (place(tmp_path, 9999) / "project.toml").write_text(SETTINGS, encoding="utf-8")
     monkeypatch.setenv("DOCKER_HOST", "ssh://deploy@203.0.113.7:2222")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://someone:secret@mlflow.example/base/")
+    monkeypatch.setenv("PROMETHEUS_URL", "https://someone:secret@prometheus.example/")
     (live, _), (mlflow, _), (prometheus, _), *_ = ui.list_services(project.load(tmp_path))
     assert prometheus.command.startswith("./run up on the host, then here: ssh -N -L 3000:127.0.0.1:3000 -L 9090:127.0.0.1:9090 ")
     assert prometheus.command.endswith(" -p 2222 deploy@203.0.113.7")
     assert live.address == ""  # the address is the host's
     assert mlflow.address == "https://mlflow.example/base/"
-    assert "secret" not in str(mlflow)
+    assert prometheus.address == "https://prometheus.example/alerts"
+    assert "secret" not in str((mlflow, prometheus))
 
 
 def test_a_page_is_whole_and_what_was_found_is_text() -> None:
