@@ -660,7 +660,7 @@ TRUTH = np.linspace(0, 10, 101)
             None,
             "largest difference 0, median 0 (0.0% of their spread), correlation 1.0000: its answers are nearly the same as before",
         ),
-        (TRUTH, TRUTH[::-1], None, "correlation -1.0000: its answers differ than before"),
+        (TRUTH, TRUTH[::-1], None, "correlation -1.0000: its answers differ from before"),
         (TRUTH, TRUTH * 100, None, "in the same order, on another scale"),
         (TRUTH, np.full(101, 3.0), None, "correlation 0.0000: its answers differ"),
         (TRUTH / 10, TRUTH / 10, ["no", "yes"], "; 100.0% get the same class: its answers are nearly the same as before"),

@@ -212,7 +212,7 @@ def test_what_a_person_has_edited_stays(adopt: Adopt, tmp_path: Path) -> None:
     edited = {**drafted, estimator: estimator.read_bytes()}
     code, printed = adopt(**asked)
     assert code, printed
-    assert "PipelineError: model/estimator.py: you have edited these since the project was made or adopted" in printed
+    assert "PipelineError: model/estimator.py: you edited these since the project was made or adopted" in printed
     code, printed = adopt(**asked, force=True, dry_run=True)
     assert code == 0, printed
     assert "they would change model/estimator.py." in printed

@@ -326,7 +326,7 @@ def test_what_prometheus_counted_is_reported(road: Road, monkeypatch: pytest.Mon
 def test_what_prometheus_does_not_know_is_told(road: Road, monkeypatch: pytest.MonkeyPatch, answers: Any, told: str) -> None:
     prometheus(monkeypatch, answers)
     said = road.run("drift", "--prometheus", "http://prometheus.invalid")
-    assert (said.code, told in said.text, "Next: look at http://prometheus.invalid/targets" in said.text) == (2, True, True)
+    assert (said.code, told in said.text, "Next: open http://prometheus.invalid/targets" in said.text) == (2, True, True)
 
 
 def test_a_release_of_yesterday_has_not_drifted_yet(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -606,7 +606,7 @@ def test_where_something_is_not_known_nothing_goes(
     ("words", "sentence"),
     [
         (["--days", "0"], "--days 0 --keep 20 would remove images that were pushed just now."),
-        (["--keep", "0"], "--days 30 --keep 0 would take"),
+        (["--keep", "0"], "--days 30 --keep 0 would remove"),
         (["--target", "local"], "the target 'local' keeps releases in folders. Nothing was removed."),
     ],
 )

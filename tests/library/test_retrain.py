@@ -160,7 +160,7 @@ def test_a_branch_is_kept_where_all_went_well_and_gone_where_not(small: Project)
     assert (git.read_branch(root), small.train_data.read_text(encoding="utf-8")) == ("first", OTHER)
     with pytest.raises(PipelineError) as error:
         git.work_on_branch(root, "first").__enter__()
-    assert str(error.value) == "There is a branch first already. Next: git switch first; or git branch -D first, to start again."
+    assert str(error.value) == "There is already a branch first. Next: git switch first; or git branch -D first, to start again."
 
 
 def test_a_new_file_can_be_left_out_of_the_changes_whatever_its_name_unless_git_was_told_of_it(small: Project) -> None:
@@ -239,7 +239,7 @@ def test_a_file_becomes_a_commit_on_a_branch_of_its_own(road: Road, newer: Path)
         assert road.project.train_data.read_bytes() == newer.read_bytes()
         assert not (road.root / "build" / "train.csv.before").exists()
         message = " ".join(road.git("log", "-1", "--format=%B").split())
-        assert message.startswith(f"Learn from {rows - 1} rows instead of {rows} | ")
+        assert message.startswith(f"Train on {rows - 1} rows instead of {rows} | ")
         assert f"| rows | {rows} | {rows - 1} | | rows only here | " in message
         assert f"| {features.TARGET} | " in message
         assert f" git push --set-upstream origin {branch} " in said.text

@@ -86,7 +86,7 @@ def test_what_a_person_has_edited_stays(project: Path, run: Adopt, tmp_path: Pat
     estimator.write_text(before + "\n# by a person\n", encoding="utf-8")
     told = run(*adopt)
     assert told.returncode == 2
-    assert "model/estimator.py: you have edited these since the project was made or adopted" in told.stderr
+    assert "model/estimator.py: you edited these since the project was made or adopted" in told.stderr
     tried = run(*adopt, "--dry-run", "--force")
     assert tried.returncode == 0, tried.stdout + tried.stderr
     assert "they would change model/estimator.py." in tried.stdout

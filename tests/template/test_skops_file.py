@@ -234,7 +234,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "scipy": (lambda: step(scipy.signal.detrend), rf"scipy\.signal\..*\.detrend, a part of scipy that .* {WRAPPED}"),
     "a third package": (
         lambda: own(held=joblib.hashing.Hasher),
-        r"joblib\.hashing\.Hasher, a part of the package joblib, .*"
+        r"joblib\.hashing\.Hasher, a part of the package joblib; only.*"
         r"extend it in a file of model/ \(`class Own\(Hasher\)`\), use that, and add joblib to requirements/serve\.in, \./run lock; then",
     ),
     "memory": (
