@@ -716,12 +716,12 @@ def during(patch: pytest.MonkeyPatch, step: str, road: Road, what: Callable[[], 
     place = type(road.place)
     honest, came = getattr(place, step), False
 
-    def stepped(self: Any, *arguments: Any) -> Any:
+    def stepped(self: Any, *arguments: Any, **named: Any) -> Any:
         nonlocal came
         if not came:
             came = True
             what()
-        return honest(self, *arguments)
+        return honest(self, *arguments, **named)
 
     with patch.context() as inside:
         inside.setattr(place, step, stepped)
