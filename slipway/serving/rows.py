@@ -201,7 +201,7 @@ def to_columns(rows: list[Values]) -> Columns:
 
 def to_records(rows: list[Values]) -> list[Record]:
     """Return the values of each row in the order of FEATURES: they take a third of a row's room."""
-    return [*map(itemgetter(*NAMES), rows)] if len(NAMES) > 1 else [(row[NAMES[0]],) for row in rows]
+    return [*map(itemgetter(*NAMES), rows)] if len(NAMES) > 1 else [tuple(row[name] for name in NAMES) for row in rows]
 
 
 def stack_records(records: list[Record]) -> Columns:

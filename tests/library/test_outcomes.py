@@ -108,4 +108,4 @@ def test_what_cannot_be_judged_is_told(road: Road, tmp_path: Path) -> None:
     assert "cannot be loaded" in road.run("outcomes", str(tmp_path / "none.csv")).text
     rows.to_csv(path, index=False)
     said = road.run("outcomes", str(path))
-    assert (said.code, "Nothing is live to be judged." in said.text) == (2, True)
+    assert (said.code, "No release is live to be judged." in said.text) == (2, True)

@@ -13,7 +13,7 @@ import psutil
 
 from slipway.errors import Busy, Moved, PipelineError
 from slipway.operate.chain import Deployment, format_now, parse_record
-from slipway.operate.journal import Event, format_line, parse_history
+from slipway.operate.journal import Event, format_line, list_proven, parse_history
 from slipway.operate.process import build_fetch, compute_digest, explain_failures, refuse_taken, serve_release
 from slipway.operate.targets import Fetch
 from slipway.operate.targets.supervisor import Supervisor, kill_orphans, list_workers
@@ -144,12 +144,15 @@ class Local:
         return f"workers {', '.join(map(str, sorted(list_workers(found))))}" if found else "no workers"
 
     def discard_release(self, deployment: Deployment) -> None:
-        """Remove the note, so that nothing rolls back to it; a first release that failed leaves nothing that serves."""
+        """Remove the note, or put back that of an earlier deploy of the release; a first one that failed leaves nothing that serves."""
         if self.read_live_sequence() == deployment.sequence:
             self.supervisor.stop()
             self.current.unlink()
         if deployment in self.list_deployments():  # not an earlier deployment of the same release
-            (self._folder(deployment.digest) / NOTE).unlink()
+            note = self._folder(deployment.digest) / NOTE
+            note.unlink()
+            if earlier := [each for each in list_proven(self.read_history()) if each.digest == deployment.digest]:
+                _write_whole(note, json.dumps(earlier[-1].record()))
 
     def remove_old_releases(self, live: Deployment, kept: list[Deployment]) -> None:
         """Do nothing: old workers are gone with the switch, and folders are small."""

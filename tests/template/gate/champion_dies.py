@@ -11,6 +11,6 @@ def change(project: Path) -> None:
     _edit.text(
         project,
         "champion/slipway/serving/endpoint.py",
-        "        answers = self.release.answer(",
-        "        __import__('os')._exit(1) if 1 < len(rows) < 500 else None\n        answers = self.release.answer(",
+        "        answers = self.release.answer_rows(",
+        "        __import__('os')._exit(1) if 1 < len(rows) < 500 else None\n        answers = self.release.answer_rows(",
     )
