@@ -112,7 +112,7 @@ def test_a_proxy_that_cannot_be_used_is_a_sentence_without_its_password(monkeypa
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://host:port", "http://a\nb"])
 def test_what_is_no_url_is_a_sentence(url: str) -> None:
-    with pytest.raises(PipelineError, match=r"is no address: .*Expected: http://HOST:PORT"):
+    with pytest.raises(PipelineError, match=r"is not an address: .*Expected: http://HOST:PORT"):
         http_client.open_client(url)
 
 
