@@ -207,7 +207,7 @@ def test_the_newest_rows_are_held_back_and_a_time_is_on_one_side() -> None:
     held, _ = split.choose_reference(range(6), days, [0, 1, 0, 1, 0, 1], 4)
     assert held.tolist() == [False] * 3 + [True] * 3
     held, why = split.choose_reference(range(6), days, [0, 0, 0, 0, 1, 1], 2)  # the new class would not be learnt
-    assert why.startswith("by chance")
+    assert why.startswith("at random")
 
 
 def test_so_many_rows_decide() -> None:
@@ -422,7 +422,7 @@ def test_an_edit_is_told_from_a_draft(tmp_path: Path) -> None:
     (drafts / "model" / "features.py").write_text("drafted anew\n")
     place.refuse_edited(tmp_path, place.find_changed(tmp_path, drafts), drafts)
     (tmp_path / "model" / "features.py").write_text("edited\n")
-    with pytest.raises(PipelineError, match=r"model/features.py: edited .* Nothing was changed.* --force"):
+    with pytest.raises(PipelineError, match=r"model/features.py: you edited .* Nothing was changed.* --force"):
         place.refuse_edited(tmp_path, place.find_changed(tmp_path, drafts), drafts)
 
 
