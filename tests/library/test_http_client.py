@@ -105,7 +105,7 @@ def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch, spared: str) -> Non
 @pytest.mark.parametrize("proxy", [SOCKS, "ftp://user:secret@proxy.example", "http://user:secret@proxy.example:port"])
 def test_a_proxy_that_cannot_be_used_is_a_sentence_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     set_all(monkeypatch, proxy)
-    with pytest.raises(PipelineError, match=r"api\.github\.com cannot be asked by way of .*Expected: .*Next: set .*NO_PROXY=") as raised:
+    with pytest.raises(PipelineError, match=r"api\.github\.com cannot be asked through .*Expected: .*Next: set .*NO_PROXY=") as raised:
         http_client.open_client("https://api.github.com")
     assert "secret" not in str(raised.value)
 

@@ -118,7 +118,7 @@ def test_what_the_service_looks_for_later_is_told_when_the_release_is_built(
     monkeypatch.setattr(assembly, "read", lambda _: (manifest, ""))
     monkeypatch.setattr(assembly, "_start_release", Mock(side_effect=NotServing(said)))
     project: Any = SimpleNamespace(as_image=False, bundle=tmp_path)
-    assert assembly.check_release(project, str(tmp_path)).failures == [f"The release does not serve: {found}"]
+    assert assembly.check_release(project, str(tmp_path)).failures == [f"The release does not start: {found}"]
 
 
 def test_each_lock_holds_the_versions_of_all() -> None:
