@@ -287,7 +287,7 @@ def test_a_rollback_does_not_fail_by_what_watches(road: Road) -> None:
         patch.setattr(containers, "write_files", full)
         said, refused = road.must("rollback"), road.run("up")
     assert f"{A} serves, was {B}" in said.out
-    why = f"The volume {road.project.name}-watch cannot be written: no space left on device. Next: mend that, then ./run up."
+    why = f"The volume {road.project.name}-watch cannot be written: no space left on device. Next: fix that, then ./run up."
     assert said.err == f"warning: monitoring does not show it until you type ./run up: {why}\n"
     road.serves(A)
     assert (refused.code, refused.err) == (2, f"error: {why}\n")

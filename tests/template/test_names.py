@@ -104,7 +104,7 @@ def test_another_is_refused(question: str, answer: str, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     said = hook(tmp_path, **{question: answer})
     assert said is not None
-    assert said.startswith(f"{question} cannot be {answer!r}: it has to be {REFUSED[question][0]}")
+    assert said.startswith(f"{question} cannot be {answer!r}: it must be {REFUSED[question][0]}")
     assert [path.name for path in tmp_path.rglob("*")] == ["a-cookiecutter", "model"]
 
 
@@ -113,7 +113,7 @@ def test_when_it_is_refused_nothing_is_written(question: str, answer: str, tmp_p
     given = {"project_slug": "a-project", question: answer}
     done = cookiecutter(tmp_path, "--no-input", "--output-dir", "out", *(f"{name}={value}" for name, value in given.items()))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{question} cannot be {answer!r}: it has to be {REFUSED[question][0]}")
+    assert done.stderr.startswith(f"{question} cannot be {answer!r}: it must be {REFUSED[question][0]}")
     assert [path for path in tmp_path.rglob("*") if path.name != "out"] == []
 
 
