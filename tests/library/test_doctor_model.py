@@ -103,7 +103,9 @@ def test_expectations_of_another_model_and_the_draft_that_would_do(own: Project)
     suite = own.root / "validation" / "expectations.json"
     suite.write_text('{"name": "rows", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "other"}}]}')
     found = to_mend(model.check_model(own))
-    assert "they name other, which are not columns; 1 do not hold for data/train.csv, such as expect_column_to_exist of other" in found.found
+    assert (
+        "they name other, which are not columns; 1 do not hold for data/train.csv, such as expect_column_to_exist of other" in found.found
+    )
     draft = own.root / "build" / "expectations.json"
     checked = expectations.check(dataset.read(own.train_data), draft)
     assert (checked.expectations > len(COLUMNS), checked.findings) == (True, [])

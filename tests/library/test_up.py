@@ -129,7 +129,11 @@ def every_word(text: str) -> dict[str, dict[str, Any]]:
         ("grafana:/var/lib/grafana", "./grafana:/var/lib/grafana", "mounts './grafana:/var/lib/grafana'"),
         ("watch:/etc/watch:ro", "watch:/etc/watch:rx", "mounts 'watch:/etc/watch:rx'"),
         ("networks: [releases]", "networks: [releases, other]", "joins ['releases', 'other']"),
-        ("    driver: bridge\n", "    driver: bridge\n    internal: true\n", "describes releases under networks in a form that ./run does not know"),
+        (
+            "    driver: bridge\n",
+            "    driver: bridge\n    internal: true\n",
+            "describes releases under networks in a form that ./run does not know",
+        ),
         ("  config:\n    name:", "  config:\n    external:", "describes config under volumes"),
         ("    driver: json-file", "    driver: json-file\n    more: 1", "has ['driver', 'more', 'options'] under logging"),
         ("services:", "services: [", "is no YAML"),
