@@ -278,7 +278,7 @@ def test_an_update_whose_tests_fail_stays_on_its_branch(versions: Path, project:
     code, out, err = update(test=True)
     assert code == 10
     assert "ZeroDivisionError" in out
-    assert "error: The update is on the branch update-v1.2.0, and the tests fail there. Next: " in err
+    assert "error: The update is on the branch update-v1.2.0, but the tests fail there. Next: " in err
     assert settings(project)["template"]["version"] == "v1.2.0"
 
 
