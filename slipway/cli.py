@@ -1,6 +1,7 @@
 """`./run VERB`: the verbs in the order of the pipeline."""
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -41,6 +42,8 @@ def option(name: str, **settings: Any) -> tuple[str, dict[str, Any]]:
 
 
 # A verb's module is imported when the verb is called, since MLflow and Great Expectations cost some seconds.
+# A full disk, a file system that is only read, a folder that this user may not write to.
+NOT_WRITTEN = (errno.ENOSPC, errno.EROFS, errno.EACCES)
 VERBS = {
     "adopt": Verb(
         "slipway.adopt",
@@ -344,8 +347,13 @@ def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:
         raise
     except BaseException as error:  # SystemExit, too: a module of the owner's must not end the process as if all were well
         if not is_owners(error):
-            raise
+            raise _explain_unwritten(error, then) if getattr(error, "errno", None) in NOT_WRITTEN else error
         raise explain_failure(error, step, "model/" if step == "import" else then, then) from error
+
+
+def _explain_unwritten(error: BaseException, then: str) -> PipelineError:
+    name = getattr(error, "filename", None) or "A file"
+    return PipelineError(f"{name} cannot be written: {error}. Next: make room there, or let this user write there; then {then}.")
 
 
 if __name__ == "__main__":

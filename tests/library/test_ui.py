@@ -113,6 +113,18 @@ def test_another_service_on_the_port_is_not_taken_for_it(
     assert "404" in rows["Grafana"][1]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full is made by Linux's /dev/full")
+def test_a_full_disk_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = place(tmp_path, free_port())
+    (root / "build").mkdir()
+    (root / "build" / "ui.html").symlink_to("/dev/full")
+    assert main(["ui", "--no-open"], root=root) == 2
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert said.endswith("Next: make room there, or let this user write there; then ./run ui.\n")
+    assert "Traceback" not in said
+
+
 def test_staging_is_a_release_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with running() as port:
         rows, _ = show(place(tmp_path, free_port(), f'[environments.staging]\naddress = "127.0.0.1:{port}"\n'), capsys)
