@@ -347,7 +347,9 @@ def _run_verb(verb: str, at: project.Project, options: dict[str, Any]) -> Any:
         raise
     except BaseException as error:  # SystemExit, too: a module of the owner's must not end the process as if all were well
         if not is_owners(error):
-            raise _explain_unwritten(error, then) if getattr(error, "errno", None) in NOT_WRITTEN else error
+            if getattr(error, "errno", None) in NOT_WRITTEN:
+                raise _explain_unwritten(error, then) from error
+            raise
         raise explain_failure(error, step, "model/" if step == "import" else then, then) from error
 
 
