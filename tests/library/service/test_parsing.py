@@ -16,24 +16,6 @@ from slipway.serving.requests import Refused
 MANY = 1000
 
 
-class Row(BaseModel):
-    """A row with each kind of field."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    note: Annotated[str, Field(max_length=10_000)]
-    whole: int
-    limited: Annotated[int, Field(ge=0, le=10)] | None
-    real: float
-    flag: bool
-    step: Literal[1, 2]
-    word: Literal["a", "b"] | str | None
-    closed: Literal["a", "b"]
-    yes: Literal[True]
-    at: datetime
-    day: Annotated[date, Field(ge=date(2020, 1, 1))] | None
-
-
 class Plain(BaseModel):
     """A row with each kind of field that msgspec reads."""
 
@@ -50,6 +32,14 @@ class Plain(BaseModel):
     between: Annotated[float, Field(gt=0, lt=3)] = Field(alias="Be tween ü")
 
 
+class Row(Plain):
+    """A row with each kind of field."""
+
+    yes: Literal[True]
+    at: datetime
+    day: Annotated[date, Field(ge=date(2020, 1, 1))] | None
+
+
 class Lenient(Row):
     """A row of which fields may be left out."""
 
@@ -57,7 +47,7 @@ class Lenient(Row):
     limited: Annotated[int, Field(ge=0, le=10)] | None = None
 
 
-GOOD: dict[str, Any] = {
+PLAIN: dict[str, Any] = {
     "note": "",
     "whole": 1,
     "limited": 3,
@@ -66,11 +56,9 @@ GOOD: dict[str, Any] = {
     "step": 1,
     "word": "a",
     "closed": "b",
-    "yes": True,
-    "at": "2026-01-31T15:00:00",
-    "day": "2026-01-31",
+    "Be tween ü": 1,
 }
-PLAIN = {name: GOOD[name] for name in ("note", "whole", "limited", "real", "flag", "step", "word", "closed")} | {"Be tween ü": 1}
+GOOD = {**PLAIN, "yes": True, "at": "2026-01-31T15:00:00", "day": "2026-01-31"}
 KINDS: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {"any field": (Row, GOOD), "plain fields": (Plain, PLAIN)}
 # What may stand in a field, as it is written in JSON.
 NUMBERS = ["1", "3", "1.0", "3.0", "0", "11", "-1", "2.5", "1e0", "1e2", "-0", "-0.0", "9223372036854775808", "0.1e-400"]
@@ -103,7 +91,7 @@ def declare(patch: pytest.MonkeyPatch, kind: type[BaseModel]) -> None:
     patch.setattr(rows, "NAMES", [each.name for each in features])
     patch.setattr(rows, "ROW", TypeAdapter(exact(kind)))
     patch.setattr(rows, "ROWS", TypeAdapter(list[exact(kind)]))  # type: ignore[misc, arg-type]
-    patch.setattr(rows, "ALIASED", kind is Plain)
+    patch.setattr(rows, "ALIASED", True)
     patch.setattr(rows, "DECODER", rows.build_decoder(rows.ROW.core_schema))
     patch.setattr(rows, "UNBOUNDED", ["whole"])
     patch.setattr(rows, "ALL_REQUIRED", all(info.is_required() for info in kind.model_fields.values()))
